@@ -1,0 +1,376 @@
+//! The server's side of one connection's conversation, as a state machine.
+//!
+//! ```text
+//!          the client has ended,                   everything
+//!          or has asked its one question           owed is sent
+//!  Open ────────────────────────────────> Closing ─────────────> Over
+//!    │                                       ^                     ^
+//!    │ a request was too long,               │ the client          │ a deadline
+//!    │ or the server stops                   │ has ended           │ has passed
+//!    └───────────────────────────────> Lingering ──────────────────┘
+//! ```
+//!
+//! *Lingering* is how a server has the last word. Were it to close its socket while bytes
+//! from the client are still unread, the kernel would answer them with a reset, and the
+//! reset can destroy the last reply on its way (RFC 1122, 4.2.2.13). So it closes only its
+//! sending half and throws away what still comes, until the client closes, too. nginx does
+//! the same and calls it `lingering_close`.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::delay::{Delay, Dice};
+use crate::{Protocol, REQUEST_MAX, TOO_LONG};
+
+/// Most bytes of replies that are owed to one client, delayed ones included.
+///
+/// Once half of this is owed, no more requests are read from that client: a client that
+/// does not read its replies must not fill the server's memory. 64 KiB are some 3400
+/// replies, more than any client in this workspace asks for in one go.
+pub const PENDING_MAX: usize = 64 * 1024;
+
+/// Most memory that a conversation holds besides itself, in bytes.
+///
+/// The queues double when they grow, hence the twos: [`PENDING_MAX`] bytes to send, and
+/// for a server that delays its replies one entry for each that waits for its time.
+pub const MEMORY_MAX: usize =
+    2 * PENDING_MAX + 2 * (PENDING_MAX / REPLY_MIN) * size_of::<Delayed>();
+
+/// How long the server waits for the client to close after its own last word.
+///
+/// 5 seconds are nginx's default for `lingering_timeout`.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// The shortest and the longest reply: one-shot's greeting and [`TOO_LONG`] have 18 bytes,
+/// the greeting of [`Protocol::Lines`] has 19.
+const REPLY_MIN: usize = 18;
+const REPLY_MAX: usize = 19;
+
+/// What client and server have agreed on before they speak.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terms {
+    /// How requests and replies are told apart.
+    pub protocol: Protocol,
+    /// How long nothing may move before the server gives the client up; `None`: for ever.
+    ///
+    /// The time in which a reply waits for its [`Delay`] does not count.
+    pub idle_timeout: Option<Duration>,
+    /// How long each reply waits before it may be sent.
+    pub delay: Delay,
+}
+
+/// What a conversation would have its socket watched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Tell me when there is something to read.
+    pub readable: bool,
+    /// Tell me when there is room to send.
+    pub writable: bool,
+}
+
+/// Why a conversation is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every request was answered.
+    Complete,
+    /// A request was longer than [`REQUEST_MAX`].
+    TooLong,
+    /// Nothing moved for [`Terms::idle_timeout`].
+    Idle,
+    /// The server stops.
+    Stopped,
+}
+
+/// One connection's conversation, seen from the server; see the module's picture.
+///
+/// Whoever drives it follows one rule: after each call, send what is [`pending`], close the
+/// sending half when [`half_close_is_due`], and stop when there is an [`ending`]; otherwise
+/// wait for what [`interest`] says, until the [`deadline`] at the latest.
+///
+/// ```
+/// use protocol::{Conversation, Terms};
+/// use std::time::Instant;
+///
+/// let now = Instant::now();
+/// let mut conversation = Conversation::new(Terms::default(), 0, now);
+/// assert_eq!(conversation.receive(b"hello fr", now), 0);
+/// assert_eq!(conversation.receive(b"om client number 0\n", now), 1);
+/// assert_eq!(conversation.pending(), b"Hello from server!\n");
+/// assert_eq!(conversation.sent(19, now), 1);
+/// assert_eq!(conversation.ending(), None); // the client may ask again
+/// ```
+///
+/// [`pending`]: Conversation::pending
+/// [`half_close_is_due`]: Conversation::half_close_is_due
+/// [`ending`]: Conversation::ending
+/// [`interest`]: Conversation::interest
+/// [`deadline`]: Conversation::deadline
+pub struct Conversation {
+    terms: Terms,
+    phase: Phase,
+    /// How many bytes have come of a request whose end has not.
+    unfinished: usize,
+    /// Replies whose time has not come, in the order of the requests.
+    delayed: VecDeque<Delayed>,
+    /// Bytes that may be sent now.
+    pending: VecDeque<u8>,
+    /// Replies that are not sent to their last byte, be they delayed or pending.
+    owed: usize,
+    half_closed: bool,
+    /// When bytes last moved, in either direction.
+    last_moved: Instant,
+    /// When to close, whatever is still owed.
+    give_up: Option<Instant>,
+    dice: Dice,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Requests are taken.
+    Open,
+    /// No more input comes; what is owed is sent.
+    Closing(Ending),
+    /// No more requests are taken; what is owed is sent, input is thrown away.
+    Lingering(Ending),
+    Over(Ending),
+}
+
+struct Delayed {
+    due: Instant,
+    reply: &'static [u8],
+}
+
+impl Conversation {
+    /// A conversation that begins `now`; `seed` makes its delays repeatable.
+    pub fn new(terms: Terms, seed: u64, now: Instant) -> Self {
+        Conversation {
+            terms,
+            phase: Phase::Open,
+            unfinished: 0,
+            delayed: VecDeque::new(),
+            pending: VecDeque::new(),
+            owed: 0,
+            half_closed: false,
+            last_moved: now,
+            give_up: None,
+            dice: Dice::new(seed),
+        }
+    }
+
+    /// How many bytes [`receive`](Self::receive) takes now.
+    ///
+    /// So few that their replies fit into [`PENDING_MAX`], even if every byte is a request.
+    pub fn room(&self) -> usize {
+        match self.phase {
+            Phase::Open => match self.terms.protocol {
+                Protocol::Lines => (PENDING_MAX - self.owed_bytes()) / REPLY_MAX,
+                Protocol::OneShot => REQUEST_MAX,
+            },
+            Phase::Lingering(_) => usize::MAX,
+            Phase::Closing(_) | Phase::Over(_) => 0,
+        }
+    }
+
+    /// Takes bytes from the client, at most [`room`](Self::room) of them, and returns the
+    /// number of requests that they complete.
+    ///
+    /// Only the lengths of requests matter to this protocol, so no byte of them is kept.
+    pub fn receive(&mut self, bytes: &[u8], now: Instant) -> usize {
+        debug_assert!(bytes.len() <= self.room());
+        self.last_moved = now;
+        if self.phase != Phase::Open || bytes.is_empty() {
+            return 0;
+        }
+        if self.terms.protocol == Protocol::OneShot {
+            self.answer(self.terms.protocol.reply(), now);
+            self.enter(Phase::Closing(Ending::Complete));
+            return 1;
+        }
+        let mut requests = 0;
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.unfinished += piece.len();
+            if self.unfinished > REQUEST_MAX {
+                requests += 1;
+                self.answer(TOO_LONG, now);
+                self.enter(Phase::Lingering(Ending::TooLong));
+                break;
+            }
+            if piece.ends_with(b"\n") {
+                requests += 1;
+                self.unfinished = 0;
+                self.answer(self.terms.protocol.reply(), now);
+            }
+        }
+        requests
+    }
+
+    /// The client has closed its sending half (or all of its socket). Returns 1 if what
+    /// came after the last LF thereby has become a request, otherwise 0.
+    pub fn receive_end(&mut self, now: Instant) -> usize {
+        self.last_moved = now;
+        match self.phase {
+            Phase::Open => {
+                let requests = usize::from(self.unfinished > 0);
+                if requests > 0 {
+                    self.unfinished = 0;
+                    self.answer(self.terms.protocol.reply(), now);
+                }
+                self.enter(Phase::Closing(Ending::Complete));
+                requests
+            }
+            Phase::Lingering(ending) => {
+                self.enter(Phase::Closing(ending));
+                0
+            }
+            Phase::Closing(_) | Phase::Over(_) => 0,
+        }
+    }
+
+    /// The bytes to send now, as many as lie in one piece.
+    pub fn pending(&self) -> &[u8] {
+        self.pending.as_slices().0
+    }
+
+    /// The first `count` bytes of [`pending`](Self::pending) are sent. Returns how many
+    /// replies they finish.
+    pub fn sent(&mut self, count: usize, now: Instant) -> usize {
+        self.last_moved = now;
+        let lines = self.pending.drain(..count).filter(|&b| b == b'\n').count();
+        let replies = match self.terms.protocol {
+            Protocol::Lines => lines,
+            Protocol::OneShot => usize::from(count > 0 && self.pending.is_empty()),
+        };
+        self.owed -= replies;
+        self.enter(self.phase);
+        replies
+    }
+
+    /// Whether it is time to shut down the sending half of the socket, to be reported with
+    /// [`half_closed`](Self::half_closed).
+    pub fn half_close_is_due(&self) -> bool {
+        matches!(self.phase, Phase::Lingering(_)) && self.owed == 0 && !self.half_closed
+    }
+
+    /// The sending half is shut down: the server has had its last word.
+    pub fn half_closed(&mut self, now: Instant) {
+        self.half_closed = true;
+        self.give_up.get_or_insert(later(now, LINGER));
+    }
+
+    /// What the socket should be watched for.
+    pub fn interest(&self) -> Interest {
+        Interest {
+            readable: match self.phase {
+                // Not before half of the space is free: reading a byte at a time, just
+                // because there is room for one more reply, would cost a call for each.
+                Phase::Open => self.owed_bytes() <= PENDING_MAX / 2,
+                Phase::Lingering(_) => true,
+                Phase::Closing(_) | Phase::Over(_) => false,
+            },
+            writable: !self.pending.is_empty(),
+        }
+    }
+
+    /// When [`expire`](Self::expire) must be called, if nothing moves before.
+    pub fn deadline(&self) -> Option<Instant> {
+        let next_reply = self.delayed.front().map(|delayed| delayed.due);
+        let idle = match self.terms.idle_timeout {
+            Some(timeout) if self.delayed.is_empty() => Some(later(self.last_moved, timeout)),
+            _ => None,
+        };
+        [next_reply, idle, self.give_up].into_iter().flatten().min()
+    }
+
+    /// Does what is due `now`: releases delayed replies, or gives the client up. Before the
+    /// [`deadline`](Self::deadline) it does nothing, so calling it too early is no mistake.
+    pub fn expire(&mut self, now: Instant) {
+        while self
+            .delayed
+            .front()
+            .is_some_and(|delayed| delayed.due <= now)
+        {
+            self.release_one(now);
+        }
+        if self.ending().is_none() && self.deadline().is_some_and(|deadline| deadline <= now) {
+            // No reply is due any more, so it is one of the other two deadlines.
+            self.phase = Phase::Over(match self.phase {
+                Phase::Lingering(ending) | Phase::Closing(ending) if self.give_up.is_some() => {
+                    ending
+                }
+                _ => Ending::Idle,
+            });
+        }
+    }
+
+    /// The server stops: no more requests are taken, delayed replies are released, and
+    /// whatever is not sent at `give_up` never will be.
+    pub fn stop(&mut self, now: Instant, give_up: Instant) {
+        while !self.delayed.is_empty() {
+            self.release_one(now);
+        }
+        self.give_up = Some(give_up);
+        self.phase = match self.phase {
+            Phase::Open => Phase::Lingering(Ending::Stopped),
+            Phase::Closing(_) => Phase::Closing(Ending::Stopped),
+            phase => phase,
+        };
+    }
+
+    /// Why it is over, once it is.
+    pub fn ending(&self) -> Option<Ending> {
+        match self.phase {
+            Phase::Over(ending) => Some(ending),
+            _ => None,
+        }
+    }
+
+    /// How many replies are not yet sent to their last byte.
+    pub fn owed(&self) -> usize {
+        self.owed
+    }
+
+    /// Memory held besides the conversation itself, in bytes: at most [`MEMORY_MAX`].
+    pub fn memory(&self) -> usize {
+        self.pending.capacity() + self.delayed.capacity() * size_of::<Delayed>()
+    }
+
+    fn answer(&mut self, reply: &'static [u8], now: Instant) {
+        self.owed += 1;
+        let delay = self.terms.delay.draw(&mut self.dice);
+        if delay.is_zero() && self.delayed.is_empty() {
+            self.pending.extend(reply);
+            return;
+        }
+        // Replies keep the order of their requests: none may overtake the one before.
+        let mut due = later(now, delay);
+        if let Some(before) = self.delayed.back() {
+            due = due.max(before.due);
+        }
+        self.delayed.push_back(Delayed { due, reply });
+    }
+
+    fn release_one(&mut self, now: Instant) {
+        if let Some(delayed) = self.delayed.pop_front() {
+            self.pending.extend(delayed.reply);
+            self.last_moved = now;
+        }
+    }
+
+    /// Goes on to `phase`, and from `Closing` to `Over` when nothing is owed.
+    fn enter(&mut self, phase: Phase) {
+        self.phase = match phase {
+            Phase::Closing(ending) if self.owed == 0 => Phase::Over(ending),
+            phase => phase,
+        };
+    }
+
+    fn owed_bytes(&self) -> usize {
+        self.pending.len() + self.delayed.len() * REPLY_MAX
+    }
+}
+
+/// `now + by`; an instant that cannot be told is 30 years away, which is never.
+fn later(now: Instant, by: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now.checked_add(by).unwrap_or_else(|| now + NEVER)
+}

@@ -1,0 +1,104 @@
+//! What is said on a connection, and nothing about sockets.
+//!
+//! Every server of this workspace drives the same state machine, [`Conversation`]: bytes
+//! and the time go in; bytes to send, an [`Interest`] and the next deadline come out. It
+//! never touches a socket or a clock, so it can be read, and tested, without a network;
+//! this style is known as *sans-I/O*.
+//!
+//! Start with [`Protocol`] (what the two sides say), then read [`Conversation`] (the
+//! server's side of it, step by step).
+
+#![forbid(unsafe_code)]
+
+mod conversation;
+mod delay;
+
+pub use conversation::{Conversation, Ending, Interest, MEMORY_MAX, PENDING_MAX, Terms};
+pub use delay::Delay;
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Where servers listen, and where the client looks for them, unless told otherwise.
+///
+/// The port is the article's.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8686";
+
+/// Longest request, in bytes: what the article's programs ask of one `recv`.
+///
+/// In [`Protocol::Lines`] the LF that ends the request is included.
+pub const REQUEST_MAX: usize = 1024;
+
+/// The last line to a client whose request is longer than [`REQUEST_MAX`].
+pub const TOO_LONG: &[u8] = b"Request too long!\n";
+
+/// How requests and replies are told apart in the stream of bytes.
+///
+/// ```
+/// use protocol::Protocol;
+///
+/// let protocol: Protocol = "lines".parse().unwrap();
+/// assert_eq!(protocol.request("hello"), b"hello\n");
+/// assert_eq!(protocol.reply(), b"Hello from server!\n");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// Each request and each reply ends with LF; a connection carries any number of them.
+    ///
+    /// The client ends the conversation by closing its sending half. What stands after
+    /// the last LF then counts as a request, too.
+    #[default]
+    Lines,
+    /// What the first read returns is the request; one reply, and the server closes.
+    ///
+    /// This is the article's protocol. A TCP stream has no messages, so it is wrong as
+    /// soon as a request arrives in two pieces.
+    OneShot,
+}
+
+impl Protocol {
+    /// Every protocol, the default first.
+    pub const ALL: [Protocol; 2] = [Protocol::Lines, Protocol::OneShot];
+
+    /// The name on command lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Lines => "lines",
+            Protocol::OneShot => "one-shot",
+        }
+    }
+
+    /// The bytes of a request that says `text`.
+    pub fn request(self, text: &str) -> Vec<u8> {
+        let mut request = text.as_bytes().to_vec();
+        if self == Protocol::Lines {
+            request.push(b'\n');
+        }
+        request
+    }
+
+    /// The reply to every request.
+    pub fn reply(self) -> &'static [u8] {
+        match self {
+            Protocol::Lines => b"Hello from server!\n",
+            Protocol::OneShot => b"Hello from server!",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Protocol::ALL
+            .into_iter()
+            .find(|protocol| protocol.name() == name)
+            .ok_or_else(|| format!("`{name}` is no protocol: say `lines` or `one-shot`"))
+    }
+}
