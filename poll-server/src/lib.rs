@@ -1,0 +1,214 @@
+//! The polling server: one thread sleeps on all connections at once, and the kernel
+//! *remembers* which they are.
+//!
+//! With select(2) the program brings the whole list each time. Here it tells the kernel once
+//! for each connection what it is interested in, and again when that changes; each wait
+//! brings back only those that are ready. So a turn costs as much as there is to do, however
+//! many connections are silent, and nothing but the limit of descriptors bounds their number.
+//!
+//! The crate `polling` puts one face on epoll (Linux), kqueue (macOS, the BSDs) and IOCP
+//! (Windows). Readiness is level-triggered: what is ready and left undone is reported again.
+//!
+//! ```text
+//! cargo run -p poll-server
+//! cargo run -p client -- --connections 1000 --dribbling 500   # in a second terminal
+//! ```
+//!
+//! `sync-server` and `select-server` are the first two verses of this song.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Instant;
+
+use polling::{Event, Events, Poller};
+use server_kit::{
+    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counters, Deadlines, Journal, STOP_GRACE,
+    Settings, Stop,
+};
+use slab::Slab;
+
+mod watched;
+use watched::{Key, Watched};
+
+/// Serves everybody in turns until `stop` is requested and all connections are closed.
+///
+/// # Errors
+///
+/// Those that end the listener or the wait. What befalls a connection ends that one only.
+pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
+    let poller = Arc::new(Poller::new()?);
+    let alarm = Arc::clone(&poller);
+    // Nothing but a lack of memory can keep it from being heard.
+    stop.wake_with(move || alarm.notify().unwrap_or_default());
+    let acceptor = Acceptor::non_blocking(listener)?;
+    let mut server = PollServer {
+        acceptor: Some(Watched::new(&poller, Key::Listener, acceptor)),
+        poller,
+        connections: Slab::new(),
+        deadlines: Deadlines::new(),
+        settings,
+        stop,
+        journal: Journal::new(settings),
+    };
+    let mut events = Events::new();
+    while server.turn(&mut events)? {}
+    Ok(server.journal.into_counters())
+}
+
+struct PollServer<'a> {
+    /// `None` once the server stops.
+    acceptor: Option<Watched<Acceptor>>,
+    poller: Arc<Poller>,
+    connections: Slab<Watched<Connection>>,
+    deadlines: Deadlines,
+    settings: &'a Settings,
+    stop: &'a Stop,
+    journal: Journal,
+}
+
+impl PollServer<'_> {
+    /// One turn of the loop: sleep until somebody is ready, then serve everybody who is.
+    /// Returns whether there is more to come.
+    fn turn(&mut self, events: &mut Events) -> io::Result<bool> {
+        if self.stop.is_requested() && self.acceptor.is_some() {
+            self.stop_accepting(Instant::now());
+        }
+        if self.acceptor.is_none() && self.connections.is_empty() {
+            return Ok(false);
+        }
+        self.wait(events)?;
+        let now = Instant::now();
+        let mut somebody_knocks = false;
+        for event in events.iter() {
+            match Key::of(&event) {
+                Key::Listener => somebody_knocks = true,
+                Key::Connection(key) => self.connection_ready(key, &event, now),
+            }
+        }
+        // New clients come last: one of them may get the key of a connection that was closed
+        // in this turn, and must not get its events, too.
+        if somebody_knocks {
+            self.accept_ready(now)?;
+        }
+        self.expire(now);
+        Ok(true)
+    }
+
+    /// Sleeps until something is ready or the earliest deadline has passed.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        if let Some(acceptor) = &mut self.acceptor {
+            let interest = acceptor.interest();
+            acceptor.watch_for(interest, &mut self.journal)?;
+        }
+        // `wait` appends to the events, so the old ones have to go first.
+        events.clear();
+        let began = Instant::now();
+        let deadlines = [
+            self.deadlines.next(),
+            self.acceptor.as_ref().and_then(|a| a.deadline()),
+        ];
+        let time_out = deadlines
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|d| d.saturating_duration_since(began));
+        let watched = self.connections.len();
+        self.journal
+            .waits(format_args!("Poller::wait, on {watched} connections"));
+        count_wait(&mut self.journal);
+        // A signal (EINTR) is no reason to return: `wait` sleeps again until the deadline.
+        let count = self.poller.wait(events, time_out)?;
+        self.journal.woke_up(began.elapsed(), count);
+        Ok(())
+    }
+
+    /// Lets in those who wait in the backlog.
+    fn accept_ready(&mut self, now: Instant) -> io::Result<()> {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some(acceptor) = &mut self.acceptor else {
+                break;
+            };
+            let Some((stream, peer)) = acceptor.accept(now, &mut self.journal)? else {
+                break;
+            };
+            let connection = Connection::new(stream, peer, self.settings, now, &mut self.journal);
+            let entry = self.connections.vacant_entry();
+            let key = entry.key();
+            entry.insert(Watched::new(&self.poller, Key::Connection(key), connection));
+            self.watch(key);
+        }
+        Ok(())
+    }
+
+    /// Reads from a connection, writes to it, or both.
+    fn connection_ready(&mut self, key: usize, event: &Event, now: Instant) {
+        // kqueue reports reading and writing apart, so the first event may have closed it.
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        if event.readable {
+            connection.readable(now, &mut self.journal);
+        }
+        if event.writable {
+            connection.writable(now, &mut self.journal);
+        }
+        self.watch(key);
+    }
+
+    /// Does what the time asks for: delayed replies, idle clients, another try to accept.
+    fn expire(&mut self, now: Instant) {
+        while let Some(key) = self.deadlines.take_due(now) {
+            self.connections[key].expire(now, &mut self.journal);
+            self.watch(key);
+        }
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.expire(now);
+        }
+    }
+
+    /// Takes no more clients, and no more requests from those who are here.
+    fn stop_accepting(&mut self, now: Instant) {
+        self.acceptor = None;
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.connections[key].stop(now, now + STOP_GRACE, &mut self.journal);
+            self.watch(key);
+        }
+    }
+
+    /// Notes what a connection waits for now, and tells the kernel if that has changed.
+    fn watch(&mut self, key: usize) {
+        let connection = &mut self.connections[key];
+        let interest = connection.interest();
+        if let Err(error) = connection.watch_for(interest, &mut self.journal) {
+            connection.fail(error);
+        }
+        if connection.is_over() {
+            self.close(key);
+        } else {
+            self.deadlines.watch(key, connection.deadline());
+        }
+    }
+
+    fn close(&mut self, key: usize) {
+        self.deadlines.forget(key);
+        self.connections.remove(key).farewell(&mut self.journal);
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.resume();
+        }
+    }
+}
+
+/// Counts the system calls of one `Poller::wait`: on Linux, `polling` 3.11 sets a timer,
+/// arms it, waits, clears its notification and arms that again. What it does elsewhere is
+/// not known here, and counts as one.
+fn count_wait(journal: &mut Journal) {
+    if cfg!(target_os = "linux") {
+        journal.count(Call::TimerfdSettime);
+        journal.count(Call::EpollCtl);
+        journal.count(Call::Read);
+        journal.count(Call::EpollCtl);
+    }
+    journal.count(Call::EpollWait);
+}

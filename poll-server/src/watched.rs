@@ -1,0 +1,121 @@
+//! Who is registered with the poller, and under which key.
+
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use polling::{AsRawSource, AsSource, Event, PollMode, Poller};
+use protocol::Interest;
+use server_kit::{Call, Journal};
+
+/// Whom an event is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Key {
+    Listener,
+    /// The connection with this index in the slab.
+    Connection(usize),
+}
+
+impl Key {
+    /// Whom the poller means.
+    pub(crate) fn of(event: &Event) -> Self {
+        match event.key {
+            0 => Key::Listener,
+            number => Key::Connection(number - 1),
+        }
+    }
+
+    /// The number that the poller knows them by.
+    fn number(self) -> usize {
+        match self {
+            Key::Listener => 0,
+            Key::Connection(key) => key + 1,
+        }
+    }
+}
+
+/// A socket and its registration: dropping it ends both, in the right order.
+pub(crate) struct Watched<T: AsSource>
+where
+    for<'a> &'a T: AsRawSource,
+{
+    poller: Arc<Poller>,
+    key: Key,
+    /// What the kernel knows; `None`: not even the socket.
+    registered: Option<Interest>,
+    socket: T,
+}
+
+impl<T: AsSource> Watched<T>
+where
+    for<'a> &'a T: AsRawSource,
+{
+    /// A socket that is watched from the first call of [`watch_for`](Self::watch_for) on.
+    pub(crate) fn new(poller: &Arc<Poller>, key: Key, socket: T) -> Self {
+        Watched {
+            poller: Arc::clone(poller),
+            key,
+            registered: None,
+            socket,
+        }
+    }
+
+    /// Tells the kernel what to watch for, if it does not know already.
+    pub(crate) fn watch_for(
+        &mut self,
+        interest: Interest,
+        journal: &mut Journal,
+    ) -> io::Result<()> {
+        if self.registered == Some(interest) {
+            return Ok(());
+        }
+        let event = Event::new(self.key.number(), interest.readable, interest.writable);
+        journal.count(Call::EpollCtl);
+        if self.registered.is_none() {
+            // SAFETY: a socket must be deleted from the poller before it is dropped, and
+            // `Drop` does so: nobody can take the socket out of here.
+            #[allow(unsafe_code)]
+            unsafe {
+                self.poller
+                    .add_with_mode(&self.socket, event, PollMode::Level)?;
+            }
+        } else {
+            self.poller
+                .modify_with_mode(&self.socket, event, PollMode::Level)?;
+        }
+        self.registered = Some(interest);
+        Ok(())
+    }
+}
+
+impl<T: AsSource> Drop for Watched<T>
+where
+    for<'a> &'a T: AsRawSource,
+{
+    fn drop(&mut self) {
+        if self.registered.is_some() {
+            // It can only fail for a socket that is not registered.
+            self.poller.delete(&self.socket).unwrap_or_default();
+        }
+    }
+}
+
+impl<T: AsSource> Deref for Watched<T>
+where
+    for<'a> &'a T: AsRawSource,
+{
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.socket
+    }
+}
+
+impl<T: AsSource> DerefMut for Watched<T>
+where
+    for<'a> &'a T: AsRawSource,
+{
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.socket
+    }
+}

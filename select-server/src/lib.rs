@@ -1,0 +1,270 @@
+//! The select(2) server: one thread sleeps on all connections at once, and the kernel says
+//! which of them are ready.
+//!
+//! The program hands over two sets of descriptors, those it would read from and those it
+//! would write to; select(2) sleeps until one is ready and leaves only the ready ones in the
+//! sets. So each turn builds the sets anew, the kernel looks at every member, and the program
+//! looks through them again: the cost of a turn grows with the number of connections, however
+//! few are ready. And a set has room for descriptors below `FD_SETSIZE` (1024) only, for
+//! ever: the size is part of the binary interface.
+//!
+//! ```text
+//! cargo run -p select-server
+//! cargo run -p client -- --dribbling 1     # in a second terminal: nobody waits for the slow one
+//! ```
+//!
+//! `sync-server` is the first verse of this song, `poll-server` the third.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use nix::sys::select::{FD_SETSIZE, FdSet, select};
+use nix::sys::time::{TimeVal, TimeValLike};
+use server_kit::{
+    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counters, Deadlines, Journal, STOP_GRACE,
+    Settings, Stop,
+};
+use slab::Slab;
+
+/// Serves everybody in turns until `stop` is requested and all connections are closed.
+///
+/// The process's limit of descriptors is lowered to what select(2) can watch.
+///
+/// # Errors
+///
+/// Those that end the listener or the wait. What befalls a connection ends that one only.
+pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
+    limit_descriptors(&listener)?;
+    let (alarm, wake) = UnixStream::pair()?;
+    // A byte is enough to end select(2). Nothing can go wrong with the first one, and the
+    // second is not needed.
+    stop.wake_with(move || drop((&wake).write(&[0])));
+    let mut server = SelectServer {
+        acceptor: Some(Acceptor::non_blocking(listener)?),
+        alarm,
+        connections: Slab::new(),
+        deadlines: Deadlines::new(),
+        settings,
+        stop,
+        journal: Journal::new(settings),
+    };
+    let mut ready = Vec::new();
+    while server.turn(&mut ready)? {}
+    Ok(server.journal.into_counters())
+}
+
+/// What select(2) has found ready of one connection.
+struct Ready {
+    key: usize,
+    readable: bool,
+    writable: bool,
+}
+
+struct SelectServer<'a> {
+    /// `None` once the server stops.
+    acceptor: Option<Acceptor>,
+    /// Readable once the server shall stop.
+    alarm: UnixStream,
+    connections: Slab<Connection>,
+    deadlines: Deadlines,
+    settings: &'a Settings,
+    stop: &'a Stop,
+    journal: Journal,
+}
+
+impl SelectServer<'_> {
+    /// One turn of the loop: sleep until somebody is ready, then serve everybody who is.
+    /// Returns whether there is more to come.
+    fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
+        if self.stop.is_requested() && self.acceptor.is_some() {
+            self.stop_accepting(Instant::now());
+        }
+        if self.acceptor.is_none() && self.connections.is_empty() {
+            return Ok(false);
+        }
+        let somebody_knocks = self.wait(ready)?;
+        let now = Instant::now();
+        for event in ready.drain(..) {
+            self.connection_ready(&event, now);
+        }
+        // New clients come last: one of them may get the key of a connection that was closed
+        // in this turn, and must not get its events, too.
+        if somebody_knocks {
+            self.accept_ready(now)?;
+        }
+        self.expire(now);
+        Ok(true)
+    }
+
+    /// Sleeps until something is ready or the earliest deadline has passed. Fills the list of
+    /// ready connections and returns whether a client waits to be accepted.
+    fn wait(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
+        // The sets borrow the descriptors, so they are built, used and dropped in here.
+        let (mut readable, mut writable) = (FdSet::new(), FdSet::new());
+        let mut highest = self.alarm.as_raw_fd();
+        let listener = self
+            .acceptor
+            .as_ref()
+            .filter(|acceptor| acceptor.interest().readable);
+        if self.acceptor.is_some() {
+            readable.insert(self.alarm.as_fd());
+        }
+        if let Some(listener) = listener {
+            readable.insert(listener.as_fd());
+            highest = highest.max(listener.as_raw_fd());
+        }
+        for (_, connection) in &self.connections {
+            let interest = connection.interest();
+            if interest.readable {
+                readable.insert(connection.as_fd());
+            }
+            if interest.writable {
+                writable.insert(connection.as_fd());
+            }
+            highest = highest.max(connection.as_raw_fd());
+        }
+
+        let began = Instant::now();
+        let deadlines = [
+            self.deadlines.next(),
+            self.acceptor.as_ref().and_then(Acceptor::deadline),
+        ];
+        let mut time_out = deadlines
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|d| time_val(d.saturating_duration_since(began)));
+        let watched = self.connections.len();
+        self.journal
+            .waits(format_args!("select(2), on {watched} connections"));
+        self.journal.count(Call::Select);
+        let mut left = match select(
+            highest + 1,
+            &mut readable,
+            &mut writable,
+            None,
+            &mut time_out,
+        ) {
+            Ok(count) => count,
+            // A signal came before anything was ready; what the sets hold is undefined then
+            // (select(2), RETURN VALUE). The loop just goes round again.
+            Err(Errno::EINTR) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        self.journal.woke_up(began.elapsed(), left as usize);
+
+        let somebody_knocks = listener.is_some_and(|listener| readable.contains(listener.as_fd()));
+        left -= i32::from(somebody_knocks);
+        for (key, connection) in &self.connections {
+            if left == 0 {
+                break;
+            }
+            let event = Ready {
+                key,
+                readable: readable.contains(connection.as_fd()),
+                writable: writable.contains(connection.as_fd()),
+            };
+            left -= i32::from(event.readable) + i32::from(event.writable);
+            if event.readable || event.writable {
+                ready.push(event);
+            }
+        }
+        Ok(somebody_knocks)
+    }
+
+    /// Lets in those who wait in the backlog.
+    fn accept_ready(&mut self, now: Instant) -> io::Result<()> {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some(acceptor) = &mut self.acceptor else {
+                break;
+            };
+            let Some((stream, peer)) = acceptor.accept(now, &mut self.journal)? else {
+                break;
+            };
+            let connection = Connection::new(stream, peer, self.settings, now, &mut self.journal);
+            let key = self.connections.insert(connection);
+            self.watch(key);
+        }
+        Ok(())
+    }
+
+    /// Reads from a connection, writes to it, or both.
+    fn connection_ready(&mut self, event: &Ready, now: Instant) {
+        let connection = &mut self.connections[event.key];
+        if event.readable {
+            connection.readable(now, &mut self.journal);
+        }
+        if event.writable {
+            connection.writable(now, &mut self.journal);
+        }
+        self.watch(event.key);
+    }
+
+    /// Does what the time asks for: delayed replies, idle clients, another try to accept.
+    fn expire(&mut self, now: Instant) {
+        while let Some(key) = self.deadlines.take_due(now) {
+            self.connections[key].expire(now, &mut self.journal);
+            self.watch(key);
+        }
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.expire(now);
+        }
+    }
+
+    /// Takes no more clients, and no more requests from those who are here.
+    fn stop_accepting(&mut self, now: Instant) {
+        self.acceptor = None;
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.connections[key].stop(now, now + STOP_GRACE, &mut self.journal);
+            self.watch(key);
+        }
+    }
+
+    /// Notes what a connection waits for now; its interest is asked for in the next turn.
+    fn watch(&mut self, key: usize) {
+        let connection = &self.connections[key];
+        if connection.is_over() {
+            self.close(key);
+        } else {
+            self.deadlines.watch(key, connection.deadline());
+        }
+    }
+
+    fn close(&mut self, key: usize) {
+        self.deadlines.forget(key);
+        self.connections.remove(key).farewell(&mut self.journal);
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.resume();
+        }
+    }
+}
+
+/// Sees to it that no descriptor gets a number that select(2) can't watch, `FD_SETSIZE` or
+/// more: accept(2) then fails as it does when descriptors run out (EMFILE), and the clients
+/// wait in the backlog.
+fn limit_descriptors(listener: &TcpListener) -> io::Result<()> {
+    let wall = FD_SETSIZE as rlim_t;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, soft.min(wall), hard)?;
+    if listener.as_raw_fd() as rlim_t >= wall {
+        return Err(io::Error::other(
+            "select(2) can't watch the listener: its descriptor is 1024 or more",
+        ));
+    }
+    Ok(())
+}
+
+/// The time to sleep as select(2) takes it: in microseconds, rounded up, because a wait that
+/// ends before its deadline would be followed by another, and another.
+fn time_val(sleep: Duration) -> TimeVal {
+    TimeVal::microseconds(sleep.as_nanos().div_ceil(1000) as i64)
+}

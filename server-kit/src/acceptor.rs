@@ -1,0 +1,180 @@
+//! The listening socket.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use protocol::Interest;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::{Call, Journal, Settings, system};
+
+/// Listens where the settings say, with the backlog that they ask for.
+///
+/// `TcpListener::bind` chooses the backlog itself (128, or whatever the system allows), so
+/// the socket is made step by step: socket(2), bind(2), listen(2).
+///
+/// # Errors
+///
+/// A sentence for the user who typed the address: it is none, its host is not known, or the
+/// system does not let this process listen there.
+pub fn listen(settings: &Settings) -> io::Result<TcpListener> {
+    let address = &settings.address;
+    let candidates = address.to_socket_addrs().map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::InvalidInput => "an address is HOST:PORT, as in 127.0.0.1:8686",
+            _ => "is the host's name right?",
+        };
+        io::Error::new(
+            error.kind(),
+            format!("can't make out the address `{address}`: {error}; {advice}"),
+        )
+    })?;
+    let mut failure = io::Error::new(
+        io::ErrorKind::AddrNotAvailable,
+        format!("the host of `{address}` has no address"),
+    );
+    for candidate in candidates {
+        match listen_on(candidate, settings.backlog) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                let advice = match error.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        "; does another server run there? `--address 127.0.0.1:0` takes any free port"
+                    }
+                    io::ErrorKind::PermissionDenied => "; ports from 1024 on are for everybody",
+                    io::ErrorKind::AddrNotAvailable => "; is it an address of this machine?",
+                    _ => "",
+                };
+                failure = io::Error::new(
+                    error.kind(),
+                    format!("can't listen on {candidate}: {error}{advice}"),
+                );
+            }
+        }
+    }
+    Err(failure)
+}
+
+fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // On Unix, the port of a server that has just ended may be taken again although its last
+    // connections are still in TIME-WAIT. On Windows, the same option would let two servers
+    // share one port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+/// Most clients that an event loop accepts in one turn, so that a crowd at the door does not
+/// keep those waiting who are in. Listeners are level-triggered: the rest come next turn.
+pub const ACCEPTS_PER_TURN: usize = 64;
+
+/// How long a server without descriptors waits before it tries to accept again, in case that
+/// somebody else has freed one. Half a second is nginx's `accept_mutex_delay`, used for the
+/// same purpose there.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
+/// A listener that knows what to do with each error of accept(2).
+pub struct Acceptor {
+    listener: TcpListener,
+    /// There is no descriptor for the next client: until then, leave it in the backlog.
+    paused_until: Option<Instant>,
+    /// The lack of descriptors has been told. Once is enough for as long as it lasts.
+    told: bool,
+}
+
+impl Acceptor {
+    /// An acceptor that sleeps in accept(2) until somebody comes.
+    pub fn blocking(listener: TcpListener) -> Self {
+        Acceptor {
+            listener,
+            paused_until: None,
+            told: false,
+        }
+    }
+
+    /// An acceptor that never sleeps, for loops that are told when a client waits: between
+    /// the report and the call, that client may have gone.
+    ///
+    /// # Errors
+    ///
+    /// Those of making the socket non-blocking.
+    pub fn non_blocking(listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Acceptor::blocking(listener))
+    }
+
+    /// The next client in the queue; `None` if nobody waits, or nobody can be let in.
+    ///
+    /// # Errors
+    ///
+    /// Only those after which this listener will never accept again.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        journal: &mut Journal,
+    ) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+        loop {
+            journal.count(Call::Accept);
+            let error = match self.listener.accept() {
+                Ok(client) => return Ok(Some(client)),
+                Err(error) => error,
+            };
+            // Everybody is in: not an error, but the end of the queue (EAGAIN).
+            if error.kind() == io::ErrorKind::WouldBlock {
+                self.told = false;
+                return Ok(None);
+            }
+            // This client is gone or can't be reached any more; the next one may be well
+            // (ECONNABORTED and its like).
+            if system::is_about_one_connection(&error) {
+                continue;
+            }
+            // No descriptor is left (EMFILE, ENFILE). The client stays in the queue, and so
+            // the listener stays readable: to go on asking for it would spin.
+            if system::is_out_of_descriptors(&error) {
+                self.paused_until = Some(now + TRY_AGAIN);
+                if !self.told {
+                    self.told = true;
+                    journal.out_of_descriptors(&error);
+                }
+                return Ok(None);
+            }
+            return Err(error);
+        }
+    }
+
+    /// What the listener should be watched for: nothing while there are no descriptors.
+    pub fn interest(&self) -> Interest {
+        Interest {
+            readable: self.paused_until.is_none(),
+            writable: false,
+        }
+    }
+
+    /// A connection was closed, so a descriptor is free again.
+    pub fn resume(&mut self) {
+        self.paused_until = None;
+    }
+
+    /// Tries again if it is time to.
+    pub fn expire(&mut self, now: Instant) {
+        self.paused_until = self.paused_until.filter(|end| *end > now);
+    }
+
+    /// Until when to wait at most, while there are no descriptors.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.paused_until
+    }
+
+    pub(crate) fn socket(&self) -> &TcpListener {
+        &self.listener
+    }
+}

@@ -1,0 +1,168 @@
+//! A non-blocking socket and its conversation.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use protocol::{Conversation, Interest};
+
+use crate::{Call, Journal, Settings, handle};
+
+/// Most bytes that are read in one go: a page, and more than any conversation has room for.
+pub const READ_MAX: usize = 4096;
+
+/// A connection as event loops have it: told that its socket is ready, it does what can be
+/// done without waiting, and says what it is interested in next.
+///
+/// It reads *once* and writes *once* each time. What is left over is no loss: readiness is
+/// level-triggered here, so the next turn of the loop hears of it again, after everybody
+/// else has had a turn. And it writes at once what it has to say, without asking first
+/// whether the socket is ready for it: nearly always it is, and then the question would
+/// have cost more than the answer.
+pub struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    conversation: Conversation,
+    work: Duration,
+    /// What went wrong with the socket: then it can only be closed.
+    failure: Option<io::Error>,
+}
+
+impl Connection {
+    /// Takes a client in.
+    pub fn new(
+        stream: TcpStream,
+        peer: SocketAddr,
+        settings: &Settings,
+        now: Instant,
+        journal: &mut Journal,
+    ) -> Self {
+        let number = journal.connected(peer);
+        journal.count(Call::Ioctl);
+        journal.count(Call::SetSockOpt);
+        // Without TCP_NODELAY, a small reply may wait for the client to acknowledge the one
+        // before (Nagle's algorithm, RFC 896), and the client's kernel takes its time.
+        let prepared = stream
+            .set_nonblocking(true)
+            .and_then(|()| stream.set_nodelay(true));
+        Connection {
+            stream,
+            peer,
+            conversation: Conversation::new(settings.terms(), number, now),
+            work: settings.work,
+            failure: prepared.err(),
+        }
+    }
+
+    /// The socket is readable: reads once, and answers.
+    pub fn readable(&mut self, now: Instant, journal: &mut Journal) {
+        let result = if self.conversation.interest().readable {
+            self.read(now, journal)
+        } else {
+            // Not asked for: epoll(7) reports a reset even where nothing is (EPOLLERR).
+            self.look_for_error(journal)
+        };
+        result.unwrap_or_else(|error| self.fail(error));
+    }
+
+    /// The socket is writable: sends what is pending.
+    pub fn writable(&mut self, now: Instant, journal: &mut Journal) {
+        let result = self.write(now, journal);
+        result.unwrap_or_else(|error| self.fail(error));
+    }
+
+    /// The deadline has passed, or perhaps has: sends the replies whose time has come, or
+    /// gives the client up.
+    pub fn expire(&mut self, now: Instant, journal: &mut Journal) {
+        self.conversation.expire(now);
+        self.writable(now, journal);
+    }
+
+    /// The server stops: sends the replies owed, until `give_up` at the latest.
+    pub fn stop(&mut self, now: Instant, give_up: Instant, journal: &mut Journal) {
+        self.conversation.stop(now, give_up);
+        self.writable(now, journal);
+    }
+
+    /// What the socket should be watched for.
+    pub fn interest(&self) -> Interest {
+        self.conversation.interest()
+    }
+
+    /// When to call [`expire`](Self::expire) at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.conversation.deadline()
+    }
+
+    /// Whether all is said, or nothing can be said any more.
+    pub fn is_over(&self) -> bool {
+        self.failure.is_some() || self.conversation.ending().is_some()
+    }
+
+    /// The loop can't watch the socket, so the connection ends.
+    pub fn fail(&mut self, error: io::Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// Tells why the connection ends. The socket is closed when the connection is dropped.
+    pub fn farewell(&mut self, journal: &mut Journal) {
+        let ending = self
+            .failure
+            .take()
+            .map_or(Ok(self.conversation.ending()), Err);
+        journal.closing(self.peer, ending, self.conversation.owed());
+    }
+
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    fn read(&mut self, now: Instant, journal: &mut Journal) -> io::Result<()> {
+        let mut buffer = [0; READ_MAX];
+        let room = self.conversation.room().min(READ_MAX);
+        journal.count(Call::Recv);
+        let bytes = match self.stream.read(&mut buffer[..room]) {
+            Ok(count) => &buffer[..count],
+            Err(error) if is_not_now(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let requests = match bytes {
+            [] => self.conversation.receive_end(now),
+            _ => self.conversation.receive(bytes, now),
+        };
+        journal.received(bytes, requests);
+        if handle(requests, self.work, journal) {
+            self.write(Instant::now(), journal)
+        } else {
+            self.write(now, journal)
+        }
+    }
+
+    fn write(&mut self, now: Instant, journal: &mut Journal) -> io::Result<()> {
+        if self.conversation.interest().writable {
+            journal.count(Call::Send);
+            match self.stream.write(self.conversation.pending()) {
+                Ok(count) => journal.replied(self.conversation.sent(count, now)),
+                Err(error) if is_not_now(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if self.conversation.half_close_is_due() {
+            journal.count(Call::Shutdown);
+            self.stream.shutdown(Shutdown::Write)?;
+            self.conversation.half_closed(now);
+        }
+        Ok(())
+    }
+
+    fn look_for_error(&self, journal: &mut Journal) -> io::Result<()> {
+        journal.count(Call::GetSockOpt);
+        self.stream.take_error()?.map_or(Ok(()), Err)
+    }
+}
+
+/// EAGAIN: the socket was reported ready, and no longer is (select(2), BUGS, knows of such
+/// cases). EINTR: a signal came first. Both mean: go back and wait.
+fn is_not_now(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

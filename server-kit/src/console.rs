@@ -1,0 +1,100 @@
+//! What a server tells, in words.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+
+/// How much the console tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Nothing but errors.
+    Quiet,
+    /// What the article's programs print.
+    Normal,
+    /// Each turn of the loop, too.
+    Verbose,
+}
+
+/// Standard output, which may be slow, and may go away.
+///
+/// Each line is a write(2) that blocks the loop if the terminal does not keep up: to print
+/// is to wait, too.
+pub struct Console {
+    verbosity: Verbosity,
+    gone: bool,
+}
+
+impl Console {
+    /// A console that tells so much.
+    pub fn new(verbosity: Verbosity) -> Self {
+        Console {
+            verbosity,
+            gone: false,
+        }
+    }
+
+    /// Whether lines of this kind are printed.
+    pub fn tells(&self, verbosity: Verbosity) -> bool {
+        !self.gone && self.verbosity >= verbosity
+    }
+
+    /// Prints a line, unless nobody wants it. Returns whether it was printed.
+    ///
+    /// Whoever reads may have gone (`| head`): the server then says so once, to standard
+    /// error, and goes on serving in silence.
+    pub fn tell(&mut self, verbosity: Verbosity, line: fmt::Arguments<'_>) -> bool {
+        if !self.tells(verbosity) {
+            return false;
+        }
+        if let Err(error) = writeln!(io::stdout(), "{line}") {
+            self.gone = true;
+            Console::complain(format_args!(
+                "can't print any more, but go on serving: {error}"
+            ));
+        }
+        true
+    }
+
+    /// Prints an error. If even standard error has gone, nobody is left to be told.
+    pub fn complain(error: fmt::Arguments<'_>) {
+        writeln!(io::stderr(), "{error}").ok();
+    }
+}
+
+/// Bytes from a client, fit for a terminal: quoted, what does not print escaped, and cut
+/// where a line would get too long to read.
+pub(crate) struct Printable<'a>(pub &'a [u8]);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Room for any greeting in this workspace, and for one line of most terminals.
+        const SHOWN: usize = 60;
+        let Printable(bytes) = self;
+        f.write_char('"')?;
+        for chunk in bytes[..bytes.len().min(SHOWN)].utf8_chunks() {
+            write!(f, "{}", chunk.valid().escape_debug())?;
+            write!(f, "{}", chunk.invalid().escape_ascii())?;
+        }
+        f.write_char('"')?;
+        if bytes.len() > SHOWN {
+            write!(f, "... ({} bytes)", bytes.len())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_print_is_escaped() {
+        let shown = |bytes: &[u8]| Printable(bytes).to_string();
+        assert_eq!(shown(b"hello\n"), r#""hello\n""#);
+        assert_eq!(shown("привет".as_bytes()), "\"привет\"");
+        assert_eq!(shown(b"\x1b[2J\xff"), r#""\u{1b}[2J\xff""#);
+        assert_eq!(
+            shown(&[b'a'; 100]),
+            format!("\"{}\"... (100 bytes)", "a".repeat(60))
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! When the next wait has to end.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+/// The deadlines of all connections, by their keys.
+///
+/// Most deadlines move into the future again and again: with each byte that a client sends,
+/// its idle time starts anew. So an alarm that would ring too early is left as it is; when
+/// it rings, [`take_due`](Self::take_due) hands the key out, and whoever asked sets the alarm
+/// again to the true deadline. Thus a busy connection costs nothing here, and a wake-up for
+/// nothing happens once per idle time-out at most.
+#[derive(Default)]
+pub struct Deadlines {
+    alarms: BTreeSet<(Instant, usize)>,
+    /// For each key the time of its alarm in the set.
+    set_to: Vec<Option<Instant>>,
+}
+
+impl Deadlines {
+    /// No deadlines yet.
+    pub fn new() -> Self {
+        Deadlines::default()
+    }
+
+    /// Sees to it that `key` is handed out when its `deadline` has passed, or some time
+    /// before.
+    pub fn watch(&mut self, key: usize, deadline: Option<Instant>) {
+        if self.set_to.len() <= key {
+            self.set_to.resize(key + 1, None);
+        }
+        let Some(deadline) = deadline else {
+            return self.forget(key);
+        };
+        if self.set_to[key].is_some_and(|alarm| alarm <= deadline) {
+            return;
+        }
+        self.forget(key);
+        self.alarms.insert((deadline, key));
+        self.set_to[key] = Some(deadline);
+    }
+
+    /// The connection is gone.
+    pub fn forget(&mut self, key: usize) {
+        if let Some(alarm) = self.set_to.get_mut(key).and_then(Option::take) {
+            self.alarms.remove(&(alarm, key));
+        }
+    }
+
+    /// When the next alarm rings.
+    pub fn next(&self) -> Option<Instant> {
+        self.alarms.first().map(|(alarm, _)| *alarm)
+    }
+
+    /// A key whose alarm has rung by `now`; each is handed out once.
+    pub fn take_due(&mut self, now: Instant) -> Option<usize> {
+        let &(alarm, key) = self.alarms.first()?;
+        if alarm > now {
+            return None;
+        }
+        self.forget(key);
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn keys_are_handed_out_in_the_order_of_their_deadlines() {
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let mut deadlines = Deadlines::new();
+        assert_eq!(deadlines.next(), None);
+        deadlines.watch(3, Some(after(3)));
+        deadlines.watch(1, Some(after(1)));
+        deadlines.watch(2, Some(after(1)));
+        assert_eq!(deadlines.next(), Some(after(1)));
+        assert_eq!(deadlines.take_due(now), None);
+        assert_eq!(deadlines.take_due(after(2)), Some(1));
+        assert_eq!(deadlines.take_due(after(2)), Some(2));
+        assert_eq!(deadlines.take_due(after(2)), None);
+        deadlines.forget(3);
+        assert_eq!(deadlines.next(), None);
+    }
+
+    #[test]
+    fn a_deadline_may_come_nearer_and_a_later_one_leaves_the_alarm_alone() {
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let mut deadlines = Deadlines::new();
+        deadlines.watch(0, Some(after(5)));
+        deadlines.watch(0, Some(after(9)));
+        assert_eq!(deadlines.next(), Some(after(5)));
+        deadlines.watch(0, Some(after(2)));
+        assert_eq!(deadlines.next(), Some(after(2)));
+        assert_eq!(deadlines.take_due(after(9)), Some(0));
+        assert_eq!(deadlines.take_due(after(9)), None);
+        deadlines.watch(0, Some(after(5)));
+        deadlines.watch(0, None);
+        assert_eq!(deadlines.next(), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! What happens in a server, told in words and counted.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use protocol::Ending;
+
+use crate::console::Printable;
+use crate::{Call, Console, Counters, Settings, Verbosity};
+
+/// A server's journal: every event is noted here once, and comes out as a line on the
+/// [`Console`] and as a number in the [`Counters`].
+pub struct Journal {
+    console: Console,
+    counters: Counters,
+}
+
+impl Journal {
+    /// An empty journal that tells as much as the settings ask for.
+    pub fn new(settings: &Settings) -> Self {
+        Journal {
+            console: Console::new(settings.verbosity()),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Counts one system call.
+    pub fn count(&mut self, call: Call) {
+        self.counters.count(call);
+    }
+
+    /// A client was accepted. Returns its number, from 1.
+    pub fn connected(&mut self, peer: SocketAddr) -> u64 {
+        self.counters.connections += 1;
+        self.tell(
+            Verbosity::Normal,
+            format_args!("new connection from {peer}"),
+        );
+        self.counters.connections
+    }
+
+    /// Bytes were read, and completed so many requests.
+    pub fn received(&mut self, bytes: &[u8], requests: usize) {
+        self.counters.requests += requests as u64;
+        if !bytes.is_empty() {
+            self.tell(
+                Verbosity::Normal,
+                format_args!("getting data: {}", Printable(bytes)),
+            );
+        }
+    }
+
+    /// So many replies were sent.
+    pub fn replied(&mut self, replies: usize) {
+        self.counters.replies += replies as u64;
+    }
+
+    /// A connection is closed: why, and how many replies it still was owed.
+    pub fn closing(&mut self, peer: SocketAddr, why: io::Result<Option<Ending>>, owed: usize) {
+        self.count(Call::Close);
+        let why = match why {
+            Ok(None | Some(Ending::Complete)) => String::new(),
+            Ok(Some(Ending::TooLong)) => ": its request was too long".into(),
+            Ok(Some(Ending::Idle)) => ": nothing moved for too long".into(),
+            Ok(Some(Ending::Stopped)) => ": the server stops".into(),
+            Err(error) => format!(": {error}"),
+        };
+        let loss = match owed {
+            0 => String::new(),
+            1 => " (1 reply could not be sent)".into(),
+            _ => format!(" ({owed} replies could not be sent)"),
+        };
+        self.tell(
+            Verbosity::Normal,
+            format_args!("closing connection {peer}{why}{loss}"),
+        );
+    }
+
+    /// There is no descriptor for the next client.
+    pub fn out_of_descriptors(&mut self, error: &io::Error) {
+        self.count(Call::Write);
+        Console::complain(format_args!(
+            "no more clients can be accepted ({error}): \
+             the others wait in the backlog until a connection is closed"
+        ));
+    }
+
+    /// The server is about to sleep: in which call, and on what.
+    pub fn waits(&mut self, in_what: fmt::Arguments<'_>) {
+        self.tell(Verbosity::Verbose, format_args!("waiting in {in_what}"));
+    }
+
+    /// It woke up: how long it slept, and how much is ready now.
+    pub fn woke_up(&mut self, slept: Duration, ready: usize) {
+        self.tell(
+            Verbosity::Verbose,
+            format_args!("woke up after {slept:.1?}: {ready} ready"),
+        );
+    }
+
+    /// The numbers, at the end.
+    pub fn into_counters(self) -> Counters {
+        self.counters
+    }
+
+    fn tell(&mut self, verbosity: Verbosity, line: fmt::Arguments<'_>) {
+        if self.console.tell(verbosity, line) {
+            self.counters.count(Call::Write);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What all servers share besides how they wait.
+//!
+//! The loops are the lesson of this workspace, so they are not in here: each server writes
+//! its own. What they do *not* differ in stands here once, in the order in which a server
+//! comes across it:
+//!
+//! - [`Settings`]: the command line.
+//! - [`listen`] and [`Acceptor`]: the listening socket, and what to do with each error of
+//!   accept(2).
+//! - [`Connection`]: a non-blocking socket and its [`protocol::Conversation`].
+//! - [`handle`]: what a request costs.
+//! - [`Deadlines`]: when the next wait has to end.
+//! - [`Stop`] for Ctrl-C.
+//! - [`Journal`] (made of [`Console`] and [`Counters`]): what the server tells.
+//! - [`run`]: a server's `main`.
+
+#![forbid(unsafe_code)]
+
+mod acceptor;
+mod connection;
+mod console;
+mod counters;
+mod deadlines;
+mod journal;
+mod run;
+mod settings;
+mod stop;
+mod system;
+mod work;
+
+pub use acceptor::{ACCEPTS_PER_TURN, Acceptor, listen};
+pub use connection::{Connection, READ_MAX};
+pub use console::{Console, Verbosity};
+pub use counters::{Call, Counters};
+pub use deadlines::Deadlines;
+pub use journal::Journal;
+pub use run::{Serve, run, run_with_arguments};
+pub use settings::Settings;
+pub use stop::{STOP_GRACE, Stop};
+pub use work::handle;

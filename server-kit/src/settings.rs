@@ -1,0 +1,175 @@
+//! The command line that all servers share.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{CommandFactory, FromArgMatches, Parser};
+use protocol::{DEFAULT_ADDRESS, Delay, Protocol, Terms};
+
+use crate::Verbosity;
+
+/// The options of a server, the same for every way to wait.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Settings {
+    /// Where to listen; a host name works, port 0 takes any free port
+    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDRESS)]
+    pub address: String,
+
+    /// How many clients may wait in the kernel to be accepted
+    ///
+    /// This is no limit on connections: those that are accepted do not count. The system
+    /// may cut the number down (on Linux to /proc/sys/net/core/somaxconn).
+    #[arg(long, value_name = "LENGTH", default_value_t = 1024, allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i32).range(0..))]
+    pub backlog: i32,
+
+    /// How requests are told apart: each line is one, or the first read is the only one
+    #[arg(long, value_name = "NAME", default_value_t, value_parser = protocol())]
+    pub protocol: Protocol,
+
+    /// Close a connection on which nothing has moved for so long; `never` keeps it
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = idle_timeout)]
+    pub idle_timeout: Duration,
+
+    /// How long handling a request blocks the thread, as a slow disk would
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub work: Duration,
+
+    /// How long a reply waits without blocking anybody; a range such as 0s..2s draws lots
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = delay)]
+    pub delay: Delay,
+
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Tell every turn of the loop: what it waited for, how long, what was ready
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// What `--idle-timeout never` means.
+const NEVER: Duration = Duration::MAX;
+
+impl Settings {
+    /// Reads the command line of the server called `name`; the first of the `arguments` is
+    /// the program. Where that is all there is to do (help, version, an error), prints it
+    /// and ends the process.
+    pub fn from_command_line(
+        name: &'static str,
+        about: &'static str,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Self {
+        let mut command = Settings::command()
+            .name(name)
+            .about(about)
+            .after_help(format!(
+                "Times are written as people do: 250ms, 2s, 1m 30s.\n\n\
+             Examples, to be tried with `cargo run -p client` in a second terminal:\n  \
+             cargo run -p {name}\n  \
+             cargo run -p {name} -- --address localhost:9000 --idle-timeout 5s\n  \
+             cargo run -p {name} -- --delay 0s..2s -v\n  \
+             cargo run -p {name} -- --protocol one-shot --backlog 10"
+            ));
+        command
+            .try_get_matches_from_mut(arguments)
+            .and_then(|matches| Settings::from_arg_matches(&matches))
+            .unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
+    /// What the server promises to every client.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            protocol: self.protocol,
+            idle_timeout: (self.idle_timeout != NEVER).then_some(self.idle_timeout),
+            delay: self.delay,
+        }
+    }
+
+    /// How much the console tells.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+fn protocol() -> impl TypedValueParser<Value = Protocol> {
+    PossibleValuesParser::new(Protocol::ALL.map(Protocol::name))
+        .try_map(|name| name.parse::<Protocol>())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write a time as 250ms, 2s or 1m 30s"))
+}
+
+fn idle_timeout(text: &str) -> Result<Duration, String> {
+    match text {
+        "never" => Ok(NEVER),
+        _ => match duration(text)? {
+            Duration::ZERO => Err("no client is that fast; `never` turns it off".into()),
+            timeout => Ok(timeout),
+        },
+    }
+}
+
+fn delay(text: &str) -> Result<Delay, String> {
+    let Some((shortest, longest)) = text.split_once("..") else {
+        return duration(text).map(Delay::always);
+    };
+    Delay::between(duration(shortest)?, duration(longest)?)
+        .ok_or_else(|| "a range goes from the shorter time to the longer, as in 0s..2s".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Settings, String> {
+        Settings::try_parse_from([&["server"], arguments].concat()).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_design() {
+        let settings = parse(&[]).unwrap();
+        assert_eq!(settings.address, "127.0.0.1:8686");
+        assert_eq!(settings.backlog, 1024);
+        let terms = settings.terms();
+        assert_eq!(terms.protocol, Protocol::Lines);
+        assert_eq!(terms.idle_timeout, Some(Duration::from_secs(60)));
+        assert_eq!(terms.delay, Delay::default());
+        assert_eq!(settings.work, Duration::ZERO);
+        assert_eq!(settings.verbosity(), Verbosity::Normal);
+    }
+
+    #[test]
+    fn times_are_written_as_people_write_them() {
+        let settings = parse(&["--work", "250ms", "--idle-timeout", "1m 30s"]).unwrap();
+        assert_eq!(settings.work, Duration::from_millis(250));
+        assert_eq!(settings.terms().idle_timeout, Some(Duration::from_secs(90)));
+        let settings = parse(&["--delay", "0s..2s", "--idle-timeout", "never"]).unwrap();
+        let range = Delay::between(Duration::ZERO, Duration::from_secs(2));
+        assert_eq!(Some(settings.delay), range);
+        assert_eq!(settings.terms().idle_timeout, None);
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_a_sentence_that_says_what_is_right() {
+        for (arguments, advice) in [
+            (["--work", "5"], "250ms, 2s or 1m 30s"),
+            (["--work", "soon"], "250ms, 2s or 1m 30s"),
+            (["--delay", "2s..1s"], "0s..2s"),
+            (["--idle-timeout", "0s"], "`never`"),
+            (["--protocol", "http"], "possible values: lines, one-shot"),
+            (["--backlog", "-1"], "0.."),
+        ] {
+            let error = parse(&arguments).unwrap_err();
+            assert!(error.contains(advice), "{error}");
+        }
+    }
+}

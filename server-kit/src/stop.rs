@@ -1,0 +1,112 @@
+//! How a server is told to stop, and woken for it.
+
+use std::io;
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a stopping server goes on sending what it owes. Half of the second within which
+/// it has to be gone.
+pub const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// The status of a process that was ended by Ctrl-C: 128 + SIGINT, as shells have it.
+const ENDED_BY_CTRL_C: i32 = 130;
+
+/// A flag, and a way to wake whoever sleeps.
+///
+/// The flag alone would not do: std's `accept`, like most blocking calls, goes back to sleep
+/// after a signal. So each server says, with [`wake_with`](Self::wake_with), what ends *its*
+/// way of waiting.
+#[derive(Clone, Default)]
+pub struct Stop {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    requested: AtomicBool,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+type Waker = Box<dyn Fn() + Send>;
+
+impl Stop {
+    /// A stop that nobody has asked for yet.
+    pub fn new() -> Self {
+        Stop::default()
+    }
+
+    /// A stop that Ctrl-C and SIGTERM ask for. Asked a second time, the process ends at once.
+    ///
+    /// # Errors
+    ///
+    /// If signal handlers are set already: a process can do this once.
+    pub fn on_signals() -> io::Result<Self> {
+        let stop = Stop::new();
+        let asked = stop.clone();
+        ctrlc::set_handler(move || {
+            if asked.is_requested() {
+                process::exit(ENDED_BY_CTRL_C);
+            }
+            asked.request();
+        })
+        .map_err(io::Error::other)?;
+        Ok(stop)
+    }
+
+    /// Asks the server to stop, from any thread.
+    pub fn request(&self) {
+        self.shared.requested.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Whether somebody has asked.
+    pub fn is_requested(&self) -> bool {
+        self.shared.requested.load(Ordering::SeqCst)
+    }
+
+    /// Has `wake` called when the server is to stop; at once if that is already so. It is
+    /// called from another thread than the server's, and must not block for long.
+    pub fn wake_with(&self, wake: impl Fn() + Send + 'static) {
+        self.lock().push(Box::new(wake));
+        // The request may have come before the waker: then nobody else will call it.
+        if self.is_requested() {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        for wake in self.lock().iter() {
+            wake();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
+        // A waker that panicked leaves the list as it was.
+        self.shared
+            .wakers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn who_waits_is_woken_whether_it_comes_before_or_after_the_request() {
+        let stop = Stop::new();
+        let (sender, woken) = mpsc::channel();
+        let early = sender.clone();
+        stop.wake_with(move || early.send("early").unwrap());
+        assert!(woken.try_recv().is_err());
+        stop.request();
+        assert!(stop.is_requested());
+        assert_eq!(woken.try_recv(), Ok("early"));
+        stop.wake_with(move || sender.send("late").unwrap());
+        assert!(woken.try_iter().any(|who| who == "late"));
+    }
+}
