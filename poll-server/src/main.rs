@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     server_kit::run(
-        "poll-server",
-        "Waits in epoll, kqueue or IOCP: as many clients as there are descriptors",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_DESCRIPTION"),
         poll_server::serve,
     )
 }

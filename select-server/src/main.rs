@@ -5,8 +5,8 @@ use std::process::ExitCode;
 #[cfg(unix)]
 fn main() -> ExitCode {
     server_kit::run(
-        "select-server",
-        "Waits in select(2): many clients in one thread, up to 1024 descriptors",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_DESCRIPTION"),
         select_server::serve,
     )
 }

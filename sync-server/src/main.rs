@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     server_kit::run(
-        "sync-server",
-        "Waits in accept(2) and read(2): one client at a time",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_DESCRIPTION"),
         sync_server::serve,
     )
 }

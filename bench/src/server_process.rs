@@ -1,0 +1,333 @@
+//! A server in a process of its own.
+//!
+//! Cargo tells a package where its own binaries are, but not those of others. So the servers
+//! that are measured and tested run in the binary of *this* package, as `bench serve NAME`,
+//! which is not in its `--help`: [`serve_for_parent`] is the child's side of it,
+//! [`ServerProcess`] the parent's.
+//!
+//! The two talk over the child's standard streams. The child prints a line of JSON when it
+//! listens and another when it has stopped, between them what the server's console says.
+//! When its standard input ends, it stops; so it can't outlive its parent, whatever ends
+//! that.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{self, Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use server_kit::{Counters, Stop};
+
+use crate::Model;
+
+/// How long a server may take to start and to stop before it is taken for hung. Far more
+/// than any needs, since a machine may be busy with other things.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a server has done, and what it cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Requests received in full.
+    pub requests: u64,
+    /// Replies handed to the kernel.
+    pub replies: u64,
+    /// System calls by name.
+    pub calls: BTreeMap<String, u64>,
+    /// Processor time of the whole process, in user and kernel mode, in seconds; `None`
+    /// where this program does not know how to ask for it.
+    pub processor_seconds: Option<f64>,
+}
+
+impl Usage {
+    fn of(counters: &Counters) -> Self {
+        Usage {
+            connections: counters.connections,
+            requests: counters.requests,
+            replies: counters.replies,
+            calls: counters
+                .calls()
+                .map(|(call, times)| (call.name().to_owned(), times))
+                .collect(),
+            processor_seconds: processor_seconds(),
+        }
+    }
+
+    /// System calls of all kinds for each request; `None` without requests.
+    pub fn calls_per_request(&self) -> Option<f64> {
+        let calls: u64 = self.calls.values().sum();
+        (self.requests > 0).then(|| calls as f64 / self.requests as f64)
+    }
+}
+
+/// getrusage(2): the only source that counts in microseconds.
+fn processor_seconds() -> Option<f64> {
+    #[cfg(unix)]
+    {
+        use nix::sys::resource::{UsageWho, getrusage};
+        use nix::sys::time::TimeValLike;
+        let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+        let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
+        Some(microseconds as f64 / 1e6)
+    }
+    #[cfg(not(unix))]
+    None // Left out: GetProcessTimes
+}
+
+/// What the child says to its parent.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Message {
+    Listening(SocketAddr),
+    Stopped(Usage),
+}
+
+impl Message {
+    fn print(&self) -> io::Result<()> {
+        println!("{}", serde_json::to_string(self)?);
+        Ok(())
+    }
+}
+
+/// The child: serves as `model` until standard input ends, or somebody presses Ctrl-C. The
+/// `arguments` are those of the server, the first of them standing for the program.
+pub fn serve_for_parent(model: Model, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let about = "A server for its parent process; it stops when its standard input ends";
+    server_kit::run_with_arguments(
+        model.name,
+        about,
+        arguments,
+        |listener: TcpListener, settings, stop| {
+            stop_with_parent(stop.clone());
+            Message::Listening(listener.local_addr()?).print()?;
+            let counters = (model.serve)(listener, settings, stop)?;
+            Message::Stopped(Usage::of(&counters)).print()?;
+            Ok(counters)
+        },
+    )
+}
+
+fn stop_with_parent(stop: Stop) {
+    thread::spawn(move || {
+        // Nothing is ever written there: this sleeps until the parent closes it, or is gone.
+        io::stdin().read_to_end(&mut Vec::new()).ok();
+        stop.request();
+        thread::sleep(PATIENCE);
+        eprintln!("the server did not stop, and is ended");
+        process::exit(1);
+    });
+}
+
+/// A server that runs in a process of its own. Dropping it kills it.
+pub struct ServerProcess {
+    child: Child,
+    address: SocketAddr,
+    output: Output,
+}
+
+/// How a server ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The status of the process.
+    pub status: ExitStatus,
+    /// Every line that it printed, to standard output or standard error.
+    pub lines: Vec<String>,
+    /// What it counted, if it lived to tell.
+    pub usage: Option<Usage>,
+}
+
+impl ServerProcess {
+    /// The command that runs `model`, on a free port of 127.0.0.1 unless the options say
+    /// otherwise. `program` is the binary of this package.
+    pub fn command(program: &Path, model: Model, options: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(["serve", model.name, "--address", "127.0.0.1:0"])
+            .args(options);
+        command
+    }
+
+    /// Runs such a command, and waits until the server listens.
+    ///
+    /// # Errors
+    ///
+    /// If the process can't be started, or ends, or does not listen within ten seconds; what
+    /// it said is part of the error.
+    pub fn start(mut command: Command) -> io::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let (sender, receiver) = mpsc::channel();
+        let stdout = child
+            .stdout
+            .take()
+            .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+        let stderr = child
+            .stderr
+            .take()
+            .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+        for pipe in [stdout, stderr].into_iter().flatten() {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        break; // nobody listens any more
+                    }
+                }
+            });
+        }
+        let mut server = ServerProcess {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            output: Output {
+                receiver,
+                lines: Vec::new(),
+                closed: false,
+            },
+        };
+        let listening = server
+            .output
+            .wait_for(PATIENCE, |line| match serde_json::from_str(line) {
+                Ok(Message::Listening(address)) => Some(address),
+                _ => None,
+            });
+        match listening {
+            Some(address) => {
+                server.address = address;
+                Ok(server)
+            }
+            None => {
+                let said = server.output.lines.join("\n");
+                Err(io::Error::other(format!(
+                    "the server did not start: {said}"
+                )))
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the server has printed `count` lines that contain `text`; returns whether
+    /// it did before it ended or ten seconds were over.
+    pub fn has_printed(&mut self, count: usize, text: &str) -> bool {
+        let mut found = 0;
+        let deadline = Instant::now() + PATIENCE;
+        for line in &self.output.lines {
+            found += usize::from(line.contains(text));
+        }
+        while found < count {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            if self
+                .output
+                .wait_for(wait, |line| line.contains(text).then_some(()))
+                .is_none()
+            {
+                return false;
+            }
+            found += 1;
+        }
+        true
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// If it has not after ten seconds; it is killed then.
+    pub fn stop(mut self) -> io::Result<Outcome> {
+        drop(self.child.stdin.take());
+        self.wait()
+    }
+
+    /// Waits until the server has ended for another reason.
+    ///
+    /// # Errors
+    ///
+    /// If it has not after ten seconds; it is killed then.
+    pub fn wait(mut self) -> io::Result<Outcome> {
+        // The process has ended when nobody is left who could print.
+        self.output.wait_for(PATIENCE, |_| None::<()>);
+        if !self.output.closed {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the server did not stop",
+            ));
+        }
+        let status = self.child.wait()?;
+        let lines = std::mem::take(&mut self.output.lines);
+        let usage = lines
+            .iter()
+            .rev()
+            .find_map(|line| match serde_json::from_str(line) {
+                Ok(Message::Stopped(usage)) => Some(usage),
+                _ => None,
+            });
+        Ok(Outcome {
+            status,
+            lines,
+            usage,
+        })
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended already, and then all is well.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// What the child prints, line by line.
+struct Output {
+    receiver: Receiver<String>,
+    /// The lines that have been read so far.
+    lines: Vec<String>,
+    /// Whether the child has closed its ends: whoever does that has ended.
+    closed: bool,
+}
+
+impl Output {
+    /// Reads on until a line has in it what is sought; `None` if the output ends before, or
+    /// patience.
+    fn wait_for<T>(
+        &mut self,
+        patience: Duration,
+        sought_in: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            match self.receiver.recv_timeout(wait) {
+                Ok(line) => {
+                    let found = sought_in(&line);
+                    self.lines.push(line);
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => return None,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.closed = true;
+                    return None;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A client that does one thing after the other.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use protocol::Protocol;
+use socket2::{Domain, Socket, Type};
+
+use crate::server::Server;
+use bench::Model;
+
+pub const GREETING: &str = "Hello from server!\n";
+
+/// How long a client waits for what must come. Only a failing test waits so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a test waits for what must *not* come.
+const A_WHILE: Duration = Duration::from_millis(300);
+
+pub struct Client {
+    pub stream: TcpStream,
+}
+
+impl Client {
+    pub fn connect(address: SocketAddr) -> Self {
+        Client::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// A client whose kernel keeps as little as possible of what it does not read.
+    pub fn with_small_receive_buffer(address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Client::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client { stream }
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends as much as both kernels take while nobody reads, repeating `bytes`. Returns how
+    /// many bytes that is.
+    pub fn send_until_full(&mut self, bytes: &[u8]) -> usize {
+        let mut sent = 0;
+        self.stream.set_write_timeout(Some(A_WHILE)).unwrap();
+        loop {
+            match self.stream.write(&bytes[sent % bytes.len()..]) {
+                Ok(count) => sent += count,
+                Err(error) if is_time_up(&error) => break,
+                Err(error) => panic!("after {sent} bytes: {error}"),
+            }
+        }
+        self.stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        sent
+    }
+
+    pub fn end(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// The next `count` greetings, to the byte.
+    pub fn expect_greetings(&mut self, count: usize) {
+        let mut replies = vec![0; count * GREETING.len()];
+        self.stream.read_exact(&mut replies).unwrap();
+        assert!(replies == GREETING.repeat(count).as_bytes());
+    }
+
+    /// Everything until the server closes.
+    pub fn read_to_end(&mut self) -> String {
+        let mut replies = String::new();
+        self.stream.read_to_string(&mut replies).unwrap();
+        replies
+    }
+
+    /// Whether anything arrives for a while.
+    pub fn hears_something(&mut self) -> bool {
+        self.stream.set_read_timeout(Some(A_WHILE)).unwrap();
+        let heard = match self.stream.peek(&mut [0]) {
+            Ok(_) => true,
+            Err(error) if is_time_up(&error) => false,
+            Err(error) => panic!("{error}"),
+        };
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        heard
+    }
+
+    /// Ends the connection with a reset (`SO_LINGER` of 0, socket(7)).
+    pub fn reset(self) {
+        let socket = Socket::from(self.stream);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+fn is_time_up(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// A well-behaved client, from its connection to the end of it.
+pub fn probe(address: SocketAddr) {
+    let mut client = Client::connect(address);
+    client.send(Protocol::Lines.request("hello from the probe"));
+    client.expect_greetings(1);
+    client.end();
+    assert_eq!(client.read_to_end(), "");
+}
+
+/// A probe beside slow clients: an event loop answers it while they are there, a blocking
+/// server as soon as they have gone, and not before.
+pub fn probe_beside(slow: Vec<Client>, server: &Server, model: Model) {
+    if model.serves_others_meanwhile {
+        probe(server.address());
+        drop(slow);
+    } else {
+        let mut neighbour = Client::connect(server.address());
+        neighbour.send("hello\n");
+        assert!(
+            !neighbour.hears_something(),
+            "a blocking server serves one at a time"
+        );
+        drop(slow);
+        neighbour.expect_greetings(1);
+    }
+}
+
+/// Waits until `done` is true; fails if it never gets so.
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "never came true: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,109 @@
+//! A server under test.
+
+use std::fs;
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use bench::{Model, Outcome, ServerProcess};
+
+/// A server that must not have panicked when the test is over.
+pub struct Server {
+    process: ServerProcess,
+}
+
+/// The command line of a server with these options.
+pub fn command(model: Model, options: &[&str]) -> Command {
+    ServerProcess::command(Path::new(env!("CARGO_BIN_EXE_bench")), model, options)
+}
+
+impl Server {
+    pub fn start(model: Model, options: &[&str]) -> Self {
+        Server::start_as(command(model, options))
+    }
+
+    pub fn start_as(command: Command) -> Self {
+        Server {
+            process: ServerProcess::start(command).unwrap(),
+        }
+    }
+
+    /// Stops the server, which must be alive and well until then.
+    pub fn stop(self) -> Outcome {
+        let outcome = self.process.stop().unwrap();
+        assert!(outcome.status.success(), "{outcome:?}");
+        assert!(outcome.usage.is_some(), "{outcome:?}");
+        outcome
+    }
+
+    /// Waits until the server ends by itself.
+    pub fn wait(self) -> Outcome {
+        self.process.wait().unwrap()
+    }
+
+    /// The processor time that the process has used, to a hundredth of a second.
+    #[cfg(target_os = "linux")]
+    pub fn processor_time(&self) -> Duration {
+        // proc_pid_stat(5): after the name in parentheses the third field is the first; utime
+        // and stime, the 14th and 15th, are in clock ticks, of which Linux has 100 a second
+        // for all programs.
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<&str> = stat
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .collect();
+        let ticks = |field: usize| fields[field - 3].parse::<u64>().unwrap();
+        Duration::from_millis(10 * (ticks(14) + ticks(15)))
+    }
+
+    /// The memory of the process that is in use, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn resident_memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+            * 1024
+    }
+
+    /// Left out: the same for other systems. Tests that ask pass there.
+    #[cfg(not(target_os = "linux"))]
+    pub fn processor_time(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Left out, too.
+    #[cfg(not(target_os = "linux"))]
+    pub fn resident_memory(&self) -> usize {
+        0
+    }
+
+    #[cfg(unix)]
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let id = nix::unistd::Pid::from_raw(self.id().cast_signed());
+        nix::sys::signal::kill(id, signal).unwrap();
+    }
+}
+
+impl Deref for Server {
+    type Target = ServerProcess;
+
+    fn deref(&self) -> &ServerProcess {
+        &self.process
+    }
+}
+
+impl DerefMut for Server {
+    fn deref_mut(&mut self) -> &mut ServerProcess {
+        &mut self.process
+    }
+}

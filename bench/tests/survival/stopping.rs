@@ -1,0 +1,91 @@
+//! The end of the server: what is owed is sent, and it is gone within a second.
+
+use std::time::{Duration, Instant};
+
+use bench::{Model, Outcome};
+
+use crate::client::{Client, GREETING};
+use crate::server::Server;
+
+/// The bound is a second. The rest is for a machine that is busy with other tests.
+const BOUND: Duration = Duration::from_millis(1500);
+
+/// Five clients, of whom a blocking server knows the first only: all wait for a reply that
+/// is delayed, and one of them would not even read it.
+fn stop_while_replies_are_owed(model: Model, stop: impl FnOnce(&Server)) {
+    let mut server = Server::start(model, &["--delay", "1h"]);
+    let mut clients: Vec<_> = (0..4).map(|_| Client::connect(server.address())).collect();
+    for client in &mut clients {
+        client.send("one\ntwo\n");
+    }
+    let mut deaf = Client::with_small_receive_buffer(server.address());
+    deaf.send_until_full(&b"\n".repeat(1 << 16));
+    let served = if model.serves_others_meanwhile { 5 } else { 1 };
+    assert!(server.has_printed(served, "getting data"));
+
+    let began = Instant::now();
+    stop(&server);
+    let outcome = server.wait();
+    let took = began.elapsed();
+    assert!(took < BOUND, "it took {took:?}");
+    for client in clients.iter_mut().take(served) {
+        assert_eq!(client.read_to_end(), GREETING.repeat(2));
+    }
+    expect_goodbye(&outcome);
+    drop(deaf);
+}
+
+fn expect_goodbye(outcome: &Outcome) {
+    assert!(outcome.status.success(), "{outcome:?}");
+    let position = |text: &str| outcome.lines.iter().position(|line| line.starts_with(text));
+    let goodbye = position("Server stopped! Thank you for using!");
+    let counters = position("connections: ");
+    let calls = position("system calls: ");
+    assert!(
+        goodbye.is_some() && goodbye < counters && counters < calls,
+        "{outcome:?}"
+    );
+}
+
+#[cfg(unix)]
+pub fn ctrl_c(model: Model) {
+    stop_while_replies_are_owed(model, |server| {
+        server.signal(nix::sys::signal::Signal::SIGINT)
+    });
+}
+
+#[cfg(unix)]
+pub fn sigterm(model: Model) {
+    stop_while_replies_are_owed(model, |server| {
+        server.signal(nix::sys::signal::Signal::SIGTERM)
+    });
+}
+
+/// A client that does not read can't hold up a server that sleeps in send(2) for it.
+#[cfg(unix)]
+pub fn deaf_client(model: Model) {
+    let server = Server::start(model, &[]);
+    let mut deaf = Client::with_small_receive_buffer(server.address());
+    deaf.send_until_full(&b"\n".repeat(1 << 16));
+    let began = Instant::now();
+    server.signal(nix::sys::signal::Signal::SIGINT);
+    let outcome = server.wait();
+    let took = began.elapsed();
+    assert!(took < BOUND, "it took {took:?}");
+    expect_goodbye(&outcome);
+    // Nothing is lost in silence. (How much the kernel takes for a client that does not
+    // read is the kernel's affair; it may have been everything.)
+    let usage = outcome.usage.as_ref().unwrap();
+    let told = outcome
+        .lines
+        .iter()
+        .any(|line| line.contains("could not be sent"));
+    assert_eq!(told, usage.replies < usage.requests, "{outcome:?}");
+}
+
+pub fn parent_gone(model: Model) {
+    let server = Server::start(model, &[]);
+    let client = Client::connect(server.address());
+    expect_goodbye(&server.stop()); // it closes the server's standard input, and waits
+    drop(client);
+}

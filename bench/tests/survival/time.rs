@@ -1,0 +1,73 @@
+//! Time-outs, delays, and work that blocks.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bench::Model;
+
+use crate::client::Client;
+use crate::server::Server;
+
+pub fn idle_timeout(model: Model) {
+    let mut server = Server::start(model, &["--idle-timeout", "1s"]);
+    let mut active = Client::connect(server.address());
+    assert!(server.has_printed(1, "new connection"));
+    let mut silent = Client::connect(server.address());
+    for _ in 0..10 {
+        active.send("x");
+        thread::sleep(Duration::from_millis(200));
+    }
+    active.send("\n");
+    active.expect_greetings(1);
+    drop(active);
+    let began = Instant::now();
+    assert_eq!(silent.read_to_end(), "");
+    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(server.has_printed(1, "nothing moved for too long"));
+    server.stop();
+}
+
+/// Sends a request on each of `count` connections; returns when all are answered how long
+/// that took.
+fn ask_all(server: &Server, count: usize) -> Duration {
+    let mut clients: Vec<_> = (0..count)
+        .map(|_| Client::connect(server.address()))
+        .collect();
+    let began = Instant::now();
+    for client in &mut clients {
+        client.send("hello\n");
+        client.end();
+    }
+    for mut client in clients {
+        client.expect_greetings(1);
+    }
+    began.elapsed()
+}
+
+pub fn delay(model: Model) {
+    let server = Server::start(model, &["--delay", "300ms", "-q"]);
+    let delay = Duration::from_millis(300);
+    if model.serves_others_meanwhile {
+        let all = ask_all(&server, 100);
+        assert!(all >= delay && all < 10 * delay, "100 clients took {all:?}");
+    } else {
+        let all = ask_all(&server, 5);
+        assert!(
+            all >= 5 * delay,
+            "5 clients took {all:?}, not one after the other"
+        );
+    }
+    server.stop();
+}
+
+/// No way to wait helps against work that blocks: each turn of a loop takes as long as the
+/// work of all who are ready.
+pub fn work(model: Model) {
+    let server = Server::start(model, &["--work", "50ms", "-q"]);
+    let all = ask_all(&server, 10);
+    assert!(
+        all >= 10 * Duration::from_millis(50),
+        "10 clients took {all:?}"
+    );
+    server.stop();
+}
