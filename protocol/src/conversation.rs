@@ -235,10 +235,16 @@ impl Conversation {
     /// replies they finish.
     pub fn sent(&mut self, count: usize, now: Instant) -> usize {
         self.last_moved = now;
-        let lines = self.pending.drain(..count).filter(|&b| b == b'\n').count();
-        let replies = match self.terms.protocol {
-            Protocol::Lines => lines,
-            Protocol::OneShot => usize::from(count > 0 && self.pending.is_empty()),
+        let replies = if count == self.pending.len() {
+            self.pending.clear();
+            self.owed - self.delayed.len()
+        } else {
+            // Only whole replies count, and each ends with LF. (One-shot's does not, but there
+            // it is the only one, and whole when nothing is left.)
+            self.pending
+                .drain(..count)
+                .filter(|&byte| byte == b'\n')
+                .count()
         };
         self.owed -= replies;
         self.enter(self.phase);

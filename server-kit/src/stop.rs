@@ -1,6 +1,7 @@
 //! How a server is told to stop, and woken for it.
 
 use std::io;
+use std::mem;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,8 +46,9 @@ impl Stop {
     pub fn on_signals() -> io::Result<Self> {
         let stop = Stop::new();
         let asked = stop.clone();
+        let mut before = false;
         ctrlc::set_handler(move || {
-            if asked.is_requested() {
+            if mem::replace(&mut before, true) {
                 process::exit(ENDED_BY_CTRL_C);
             }
             asked.request();
