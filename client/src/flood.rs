@@ -1,0 +1,354 @@
+//! The flood: any number of clients in one thread, driven by events.
+//!
+//! The same kind of loop as in the event-driven servers, with the same function names, seen
+//! from the other side: [`Flood::turn`] opens and starts what is due, waits until the kernel
+//! reports a connection as ready, lets each that is ready go one step further, and does
+//! what is due by time.
+//!
+//! Left out: the descriptor limit is not raised here, since it belongs to the whole process;
+//! the program `client` does it.
+
+mod connection;
+mod record;
+mod watched;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use polling::{Event, Events, Poller};
+use slab::Slab;
+
+use crate::crowd::{Crowd, Kind, Order};
+use crate::report::{Failure, Report, Stage, Stuck};
+use connection::{Connection, Next, Phase};
+use record::Record;
+
+/// How many connections are opened, and how many are started, in one turn.
+///
+/// Connections that are ready wait meanwhile, and that counts into their latency: 16 calls
+/// of connect(2) take about a third of a millisecond.
+const BATCH: usize = 16;
+
+/// How often whoever watches is asked whether to go on, though nothing may have happened.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What happens in a flood, told while it goes on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Happening<'a> {
+    /// A client is connected; it took so long.
+    Connected {
+        /// Its number, counted from 0.
+        client: usize,
+        /// From the call of `connect` on.
+        after: Duration,
+    },
+    /// One read brought a client these bytes. They are not checked yet.
+    Received {
+        /// Its number, counted from 0.
+        client: usize,
+        /// Perhaps a part of a reply only.
+        bytes: &'a [u8],
+    },
+    /// A client has got a whole reply, byte by byte as it should be.
+    Answered {
+        /// Its number, counted from 0.
+        client: usize,
+        /// From the instant when the last byte of the request was due on.
+        after: Duration,
+    },
+    /// Something went wrong for a client, and it is closed.
+    Failed {
+        /// Its number, counted from 0.
+        client: usize,
+        /// What went wrong.
+        failure: &'a Failure,
+    },
+    /// Some time has passed: told about ten times a second, whatever else happens.
+    Tick,
+}
+
+/// Lets a crowd of clients loose on the server at `address`, in this thread, until all are
+/// done, or nothing has moved for [`Crowd::timeout`], or `watch` breaks it off.
+///
+/// What goes wrong on a connection stands in the report.
+///
+/// ```no_run
+/// use client::{Crowd, flood};
+/// use std::ops::ControlFlow;
+///
+/// let crowd = Crowd { connections: 1000, ..Crowd::default() };
+/// let address = protocol::DEFAULT_ADDRESS.parse().unwrap();
+/// let report = flood(address, &crowd, &mut |_| ControlFlow::Continue(()))?;
+/// println!("{report}");
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// # Errors
+///
+/// [`io::ErrorKind::InvalidInput`] if there can't be such a crowd (see [`Crowd::check`]), or
+/// any error of the means to wait for events: these end the whole flood.
+pub fn flood(
+    address: SocketAddr,
+    crowd: &Crowd,
+    watch: &mut dyn FnMut(&Happening<'_>) -> ControlFlow<()>,
+) -> io::Result<Report> {
+    crowd
+        .check()
+        .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+    let poller = Poller::new()?;
+    let mut events = Events::new();
+    let mut flood = Flood {
+        poller: &poller,
+        address,
+        crowd,
+        connections: Slab::with_capacity(crowd.connections),
+        opened: 0,
+        connecting: 0,
+        starting: VecDeque::new(),
+        deadlines: BTreeSet::new(),
+        unfinished: crowd.connections - crowd.silent,
+        record: Record::new(Report::new(address, crowd), watch),
+    };
+    while !flood.is_over() {
+        flood.turn(&mut events)?;
+    }
+    Ok(flood.record.finish())
+}
+
+struct Flood<'a> {
+    poller: &'a Poller,
+    address: SocketAddr,
+    crowd: &'a Crowd,
+    connections: Slab<Connection<'a>>,
+    /// How many clients have been told to connect.
+    opened: usize,
+    /// How many of them are still about it.
+    connecting: usize,
+    /// Connections whose first request is due.
+    starting: VecDeque<usize>,
+    /// When which connection has something to do by itself, the earliest first. A set and
+    /// not a heap, so that the deadline of a closed connection can be taken out.
+    deadlines: BTreeSet<(Instant, usize)>,
+    /// Clients that have something to ask and are not done, opened or not.
+    unfinished: usize,
+    record: Record<'a>,
+}
+
+impl<'a> Flood<'a> {
+    /// The silent ones stay as long as there are others. If there are no others, they stay
+    /// until the time is up.
+    fn is_over(&self) -> bool {
+        let only_silent = self.crowd.silent == self.crowd.connections;
+        let all_gone = self.all_are_opened() && self.connections.is_empty();
+        self.record.is_ended() || all_gone || (self.unfinished == 0 && !only_silent)
+    }
+
+    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+        self.open_some();
+        self.start_some()?;
+        events.clear(); // otherwise the new ones would be added to those of the last turn
+        self.record.report.calls.waits += 1;
+        self.poller.wait_deadline(events, self.wake_up_at())?;
+        for event in events.iter() {
+            self.connection_ready(event)?;
+        }
+        self.expire(Instant::now())
+    }
+
+    fn open_some(&mut self) {
+        for _ in 0..BATCH {
+            if self.may_open() {
+                self.open_one();
+            }
+        }
+    }
+
+    /// Connect-first is one after the other. Were they all connecting at once, then each
+    /// time that the server's accept queue has room for one, as many as try at that moment
+    /// would get in, since the kernel counts only those that are through.
+    fn may_open(&self) -> bool {
+        let is_free = self.connecting == 0 || self.crowd.order == Order::AsConnected;
+        is_free && !self.all_are_opened()
+    }
+
+    fn all_are_opened(&self) -> bool {
+        self.opened == self.crowd.connections
+    }
+
+    fn open_one(&mut self) {
+        let number = self.opened;
+        self.opened += 1;
+        self.connecting += 1;
+        let open = self.connections.len();
+        let entry = self.connections.vacant_entry();
+        match Connection::open(self.poller, entry.key(), self.address, self.crowd, number) {
+            Ok(connection) => {
+                entry.insert(connection);
+            }
+            Err(error) => {
+                let failure = connection::cannot_open(&error, open);
+                self.record.failed(number, &failure);
+                self.finished(self.crowd.kind(number));
+                self.no_longer_connecting();
+            }
+        }
+    }
+
+    /// One client less is connecting; if it was the last one of all, the first requests of
+    /// those that were held are due. Who could not connect is not waited for.
+    fn no_longer_connecting(&mut self) {
+        self.connecting -= 1;
+        let all_are_through = self.connecting == 0 && self.all_are_opened();
+        if all_are_through && self.crowd.order == Order::ConnectFirst {
+            let keys = self.connections.iter().map(|(key, _)| key);
+            self.starting.extend(keys);
+        }
+    }
+
+    fn start_some(&mut self) -> io::Result<()> {
+        for _ in 0..BATCH.min(self.starting.len()) {
+            if let Some(key) = self.starting.pop_front() {
+                self.go_on(key, |connection, record| connection.start(record))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The latest end of the wait: the earliest deadline, or now if there is work.
+    fn wake_up_at(&self) -> Instant {
+        if self.may_open() || !self.starting.is_empty() {
+            return Instant::now();
+        }
+        let next = match self.deadlines.first() {
+            Some(&(deadline, _)) => Some(deadline),
+            None => self.give_up_at(),
+        };
+        next.map_or(self.record.next_tick, |next| {
+            next.min(self.record.next_tick)
+        })
+    }
+
+    /// When to give up if nothing moves before; `None` if that is never.
+    ///
+    /// While a dribbling client waits for its next byte it is the crowd that is slow, so
+    /// nobody is given up.
+    fn give_up_at(&self) -> Option<Instant> {
+        if !self.deadlines.is_empty() || !self.starting.is_empty() {
+            return None;
+        }
+        // An instant that can't be told is so far away that it never comes.
+        self.record.last_moved.checked_add(self.crowd.timeout)
+    }
+
+    fn connection_ready(&mut self, event: Event) -> io::Result<()> {
+        self.go_on(event.key, |connection, record| {
+            connection.ready(event, record)
+        })
+    }
+
+    /// Lets a connection take its next step, and then watches it as it now wants.
+    fn go_on(
+        &mut self,
+        key: usize,
+        step: impl FnOnce(&mut Connection<'a>, &mut Record<'a>) -> Result<Next, Failure>,
+    ) -> io::Result<()> {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Ok(()); // it was closed earlier in this turn
+        };
+        let due_before = connection.due();
+        let next = step(connection, &mut self.record);
+        if connection.due() != due_before {
+            let entry = |due| (due, key);
+            due_before.map(|due| self.deadlines.remove(&entry(due)));
+            self.deadlines.extend(connection.due().map(entry));
+        }
+        match next {
+            Ok(Next::GoOn) => connection.watch()?,
+            Ok(Next::Connected) => {
+                connection.watch()?;
+                if self.crowd.order == Order::AsConnected {
+                    self.starting.push_back(key);
+                }
+                self.no_longer_connecting();
+            }
+            Ok(Next::Close) => self.close(key),
+            Err(failure) => {
+                self.record.failed(connection.number, &failure);
+                self.close(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is due by time: bytes of dribbling clients, the tick, giving up.
+    fn expire(&mut self, now: Instant) -> io::Result<()> {
+        while let Some(&(due, key)) = self.deadlines.first()
+            && due <= now
+        {
+            self.go_on(key, |connection, record| connection.expire(now, record))?;
+        }
+        self.record.tick(now);
+        if self.give_up_at().is_some_and(|give_up| give_up <= now) {
+            self.give_up();
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self) {
+        let mut stuck = Stuck::default();
+        for connection in self.connections.drain() {
+            let (place, why) = match connection.phase() {
+                Phase::Connecting => (&mut stuck.connecting, "still connecting"),
+                Phase::Held => (&mut stuck.held, "connected, waits until all are"),
+                Phase::Silent => {
+                    stuck.silent += 1;
+                    continue; // it did what it was there for
+                }
+                Phase::Sending => (&mut stuck.sending, "the server takes no more bytes"),
+                Phase::AwaitingReply => (&mut stuck.awaiting_reply, "no reply has come"),
+                Phase::AwaitingEnd => (&mut stuck.awaiting_end, "the server does not close"),
+            };
+            *place += 1;
+            self.record.failed(connection.number, &timed_out(why));
+        }
+        for number in self.opened..self.crowd.connections {
+            stuck.connecting += 1;
+            let why = "in line behind one that is still connecting";
+            self.record.failed(number, &timed_out(why));
+        }
+        let only_silent = Stuck {
+            silent: stuck.silent,
+            ..Stuck::default()
+        };
+        self.record.report.stuck = Some(stuck).filter(|&stuck| stuck != only_silent);
+        self.record.end();
+    }
+
+    fn close(&mut self, key: usize) {
+        let connection = self.connections.remove(key);
+        if let Some(due) = connection.due() {
+            self.deadlines.remove(&(due, key));
+        }
+        self.finished(connection.kind);
+        if connection.phase() == Phase::Connecting {
+            self.no_longer_connecting();
+        }
+    }
+
+    fn finished(&mut self, kind: Kind) {
+        if kind != Kind::Silent {
+            self.unfinished -= 1;
+        }
+    }
+}
+
+fn timed_out(why: &str) -> Failure {
+    Failure {
+        stage: Stage::TimedOut,
+        why: why.into(),
+    }
+}

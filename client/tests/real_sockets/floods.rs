@@ -1,0 +1,318 @@
+//! Crowds of every kind against servers as they should be.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::ControlFlow;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use client::report::{Stage, Stuck};
+use client::{Crowd, Happening, Order, Report};
+use protocol::Protocol;
+
+use crate::servers::{one_at_a_time, polite_server, read_once, server};
+
+pub fn flood(address: SocketAddr, crowd: &Crowd) -> Report {
+    client::flood(address, crowd, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+pub fn assert_good(report: &Report) {
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn everybody_is_answered() {
+    for order in [Order::ConnectFirst, Order::AsConnected] {
+        let crowd = Crowd {
+            connections: 200,
+            order,
+            ..Crowd::default()
+        };
+        let report = flood(polite_server(), &crowd);
+        assert_good(&report);
+        assert_eq!((report.connected, report.answered), (200, 200));
+        assert_eq!((report.connect.count(), report.reply.count()), (200, 200));
+    }
+}
+
+#[test]
+fn a_request_costs_one_write_and_its_reply_one_read() {
+    let crowd = Crowd {
+        connections: 10,
+        requests: 100,
+        ..Crowd::default()
+    };
+    let report = flood(polite_server(), &crowd);
+    assert_good(&report);
+    assert_eq!(report.answered, 1000);
+    assert_eq!(report.calls.writes, 1000);
+    assert_eq!(report.calls.reads, 1000 + 10, "and one for each end");
+}
+
+#[test]
+fn it_tells_what_happens() {
+    let (mut connected, mut answered, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+    let crowd = Crowd {
+        connections: 3,
+        ..Crowd::default()
+    };
+    let report = client::flood(polite_server(), &crowd, &mut |happening| {
+        match happening {
+            Happening::Connected { client, .. } => connected.push(*client),
+            Happening::Answered { client, .. } => answered.push(*client),
+            Happening::Received { bytes: more, .. } => bytes.extend_from_slice(more),
+            Happening::Failed { failure, .. } => panic!("{failure:?}"),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    assert_good(&report.unwrap());
+    answered.sort();
+    assert_eq!((connected, answered), (vec![0, 1, 2], vec![0, 1, 2]));
+    assert_eq!(bytes, Protocol::Lines.reply().repeat(3));
+}
+
+#[test]
+fn dribbling_clients_send_byte_by_byte_and_hold_up_nobody() {
+    let (tell, told) = mpsc::channel();
+    let address = server(move |mut stream| {
+        let mut reads = 0;
+        let (mut byte, mut end) = ([0; 1024], false);
+        while !end {
+            let count = stream.read(&mut byte)?;
+            end = count == 0 || byte[..count].ends_with(b"\n");
+            reads += 1;
+        }
+        let _ = tell.send(reads);
+        stream.write_all(Protocol::Lines.reply())
+    });
+    let crowd = Crowd {
+        connections: 8,
+        dribbling: 2,
+        every: Duration::from_millis(10),
+        ..Crowd::default()
+    };
+    let report = flood(address, &crowd);
+    assert_good(&report);
+    let length = Protocol::Lines.request("hello from client number 0").len();
+    let pauses = 10 * (length as u64 - 1);
+    assert!(report.elapsed >= Duration::from_millis(pauses), "{report}");
+    // It counts from the last byte, so the pauses before it are no latency.
+    assert!(
+        report.reply.max() < Duration::from_millis(pauses),
+        "{report}"
+    );
+    let mut reads: Vec<usize> = told.iter().take(8).collect();
+    reads.sort();
+    assert_eq!(reads[..6], [1; 6]);
+    assert!(reads[6] > length / 2, "{reads:?}");
+}
+
+#[test]
+fn silent_clients_stay_until_the_others_are_done() {
+    let (tell, told) = mpsc::channel();
+    let address = server(move |mut stream| {
+        let mut request = Vec::new();
+        let is_silent = read_once(&stream)? == 0;
+        let _ = tell.send(is_silent);
+        if !is_silent {
+            stream.write_all(Protocol::Lines.reply())?;
+        }
+        stream.read_to_end(&mut request).map(drop)
+    });
+    let crowd = Crowd {
+        connections: 10,
+        silent: 4,
+        ..Crowd::default()
+    };
+    let report = flood(address, &crowd);
+    assert_good(&report);
+    assert_eq!((report.asked, report.answered), (6, 6));
+    assert_eq!((report.connected, report.silent_closed), (10, 0));
+    let in_order: Vec<bool> = told.iter().take(10).collect();
+    assert_eq!(in_order, [[false; 6].as_slice(), &[true; 4]].concat());
+}
+
+#[test]
+fn a_server_may_close_silent_clients() {
+    let address = server(|_| Ok(()));
+    let crowd = Crowd {
+        silent: 20,
+        ..Crowd::default()
+    };
+    let report = flood(address, &crowd);
+    assert_good(&report);
+    assert_eq!((report.connected, report.silent_closed), (20, 20));
+}
+
+#[test]
+fn silent_clients_among_themselves_stay_until_the_time_is_up() {
+    let crowd = Crowd {
+        silent: 20,
+        timeout: Duration::from_millis(300),
+        ..Crowd::default()
+    };
+    let report = flood(polite_server(), &crowd);
+    assert_good(&report);
+    assert!(report.elapsed >= crowd.timeout);
+    assert_eq!((report.asked, report.stuck), (0, None));
+}
+
+#[test]
+fn waiting_for_replies_is_no_busy_waiting() {
+    let address = server(never_answer);
+    let crowd = Crowd {
+        timeout: Duration::from_millis(500),
+        ..Crowd::default()
+    };
+    let report = flood(address, &crowd);
+    assert_eq!(report.stuck.unwrap().awaiting_reply, 20);
+    // Some for connecting and starting, and ten ticks a second.
+    assert!(report.calls.waits < 100, "{} waits", report.calls.waits);
+}
+
+#[test]
+fn whoever_watches_can_end_it_though_nothing_moves() {
+    let address = server(never_answer);
+    let crowd = Crowd {
+        timeout: Duration::from_secs(3600),
+        ..Crowd::default()
+    };
+    let report = client::flood(address, &crowd, &mut |happening| match happening {
+        Happening::Tick => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let report = report.unwrap();
+    assert!(report.ended_early && !report.is_good());
+    assert_eq!(report.errors.count(), 0, "nobody did anything wrong");
+}
+
+fn never_answer(stream: TcpStream) -> io::Result<()> {
+    while read_once(&stream)? > 0 {}
+    std::thread::park();
+    Ok(())
+}
+
+#[test]
+fn one_shot_takes_one_greeting_of_many() {
+    let address = server(|mut stream| {
+        read_once(&stream)?;
+        // As the article's select server does it: until the client has gone.
+        loop {
+            stream.write_all(Protocol::OneShot.reply())?;
+        }
+    });
+    let crowd = Crowd {
+        protocol: Protocol::OneShot,
+        ..Crowd::default()
+    };
+    let report = flood(address, &crowd);
+    assert_good(&report);
+    assert_eq!(report.answered, 20);
+}
+
+#[test]
+fn one_shot_keeps_its_sending_half_open_until_it_has_the_reply() {
+    let address = server(|mut stream| {
+        read_once(&stream)?;
+        // The article's select server would take an end here for the end of everything.
+        stream.set_read_timeout(Some(Duration::from_millis(50)))?;
+        match read_once(&stream) {
+            Ok(_) => Ok(()),
+            Err(_) => stream.write_all(Protocol::OneShot.reply()),
+        }
+    });
+    let crowd = Crowd {
+        protocol: Protocol::OneShot,
+        ..Crowd::default()
+    };
+    assert_good(&flood(address, &crowd));
+}
+
+#[test]
+fn one_shot_takes_a_piece_of_a_request_for_all_of_it() {
+    let address = server(|mut stream| {
+        read_once(&stream)?;
+        stream.write_all(Protocol::OneShot.reply())?;
+        while read_once(&stream)? > 0 {}
+        Ok(())
+    });
+    let crowd = Crowd {
+        protocol: Protocol::OneShot,
+        dribbling: 5,
+        ..Crowd::default()
+    };
+    let report = flood(address, &crowd);
+    assert_eq!(report.answered, 15, "{report}");
+    let trouble = report.errors.of(Stage::Reply);
+    assert_eq!(trouble.count, 5);
+    let first = trouble.first.as_deref().unwrap();
+    assert!(first.contains("bytes of the request are sent"), "{first}");
+}
+
+#[test]
+fn the_deadlock_of_the_article_is_recognised() {
+    let crowd = Crowd {
+        timeout: Duration::from_millis(1500),
+        ..Crowd::default()
+    };
+    let (address, lines_of_each) = one_at_a_time(10);
+    let report = flood(address, &crowd);
+    let stuck = report.stuck.unwrap();
+    assert!(stuck.is_deadlock(), "{report}");
+    assert_eq!(stuck.held, report.connected);
+    assert_eq!(stuck.held + stuck.connecting, 20);
+    #[cfg(target_os = "linux")] // the one accepted, and the accept queue of backlog + 1
+    assert_eq!(report.connected, 12, "{report}");
+    assert_eq!(report.answered, 0);
+    assert_eq!(report.errors.of(Stage::TimedOut).count, 20);
+    assert_eq!(lines_of_each.recv(), Ok(0), "nothing is sent before");
+    let text = report.to_string();
+    for words in ["deadlock", "--order as-connected", "--backlog 20"] {
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn as_connected_does_not_deadlock() {
+    let crowd = Crowd {
+        order: Order::AsConnected,
+        ..Crowd::default()
+    };
+    let (address, lines_of_each) = one_at_a_time(10);
+    assert_good(&flood(address, &crowd));
+    assert_eq!(lines_of_each.iter().take(20).collect::<Vec<_>>(), [1; 20]);
+}
+
+#[test]
+fn a_busy_server_is_no_deadlock() {
+    let crowd = Crowd {
+        silent: 1,
+        timeout: Duration::from_millis(300),
+        ..Crowd::default()
+    };
+    let (address, _) = one_at_a_time(128);
+    let report = flood(address, &crowd);
+    let expected = Stuck {
+        awaiting_reply: 19,
+        silent: 1,
+        ..Stuck::default()
+    };
+    assert_eq!(report.stuck, Some(expected), "{report}");
+    let text = report.to_string();
+    assert!(!text.contains("deadlock"), "{text}");
+    assert!(text.contains("Connected does not mean accepted"), "{text}");
+    assert!(text.contains("may well be a silent one"), "{text}");
+}
+
+#[test]
+fn a_crowd_that_cannot_be_is_refused() {
+    let crowd = Crowd {
+        silent: 21,
+        ..Crowd::default()
+    };
+    let nowhere = ([127, 0, 0, 1], 9).into();
+    let error = client::flood(nowhere, &crowd, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("--connections 21"), "{error}");
+}
