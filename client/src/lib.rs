@@ -1,5 +1,12 @@
 //! A crowd of clients that shows how a server waits for them, and tells what came of it.
 //!
+//! ```text
+//! cargo run -p sync-server                 # in one terminal, and in another one:
+//! cargo run -p client                      # 20 clients at once, as in the article
+//! cargo run -p client -- --dribbling 2     # two of them send a byte at a time
+//! cargo run -p client -- --help            # all that it can do
+//! ```
+//!
 //! [`flood`] drives the whole crowd in one thread, the same way as an event-driven server:
 //! it never waits for one client, but for all of them at once. So it can hold as many
 //! connections as there are descriptors and local ports, which are some 28,000 on Linux. It
@@ -15,9 +22,12 @@
 //! | `flood` | the event loop; its `connection` is one client, `watched` its socket and the poller's eye on it, `record` the way into the report |
 //! | [`report`] | figures, errors by stage, and in words why nothing moves any more |
 //! | [`probe`] | one well-behaved client, to be measured beside a flood |
+//! | [`cli`], `console` | the program: its options, and what it prints meanwhile |
 //!
-//! The library prints nothing.
+//! The library prints nothing but in [`cli::run`].
 
+pub mod cli;
+mod console;
 mod crowd;
 mod expected;
 mod flood;

@@ -1,5 +1,6 @@
 //! The client against small servers over real sockets, polite ones and faulty ones.
 
+mod binary;
 mod faults;
 mod floods;
 mod probes;

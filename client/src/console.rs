@@ -1,0 +1,109 @@
+//! What the program prints while the flood goes on.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::crowd::Crowd;
+use crate::expected::Shown;
+use crate::flood::Happening;
+
+/// With more connections than this, nobody would read the replies.
+const MOST_CONNECTIONS: usize = 50;
+
+/// What takes less time than this needs no progress bar.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Watches a flood for the person in front of the terminal.
+pub(crate) struct Console {
+    prints_replies: bool,
+    draws_bar: bool,
+    bar: Option<ProgressBar>,
+    began: Instant,
+    asked: u64,
+    connections: usize,
+    connected: usize,
+    answered: u64,
+    failed: usize,
+    /// Printing failed, so the flood was broken off.
+    trouble: Option<io::Error>,
+}
+
+impl Console {
+    pub(crate) fn new(crowd: &Crowd, quiet: bool, json: bool) -> Self {
+        Console {
+            prints_replies: !quiet && !json && crowd.connections <= MOST_CONNECTIONS,
+            draws_bar: !quiet && io::stderr().is_terminal(),
+            bar: None,
+            began: Instant::now(),
+            asked: crowd.asked(),
+            connections: crowd.connections,
+            connected: 0,
+            answered: 0,
+            failed: 0,
+            trouble: None,
+        }
+    }
+
+    /// Ends the flood when printing fails: then nobody is there to whom it could matter.
+    pub(crate) fn watch(&mut self, happening: &Happening<'_>) -> ControlFlow<()> {
+        match *happening {
+            Happening::Connected { .. } => self.connected += 1,
+            Happening::Answered { .. } => self.answered += 1,
+            Happening::Failed { .. } => self.failed += 1,
+            Happening::Received { client, bytes } if self.prints_replies => {
+                if let Err(error) = self.print_reply(client, bytes) {
+                    self.trouble = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+            Happening::Received { .. } => {}
+            Happening::Tick => self.draw(),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes the progress bar away; an error if something could not be printed.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+        self.trouble.map_or(Ok(()), Err)
+    }
+
+    fn print_reply(&self, client: usize, bytes: &[u8]) -> io::Result<()> {
+        let print = || print(format_args!("client number {client} got {}", Shown(bytes)));
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn draw(&mut self) {
+        if self.draws_bar && self.bar.is_none() && self.began.elapsed() >= PATIENCE {
+            let style = ProgressStyle::with_template("{elapsed} {wide_bar} {pos} of {len} {msg}");
+            let bar = ProgressBar::new(self.asked)
+                .with_style(style.expect("the template is right"))
+                .with_elapsed(self.began.elapsed());
+            self.bar = Some(bar);
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.answered);
+            let (connected, connections) = (self.connected, self.connections);
+            let mut message = format!("answered, {connected} of {connections} connected");
+            if self.failed > 0 {
+                message += &format!(", {} failed", self.failed);
+            }
+            bar.set_message(message);
+        }
+    }
+}
+
+/// Prints a line. Other than `println!` it does not panic when nobody reads it.
+pub(crate) fn print(line: impl Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+        .map_err(|error| io::Error::new(error.kind(), format!("can't print: {error}")))
+}

@@ -1,0 +1,173 @@
+//! The program: exit status, what it prints where, and how it refuses wrong usage.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::servers::{for_each_line, polite_server, server};
+
+fn client(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(address: SocketAddr, arguments: &[&str]) -> (Output, String) {
+    let mut command = client(arguments);
+    let output = command.arg(address.to_string()).output().unwrap();
+    let stdout = String::from_utf8(output.stdout.clone()).unwrap();
+    (output, stdout)
+}
+
+/// Runs it with wrong options, and returns what it says about them.
+fn refused(arguments: &[&str]) -> String {
+    let output = client(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn it_prints_each_reply_and_a_summary() {
+    let (output, stdout) = run(polite_server(), &["--connections", "3", "--requests", "2"]);
+    assert_eq!(output.status.code(), Some(0));
+    let reply = r#"client number 2 got "Hello from server!\n""#;
+    assert_eq!(stdout.lines().filter(|&line| line == reply).count(), 2);
+    assert!(
+        stdout.contains("answered 6 of 6 requests, connected 3 of 3"),
+        "{stdout}"
+    );
+    for word in ["p50", "p99", "connect", "reply"] {
+        assert!(stdout.contains(word), "{stdout}");
+    }
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn many_or_quiet_clients_print_the_summary_only() {
+    for arguments in [["--connections", "51"].as_slice(), &["--quiet"]] {
+        let (output, stdout) = run(polite_server(), arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(stdout.starts_with("answered "), "{stdout}");
+    }
+}
+
+#[test]
+fn json_is_one_object_and_nothing_else() {
+    let (output, stdout) = run(polite_server(), &["--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["good"], true);
+    assert_eq!(report["answered"], 20);
+    assert_eq!(report["reply_us"]["count"], 20);
+    assert_eq!(report["errors"]["closed_early"]["count"], 0);
+    assert!(report["connect_us"]["p99"].as_f64().unwrap() > 0.0);
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn not_all_answered_is_status_1() {
+    let mute = server(|stream| for_each_line(stream, |_| Ok(())));
+    let (output, stdout) = run(mute, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout.contains("answered 0 of 20"), "{stdout}");
+    assert!(stdout.contains("20 closed early"), "{stdout}");
+}
+
+#[test]
+fn a_host_name_works() {
+    let port = polite_server().port();
+    let output = client(&[&format!("localhost:{port}")]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn help_has_groups_and_examples() {
+    let output = client(&["--help"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let help = String::from_utf8(output.stdout).unwrap();
+    for words in [
+        "Examples:",
+        "The crowd:",
+        "Exit status:",
+        "client --dribbling 2",
+    ] {
+        assert!(help.contains(words), "{help}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_refused_with_what_is_right() {
+    for (arguments, words) in [
+        (["--timeout", "10"].as_slice(), "`250ms`, `10s` or `1m`"),
+        (&["--every", "soon"], "`250ms`, `10s` or `1m`"),
+        (&["--timeout", "0s"], "`--timeout 10s`"),
+        (&["--connections", "0"], "at least 1"),
+        (&["--silent", "some"], "a whole number"),
+        (
+            &["--silent", "15", "--dribbling", "6"],
+            "`--connections 21`",
+        ),
+        (
+            &["--protocol", "one-shot", "--requests", "2"],
+            "one request",
+        ),
+        (&["--protocol", "http"], "`lines` or `one-shot`"),
+        (&["--order", "any"], "`connect-first` or `as-connected`"),
+        (&["localhost"], "`localhost:8686`"),
+    ] {
+        let stderr = refused(arguments);
+        assert!(stderr.contains(words), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_it_without_a_word() {
+    let address = polite_server().to_string();
+    let mut child = client(&[&address, "--requests", "1000000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("client number"), "{line}");
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[cfg(unix)]
+#[test]
+fn out_of_descriptors_it_tells_how_many_it_could_open() {
+    let command = format!(
+        "ulimit -n 30; exec '{}' \"$@\"",
+        env!("CARGO_BIN_EXE_client")
+    );
+    let address = polite_server().to_string();
+    let arguments = [
+        "-c",
+        &command,
+        "client",
+        &address,
+        "--connections",
+        "40",
+        "--json",
+    ];
+    let output = Command::new("sh").args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let connected = report["connected"].as_u64().unwrap();
+    assert!((15..30).contains(&connected), "{report}");
+    assert_eq!(report["answered"], connected);
+    let why = report["errors"]["connect"]["first"].as_str().unwrap();
+    assert!(
+        why.contains(&format!("{connected} connections are open")),
+        "{why}"
+    );
+    assert!(why.contains("ulimit -n"), "{why}");
+}
