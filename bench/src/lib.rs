@@ -1,13 +1,21 @@
 //! Compares the ways to wait: the same crowd for every server, in one run.
 //!
+//! - [`cli`]: the program.
+//! - [`compare`]: floods each server of a [`Plan`], beside a probe that is measured; a
+//!   [`Row`] for each comes out.
+//! - [`findings`]: the table, and what is to be seen in it.
 //! - [`Model`]: the servers to choose from.
 //! - [`ServerProcess`]: a server in a process of its own, so that its processor time and
 //!   its memory are its own, and so that it can be stopped, starved and watched.
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
+mod comparison;
+pub mod findings;
 mod model;
 mod server_process;
 
+pub use comparison::{Plan, Row, compare};
 pub use model::Model;
-pub use server_process::{Outcome, ServerProcess, Usage, serve_for_parent};
+pub use server_process::{Outcome, ProcessUsage, ServerProcess, Usage, serve_for_parent};

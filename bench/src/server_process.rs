@@ -40,13 +40,22 @@ pub struct Usage {
     pub replies: u64,
     /// System calls by name.
     pub calls: BTreeMap<String, u64>,
-    /// Processor time of the whole process, in user and kernel mode, in seconds; `None`
-    /// where this program does not know how to ask for it.
-    pub processor_seconds: Option<f64>,
+    /// What the kernel says of the process; `None` where this program does not know how to
+    /// ask.
+    pub process: Option<ProcessUsage>,
+}
+
+/// What the kernel says of a process since it listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProcessUsage {
+    /// Processor time in user and kernel mode, in seconds.
+    pub processor_seconds: f64,
+    /// How often it went to sleep (voluntary context switches).
+    pub sleeps: u64,
 }
 
 impl Usage {
-    fn of(counters: &Counters) -> Self {
+    fn of(counters: &Counters, process: Option<ProcessUsage>) -> Self {
         Usage {
             connections: counters.connections,
             requests: counters.requests,
@@ -55,7 +64,7 @@ impl Usage {
                 .calls()
                 .map(|(call, times)| (call.name().to_owned(), times))
                 .collect(),
-            processor_seconds: processor_seconds(),
+            process,
         }
     }
 
@@ -66,18 +75,30 @@ impl Usage {
     }
 }
 
-/// getrusage(2): the only source that counts in microseconds.
-fn processor_seconds() -> Option<f64> {
-    #[cfg(unix)]
-    {
-        use nix::sys::resource::{UsageWho, getrusage};
-        use nix::sys::time::TimeValLike;
-        let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
-        let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
-        Some(microseconds as f64 / 1e6)
+impl ProcessUsage {
+    /// Of this process so far, from getrusage(2), which counts in microseconds.
+    fn so_far() -> Option<Self> {
+        #[cfg(unix)]
+        {
+            use nix::sys::resource::{UsageWho, getrusage};
+            use nix::sys::time::TimeValLike;
+            let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+            let time = usage.user_time() + usage.system_time();
+            Some(ProcessUsage {
+                processor_seconds: time.num_microseconds() as f64 / 1e6,
+                sleeps: usage.voluntary_context_switches().cast_unsigned(),
+            })
+        }
+        #[cfg(not(unix))]
+        None // Left out: GetProcessTimes
     }
-    #[cfg(not(unix))]
-    None // Left out: GetProcessTimes
+
+    fn since(self, before: Self) -> Self {
+        ProcessUsage {
+            processor_seconds: self.processor_seconds - before.processor_seconds,
+            sleeps: self.sleeps - before.sleeps,
+        }
+    }
 }
 
 /// What the child says to its parent.
@@ -106,8 +127,12 @@ pub fn serve_for_parent(model: Model, arguments: impl IntoIterator<Item = OsStri
         |listener: TcpListener, settings, stop| {
             stop_with_parent(stop.clone());
             Message::Listening(listener.local_addr()?).print()?;
+            let before = ProcessUsage::so_far();
             let counters = (model.serve)(listener, settings, stop)?;
-            Message::Stopped(Usage::of(&counters)).print()?;
+            let process = ProcessUsage::so_far()
+                .zip(before)
+                .map(|(now, before)| now.since(before));
+            Message::Stopped(Usage::of(&counters, process)).print()?;
             Ok(counters)
         },
     )
@@ -122,6 +147,18 @@ fn stop_with_parent(stop: Stop) {
         eprintln!("the server did not stop, and is ended");
         process::exit(1);
     });
+}
+
+impl Outcome {
+    /// The last line that was meant for people.
+    pub fn last_words(&self) -> &str {
+        let is_for_people = |line: &&String| serde_json::from_str::<Message>(line).is_err();
+        self.lines
+            .iter()
+            .rev()
+            .find(is_for_people)
+            .map_or("without a word", String::as_str)
+    }
 }
 
 /// A server that runs in a process of its own. Dropping it kills it.

@@ -39,6 +39,11 @@ impl Latencies {
         self.0.saturating_record(nanoseconds);
     }
 
+    /// Adds all durations of `other`.
+    pub fn add(&mut self, other: &Latencies) {
+        self.0.add(&other.0).expect("both have the same bounds");
+    }
+
     /// How many were added.
     pub fn count(&self) -> u64 {
         self.0.len()

@@ -1,0 +1,188 @@
+//! The program: `cargo run --release -p bench`.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::findings::{findings, table};
+use crate::{Model, Plan, Row, compare, serve_for_parent};
+
+/// Compares the ways to wait: floods each server with the same crowd, some of it slow, and
+/// measures how long a well-behaved client waits beside it
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  cargo run --release -p bench
+  cargo run --release -p bench -- --slow 0
+  cargo run --release -p bench -- --server select-server --server poll-server --connections 1000
+  cargo run --release -p bench -- --json
+
+Exit status: 0 if every request was answered, 1 if not, 2 if the command line is wrong."
+)]
+struct Options {
+    /// How many connections the crowd has
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    connections: usize,
+
+    /// How many of them are slow: they ask twice, sending a byte every 10 ms
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    slow: usize,
+
+    /// How many requests each of the others asks, one after the other
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    requests: u32,
+
+    /// How many times each server is flooded
+    #[arg(long, value_name = "N", default_value_t = 3,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// A server to compare, for example poll-server; may be given more than once [default: all]
+    #[arg(long = "server", value_name = "NAME")]
+    servers: Vec<Model>,
+
+    /// Print one JSON object instead of the table
+    #[arg(long)]
+    json: bool,
+
+    #[command(subcommand)]
+    hidden: Option<Hidden>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Hidden {
+    /// Run a server for the program that has started this one
+    #[command(hide = true)]
+    Serve {
+        server: Model,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<OsString>,
+    },
+}
+
+/// The program, from the command line to the exit status.
+pub fn run() -> ExitCode {
+    let options = Options::parse();
+    if let Some(Hidden::Serve { server, options }) = options.hidden {
+        return serve_for_parent(server, [server.name.into()].into_iter().chain(options));
+    }
+    let plan = match plan(&options) {
+        Ok(plan) => plan,
+        Err(sentence) => Options::command()
+            .error(clap::error::ErrorKind::ValueValidation, sentence)
+            .exit(),
+    };
+    match compare_and_tell(&plan, options.json) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        // Whoever read this has seen enough (`| head`).
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn plan(options: &Options) -> Result<Plan, String> {
+    let Options {
+        connections, slow, ..
+    } = *options;
+    if connections == 0 || slow > connections {
+        return Err(format!(
+            "{slow} slow clients of {connections} can't be: `--slow` is at most `--connections`, \
+             and somebody has to come"
+        ));
+    }
+    let all = || Model::ALL.to_vec();
+    Ok(Plan {
+        models: if options.servers.is_empty() {
+            all()
+        } else {
+            options.servers.clone()
+        },
+        connections,
+        slow,
+        requests: options.requests as usize,
+        rounds: options.rounds as usize,
+    })
+}
+
+/// Returns whether every request was answered.
+fn compare_and_tell(plan: &Plan, json: bool) -> io::Result<bool> {
+    // Both ends of each connection need descriptors, the client's all in this process.
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    let progress = progress_bar();
+    let result = compare(plan, &env::current_exe()?, &progress);
+    progress.finish_and_clear();
+    let rows = result?;
+    let text = if json {
+        json_object(plan, &rows)?
+    } else {
+        human_text(plan, &rows)
+    };
+    writeln!(io::stdout(), "{text}")?;
+    Ok(rows.iter().all(Row::is_good))
+}
+
+/// On standard error, and only if that is a terminal.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{elapsed} {wide_bar} {pos} of {len} answered, {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let progress = ProgressBar::new(0).with_style(style);
+    // A blocking server answers nobody for seconds: let the clock go on meanwhile.
+    progress.enable_steady_tick(Duration::from_millis(100));
+    progress
+}
+
+fn human_text(plan: &Plan, rows: &[Row]) -> String {
+    let Plan {
+        connections,
+        slow,
+        requests,
+        rounds,
+        ..
+    } = plan;
+    let prompt = connections - slow;
+    let mut text = format!(
+        "{connections} clients against each server, {rounds} times: {prompt} ask {requests} times each, \
+         {slow} dribble.\nProbes arrive meanwhile, one every 10 ms, connect and ask; p50, p99 and max \
+         are how long they waited.\n\n{}\n",
+        table(rows)
+    );
+    for sentence in findings(plan, rows) {
+        text += &format!("\n{sentence}");
+    }
+    text
+}
+
+fn json_object(plan: &Plan, rows: &[Row]) -> io::Result<String> {
+    #[derive(Serialize)]
+    struct Object<'a> {
+        connections: usize,
+        slow: usize,
+        requests: usize,
+        rounds: usize,
+        servers: &'a [Row],
+        findings: Vec<String>,
+    }
+    Ok(serde_json::to_string(&Object {
+        connections: plan.connections,
+        slow: plan.slow,
+        requests: plan.requests,
+        rounds: plan.rounds,
+        servers: rows,
+        findings: findings(plan, rows),
+    })?)
+}

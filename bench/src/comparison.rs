@@ -1,0 +1,326 @@
+//! The comparison: the same crowd for every server, and beside it the probes, well-behaved
+//! clients that are measured.
+//!
+//! All servers run from the beginning to the end, each in a process of its own, and are
+//! flooded one after the other, round by round: what disturbs the machine for a while then
+//! disturbs them all. A server that nobody asks uses no processor time, so they don't
+//! disturb one another.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use client::report::{Latencies, Stage};
+use client::{Crowd, Happening, Order, Probe, Report, flood};
+use indicatif::ProgressBar;
+use protocol::Protocol;
+use serde::Serialize;
+
+use crate::{Model, ProcessUsage, ServerProcess, Usage};
+
+/// How many requests a slow client asks. The first arrives while the client still stands in
+/// the queue of a blocking server, however slowly; only for the second is the server kept
+/// waiting.
+const SLOW_REQUESTS: usize = 2;
+
+/// How long a slow client waits after each byte: a request then takes about a quarter of a
+/// second, and ten such clients cost the blocking server some three seconds a round.
+const EVERY: Duration = Duration::from_millis(10);
+
+/// How often a probe arrives, whether the one before is answered or not: would each wait for
+/// the one before, then a slow server would be asked less often, just when it is slow, and
+/// its figures would be the better for it.
+const BETWEEN_PROBES: Duration = Duration::from_millis(10);
+
+/// How many probes may wait at once: beyond that, none is added. Half of the backlog that the
+/// servers ask for, so that no probe is kept out by other probes.
+const MOST_PROBES: usize = 512;
+
+/// The stack of a probe's thread, which calls a few functions of the standard library.
+const PROBE_STACK: usize = 64 * 1024;
+
+/// How long nothing may move before a server is taken for dead, beyond the time that the
+/// slow clients need if they are served one after the other.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is compared, under which load.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The servers.
+    pub models: Vec<Model>,
+    /// How many connections the crowd has.
+    pub connections: usize,
+    /// How many of them dribble: two requests, a byte every 10 ms.
+    pub slow: usize,
+    /// How many requests each of the others asks, one after the other.
+    pub requests: usize,
+    /// How many times every server is flooded.
+    pub rounds: usize,
+}
+
+impl Plan {
+    /// The crowd, in two parts because the slow ones ask less.
+    fn crowds(&self) -> Vec<Crowd> {
+        let slow_request = Protocol::Lines
+            .request("hello from client number 100")
+            .len() as u32;
+        let one_by_one = EVERY * slow_request * (self.slow * SLOW_REQUESTS) as u32;
+        let crowd = Crowd {
+            order: Order::AsConnected,
+            every: EVERY,
+            timeout: one_by_one + PATIENCE,
+            ..Crowd::default()
+        };
+        let slow = Crowd {
+            connections: self.slow,
+            dribbling: self.slow,
+            requests: SLOW_REQUESTS,
+            ..crowd.clone()
+        };
+        let prompt = Crowd {
+            connections: self.connections - self.slow,
+            requests: self.requests,
+            ..crowd
+        };
+        let is_anybody = |crowd: &Crowd| crowd.connections > 0;
+        [slow, prompt].into_iter().filter(is_anybody).collect()
+    }
+
+    /// How many requests the crowd asks of each server in all rounds, without the probe's.
+    pub fn asked(&self) -> u64 {
+        let a_round: u64 = self.crowds().iter().map(Crowd::asked).sum();
+        a_round * self.rounds as u64
+    }
+}
+
+/// What came of one server.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The server's name.
+    pub server: &'static str,
+    /// Requests that the crowd was to ask.
+    pub asked: u64,
+    /// How many of them were answered.
+    pub answered: u64,
+    /// How long the crowd was busy with this server, all rounds together.
+    #[serde(rename = "took_seconds", serialize_with = "as_seconds")]
+    pub took: Duration,
+    /// How long each probe took, from before it connected until its reply was there.
+    #[serde(rename = "probe_microseconds")]
+    pub probe: Latencies,
+    /// What the server did and what it cost, if it lived to tell.
+    pub usage: Option<Usage>,
+    /// What went wrong, in words.
+    pub trouble: Vec<String>,
+}
+
+impl Row {
+    fn new(model: Model, plan: &Plan) -> Self {
+        Row {
+            server: model.name,
+            asked: plan.asked(),
+            answered: 0,
+            took: Duration::ZERO,
+            probe: Latencies::default(),
+            usage: None,
+            trouble: Vec::new(),
+        }
+    }
+
+    /// Whether every request was answered and nothing went wrong.
+    pub fn is_good(&self) -> bool {
+        self.answered == self.asked && self.trouble.is_empty()
+    }
+
+    /// What the kernel says of the server's process.
+    pub fn process(&self) -> Option<ProcessUsage> {
+        self.usage.as_ref()?.process
+    }
+
+    /// The share of one core that the server used while it was flooded.
+    pub fn share_of_a_core(&self) -> Option<f64> {
+        Some(self.process()?.processor_seconds / self.took.as_secs_f64())
+    }
+
+    /// Adds what came of one crowd in one round.
+    fn add(&mut self, report: &Report) {
+        self.answered += report.answered;
+        self.trouble.extend(report.stuck.as_ref().map(|_| {
+            let silence = report.crowd.timeout;
+            format!("nothing moved any more for {silence:.0?}")
+        }));
+        let errors = Stage::ALL.map(|stage| report.errors.of(stage));
+        for trouble in errors.into_iter().filter(|trouble| trouble.count > 0) {
+            let first = trouble.first.as_deref().unwrap_or_default();
+            self.trouble
+                .push(format!("{} clients failed: {first}", trouble.count));
+        }
+    }
+}
+
+/// Floods every server of the plan; `program` is the binary of this package. The progress is
+/// in requests answered.
+///
+/// # Errors
+///
+/// If a server can't be started, or the means to flood it fail. What goes wrong later stands
+/// in the server's row.
+pub fn compare(plan: &Plan, program: &Path, progress: &ProgressBar) -> io::Result<Vec<Row>> {
+    progress.set_length(plan.asked() * plan.models.len() as u64);
+    let mut contest = Vec::new();
+    for &model in &plan.models {
+        let command = ServerProcess::command(program, model, &["--quiet"]);
+        contest.push((ServerProcess::start(command)?, Row::new(model, plan)));
+    }
+    for round in 1..=plan.rounds {
+        for (server, row) in &mut contest {
+            progress.set_message(format!("round {round} of {}: {}", plan.rounds, row.server));
+            flood_once(plan, server, row, progress)?;
+        }
+    }
+    progress.set_message("stopping the servers");
+    let mut rows = Vec::new();
+    for (server, mut row) in contest {
+        match server.stop() {
+            Ok(outcome) => {
+                if !outcome.status.success() {
+                    let (status, said) = (outcome.status, outcome.last_words());
+                    row.trouble
+                        .push(format!("the server died ({status}): {said}"));
+                }
+                row.usage = outcome.usage;
+            }
+            Err(error) => row.trouble.push(error.to_string()),
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// One round: the crowd in threads of its own, the probes in others.
+fn flood_once(
+    plan: &Plan,
+    server: &ServerProcess,
+    row: &mut Row,
+    progress: &ProgressBar,
+) -> io::Result<()> {
+    let address = server.address();
+    let crowds = plan.crowds();
+    let timeout = crowds
+        .iter()
+        .map(|crowd| crowd.timeout)
+        .max()
+        .unwrap_or(PATIENCE);
+    let is_over = AtomicBool::new(false);
+    let began = Instant::now();
+    let (reports, visits) = thread::scope(|scope| {
+        let floods: Vec<_> = crowds
+            .iter()
+            .map(|crowd| {
+                scope.spawn(|| {
+                    flood(address, crowd, &mut |happening| {
+                        if matches!(happening, Happening::Answered { .. }) {
+                            progress.inc(1);
+                        }
+                        ControlFlow::Continue(())
+                    })
+                })
+            })
+            .collect();
+        let probe = scope.spawn(|| send_probes(address, timeout, &is_over));
+        let reports: Vec<_> = floods.into_iter().map(joined).collect();
+        row.took += began.elapsed();
+        is_over.store(true, Ordering::Relaxed);
+        (reports, joined(probe))
+    });
+    for report in reports {
+        row.add(&report?);
+    }
+    row.probe.add(&visits.latencies);
+    if let Some(error) = visits.first_failure {
+        row.trouble
+            .push(format!("{} probes failed: {error}", visits.failures));
+    }
+    Ok(())
+}
+
+/// What a thread has returned; its panic is this thread's panic.
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Sends probes, one every ten milliseconds, until the crowd is done and the last probe is
+/// back.
+fn send_probes(address: SocketAddr, timeout: Duration, is_over: &AtomicBool) -> Visits {
+    let visits = Mutex::new(Visits::default());
+    let under_way = AtomicUsize::new(0);
+    let visit = || {
+        let latency = visit(address, timeout);
+        visits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(latency);
+        under_way.fetch_sub(1, Ordering::Relaxed);
+    };
+    let mut due = Instant::now();
+    thread::scope(|scope| {
+        while !is_over.load(Ordering::Relaxed) {
+            if under_way.fetch_add(1, Ordering::Relaxed) < MOST_PROBES {
+                let thread = thread::Builder::new().stack_size(PROBE_STACK);
+                if let Err(error) = thread.spawn_scoped(scope, visit) {
+                    visits
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .add(Err(error));
+                }
+            } else {
+                under_way.fetch_sub(1, Ordering::Relaxed);
+            }
+            due += BETWEEN_PROBES;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    });
+    visits.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One visit: connect, ask, be answered, leave. Returns how long the answer took, from before
+/// the connection.
+fn visit(address: SocketAddr, timeout: Duration) -> io::Result<Duration> {
+    let began = Instant::now();
+    let mut probe = Probe::connect(address, Protocol::Lines, timeout)?;
+    probe.ask()?;
+    let latency = began.elapsed();
+    probe.end()?;
+    Ok(latency)
+}
+
+/// What came of the probes.
+#[derive(Default)]
+struct Visits {
+    latencies: Latencies,
+    failures: usize,
+    first_failure: Option<io::Error>,
+}
+
+impl Visits {
+    fn add(&mut self, latency: io::Result<Duration>) {
+        match latency {
+            Ok(latency) => self.latencies.record(latency),
+            Err(error) => {
+                self.failures += 1;
+                self.first_failure.get_or_insert(error);
+            }
+        }
+    }
+}
+
+fn as_seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}

@@ -1,0 +1,191 @@
+//! The program `bench`, as its users run it.
+
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn bench(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command.args(arguments);
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    bench(arguments).output().unwrap()
+}
+
+/// A load that is over soon.
+const SMALL: [&str; 8] = [
+    "--connections",
+    "20",
+    "--slow",
+    "2",
+    "--requests",
+    "5",
+    "--rounds",
+    "2",
+];
+
+#[test]
+fn every_server_answers_everybody_and_the_figures_add_up() {
+    let output = run(&[&SMALL[..], &["--json"]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let servers = json["servers"].as_array().unwrap();
+    let expected = if cfg!(unix) { 3 } else { 2 };
+    assert_eq!(servers.len(), expected);
+    for row in servers {
+        let asked = 2 * (18 * 5 + 2 * 2); // rounds of prompt and slow clients
+        assert_eq!(row["asked"], asked, "{row}");
+        assert_eq!(row["answered"], asked, "{row}");
+        let probes = row["probe_microseconds"]["count"].as_u64().unwrap();
+        let usage = &row["usage"];
+        assert!(probes > 0, "{row}");
+        assert_eq!(usage["connections"], 2 * 20 + probes, "{row}");
+        assert_eq!(usage["requests"], asked + probes, "{row}");
+        assert_eq!(usage["replies"], asked + probes, "{row}");
+        if cfg!(unix) {
+            assert!(
+                usage["process"]["processor_seconds"].as_f64().unwrap() > 0.0,
+                "{row}"
+            );
+        }
+        assert_eq!(row["trouble"].as_array().unwrap().len(), 0, "{row}");
+    }
+    assert!(!json["findings"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn the_table_has_a_row_for_each_server_that_was_asked_for() {
+    let output = run(&[&SMALL[..], &["--server", "poll-server"]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.lines().any(|line| line.starts_with(" poll-server ")),
+        "{text}"
+    );
+    assert!(!text.contains("sync-server"), "{text}");
+    assert!(
+        output.stderr.is_empty(),
+        "no progress bar where nobody looks"
+    );
+}
+
+#[test]
+fn a_wrong_command_line_is_refused_with_a_sentence() {
+    for (arguments, advice) in [
+        (
+            vec!["--slow", "5", "--connections", "4"],
+            "at most `--connections`",
+        ),
+        (
+            vec!["--connections", "0", "--slow", "0"],
+            "somebody has to come",
+        ),
+        (vec!["--server", "nginx"], "sync-server"),
+        (vec!["--rounds", "0"], "0"),
+    ] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(advice), "{text}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_causes_no_panic() {
+    let mut child = bench(&SMALL)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut errors = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut errors)
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{errors}");
+    assert!(errors.is_empty(), "{errors}");
+}
+
+/// How many processes have this one for a parent, and which they are.
+#[cfg(target_os = "linux")]
+fn children(parent: u32) -> Vec<nix::unistd::Pid> {
+    let mut children = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().map_while(Result::ok) {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // proc_pid_stat(5): after the name in parentheses come the state and the parent.
+        let Some((_, after_name)) = stat.rsplit_once(')') else {
+            continue;
+        };
+        let mut fields = after_name.split_whitespace();
+        if fields.next() != Some("Z") && fields.next() == Some(&parent.to_string()) {
+            let id = entry.file_name().to_string_lossy().parse().unwrap();
+            children.push(nix::unistd::Pid::from_raw(id));
+        }
+    }
+    children
+}
+
+#[cfg(target_os = "linux")]
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !done() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "never came true: {what}"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_dies_is_told_in_its_row() {
+    use nix::sys::signal::{Signal, kill};
+    let child = bench(&["--server", "poll-server", "--rounds", "1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bench = child.id();
+    // Once it has more descriptors than any server needs for itself, it is being flooded.
+    let descriptors =
+        |server| std::fs::read_dir(format!("/proc/{server}/fd")).map_or(0, Iterator::count);
+    let flooded = || {
+        children(bench)
+            .into_iter()
+            .find(|&server| descriptors(server) > 50)
+    };
+    wait_until("the server is flooded", || flooded().is_some());
+    kill(flooded().unwrap(), Signal::SIGKILL).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("poll-server: the server died (signal: 9"),
+        "{text}"
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_server_outlives_the_program_whatever_ends_it() {
+    use nix::sys::signal::{Signal, kill};
+    let mut child = bench(&["--rounds", "100"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("three servers run", || children(child.id()).len() == 3);
+    let servers = children(child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("no server runs", || {
+        servers
+            .iter()
+            .all(|&server| kill(server, None::<Signal>).is_err())
+    });
+}
