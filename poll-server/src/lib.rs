@@ -21,7 +21,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Instant;
 
-use polling::{Event, Events, Poller};
+use polling::{Events, Poller};
 use server_kit::{
     ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counters, Deadlines, Journal, STOP_GRACE,
     Settings, Stop,
@@ -39,8 +39,10 @@ use watched::{Key, Watched};
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
     let poller = Arc::new(Poller::new()?);
     let alarm = Arc::clone(&poller);
-    // Nothing but a lack of memory can keep it from being heard.
-    stop.wake_with(move || alarm.notify().unwrap_or_default());
+    stop.wake_with(move || {
+        // It ends `Poller::wait`, and can't fail while there is a poller.
+        alarm.notify().ok();
+    });
     let acceptor = Acceptor::non_blocking(listener)?;
     let mut server = PollServer {
         acceptor: Some(Watched::new(&poller, Key::Listener, acceptor)),
@@ -77,13 +79,14 @@ impl PollServer<'_> {
         if self.acceptor.is_none() && self.connections.is_empty() {
             return Ok(false);
         }
-        self.wait(events)?;
-        let now = Instant::now();
+        let now = self.wait(events)?;
         let mut somebody_knocks = false;
         for event in events.iter() {
             match Key::of(&event) {
                 Key::Listener => somebody_knocks = true,
-                Key::Connection(key) => self.connection_ready(key, &event, now),
+                Key::Connection(key) => {
+                    self.connection_ready(key, event.readable, event.writable, now);
+                }
             }
         }
         // New clients come last: one of them may get the key of a connection that was closed
@@ -95,32 +98,32 @@ impl PollServer<'_> {
         Ok(true)
     }
 
-    /// Sleeps until something is ready or the earliest deadline has passed.
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    /// Sleeps until something is ready or the earliest deadline has passed; returns the time.
+    fn wait(&mut self, events: &mut Events) -> io::Result<Instant> {
         if let Some(acceptor) = &mut self.acceptor {
             let interest = acceptor.interest();
             acceptor.watch_for(interest, &mut self.journal)?;
         }
-        // `wait` appends to the events, so the old ones have to go first.
+        // `Poller::wait` adds to the events, so the old ones have to go first.
         events.clear();
-        let began = Instant::now();
-        let deadlines = [
-            self.deadlines.next(),
-            self.acceptor.as_ref().and_then(|a| a.deadline()),
-        ];
-        let time_out = deadlines
+
+        let watched = self.connections.len();
+        let began = self
+            .journal
+            .waits(format_args!("Poller::wait, on {watched} connections"));
+        let try_again = self
+            .acceptor
+            .as_ref()
+            .and_then(|acceptor| acceptor.deadline());
+        let deadline = [self.deadlines.next(), try_again]
             .into_iter()
             .flatten()
-            .min()
-            .map(|d| d.saturating_duration_since(began));
-        let watched = self.connections.len();
-        self.journal
-            .waits(format_args!("Poller::wait, on {watched} connections"));
+            .min();
+        let time_out = deadline.map(|end| end.saturating_duration_since(began));
         count_wait(&mut self.journal);
-        // A signal (EINTR) is no reason to return: `wait` sleeps again until the deadline.
+        // A signal (EINTR) does not end it: it goes on sleeping until the deadline.
         let count = self.poller.wait(events, time_out)?;
-        self.journal.woke_up(began.elapsed(), count);
-        Ok(())
+        Ok(self.journal.woke_up(began, count))
     }
 
     /// Lets in those who wait in the backlog.
@@ -142,15 +145,15 @@ impl PollServer<'_> {
     }
 
     /// Reads from a connection, writes to it, or both.
-    fn connection_ready(&mut self, key: usize, event: &Event, now: Instant) {
+    fn connection_ready(&mut self, key: usize, readable: bool, writable: bool, now: Instant) {
         // kqueue reports reading and writing apart, so the first event may have closed it.
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        if event.readable {
+        if readable {
             connection.readable(now, &mut self.journal);
         }
-        if event.writable {
+        if writable {
             connection.writable(now, &mut self.journal);
         }
         self.watch(key);
@@ -191,6 +194,7 @@ impl PollServer<'_> {
         }
     }
 
+    /// Closes a connection. Its descriptor is free for the next client now.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
         self.connections.remove(key).farewell(&mut self.journal);

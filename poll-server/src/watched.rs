@@ -95,7 +95,7 @@ where
     fn drop(&mut self) {
         if self.registered.is_some() {
             // It can only fail for a socket that is not registered.
-            self.poller.delete(&self.socket).unwrap_or_default();
+            self.poller.delete(&self.socket).ok();
         }
     }
 }

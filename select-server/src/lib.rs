@@ -44,9 +44,10 @@ use slab::Slab;
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
     limit_descriptors(&listener)?;
     let (alarm, wake) = UnixStream::pair()?;
-    // A byte is enough to end select(2). Nothing can go wrong with the first one, and the
-    // second is not needed.
-    stop.wake_with(move || drop((&wake).write(&[0])));
+    stop.wake_with(move || {
+        // A byte is enough to end select(2). The first can't fail, and there is no second.
+        (&wake).write_all(&[0]).ok();
+    });
     let mut server = SelectServer {
         acceptor: Some(Acceptor::non_blocking(listener)?),
         alarm,
@@ -90,10 +91,14 @@ impl SelectServer<'_> {
         if self.acceptor.is_none() && self.connections.is_empty() {
             return Ok(false);
         }
-        let somebody_knocks = self.wait(ready)?;
-        let now = Instant::now();
-        for event in ready.drain(..) {
-            self.connection_ready(&event, now);
+        let (somebody_knocks, now) = self.wait(ready)?;
+        for Ready {
+            key,
+            readable,
+            writable,
+        } in ready.drain(..)
+        {
+            self.connection_ready(key, readable, writable, now);
         }
         // New clients come last: one of them may get the key of a connection that was closed
         // in this turn, and must not get its events, too.
@@ -105,8 +110,8 @@ impl SelectServer<'_> {
     }
 
     /// Sleeps until something is ready or the earliest deadline has passed. Fills the list of
-    /// ready connections and returns whether a client waits to be accepted.
-    fn wait(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
+    /// ready connections; returns whether a client waits to be accepted, and the time.
+    fn wait(&mut self, ready: &mut Vec<Ready>) -> io::Result<(bool, Instant)> {
         // The sets borrow the descriptors, so they are built, used and dropped in here.
         let (mut readable, mut writable) = (FdSet::new(), FdSet::new());
         let mut highest = self.alarm.as_raw_fd();
@@ -132,19 +137,16 @@ impl SelectServer<'_> {
             highest = highest.max(connection.as_raw_fd());
         }
 
-        let began = Instant::now();
-        let deadlines = [
-            self.deadlines.next(),
-            self.acceptor.as_ref().and_then(Acceptor::deadline),
-        ];
-        let mut time_out = deadlines
+        let watched = self.connections.len();
+        let began = self
+            .journal
+            .waits(format_args!("select(2), on {watched} connections"));
+        let try_again = self.acceptor.as_ref().and_then(Acceptor::deadline);
+        let deadline = [self.deadlines.next(), try_again]
             .into_iter()
             .flatten()
-            .min()
-            .map(|d| time_val(d.saturating_duration_since(began)));
-        let watched = self.connections.len();
-        self.journal
-            .waits(format_args!("select(2), on {watched} connections"));
+            .min();
+        let mut time_out = deadline.map(|end| time_val(end.saturating_duration_since(began)));
         self.journal.count(Call::Select);
         let mut left = match select(
             highest + 1,
@@ -156,10 +158,10 @@ impl SelectServer<'_> {
             Ok(count) => count,
             // A signal came before anything was ready; what the sets hold is undefined then
             // (select(2), RETURN VALUE). The loop just goes round again.
-            Err(Errno::EINTR) => return Ok(false),
+            Err(Errno::EINTR) => return Ok((false, self.journal.woke_up(began, 0))),
             Err(error) => return Err(error.into()),
         };
-        self.journal.woke_up(began.elapsed(), left as usize);
+        let now = self.journal.woke_up(began, left as usize);
 
         let somebody_knocks = listener.is_some_and(|listener| readable.contains(listener.as_fd()));
         left -= i32::from(somebody_knocks);
@@ -167,17 +169,18 @@ impl SelectServer<'_> {
             if left == 0 {
                 break;
             }
-            let event = Ready {
-                key,
-                readable: readable.contains(connection.as_fd()),
-                writable: writable.contains(connection.as_fd()),
-            };
-            left -= i32::from(event.readable) + i32::from(event.writable);
-            if event.readable || event.writable {
-                ready.push(event);
+            let readable = readable.contains(connection.as_fd());
+            let writable = writable.contains(connection.as_fd());
+            left -= i32::from(readable) + i32::from(writable);
+            if readable || writable {
+                ready.push(Ready {
+                    key,
+                    readable,
+                    writable,
+                });
             }
         }
-        Ok(somebody_knocks)
+        Ok((somebody_knocks, now))
     }
 
     /// Lets in those who wait in the backlog.
@@ -197,15 +200,15 @@ impl SelectServer<'_> {
     }
 
     /// Reads from a connection, writes to it, or both.
-    fn connection_ready(&mut self, event: &Ready, now: Instant) {
-        let connection = &mut self.connections[event.key];
-        if event.readable {
+    fn connection_ready(&mut self, key: usize, readable: bool, writable: bool, now: Instant) {
+        let connection = &mut self.connections[key];
+        if readable {
             connection.readable(now, &mut self.journal);
         }
-        if event.writable {
+        if writable {
             connection.writable(now, &mut self.journal);
         }
-        self.watch(event.key);
+        self.watch(key);
     }
 
     /// Does what the time asks for: delayed replies, idle clients, another try to accept.
@@ -239,6 +242,7 @@ impl SelectServer<'_> {
         }
     }
 
+    /// Closes a connection. Its descriptor is free for the next client now.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
         self.connections.remove(key).farewell(&mut self.journal);

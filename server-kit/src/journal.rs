@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::Instant;
 
 use protocol::Ending;
 
@@ -87,17 +87,21 @@ impl Journal {
         ));
     }
 
-    /// The server is about to sleep: in which call, and on what.
-    pub fn waits(&mut self, in_what: fmt::Arguments<'_>) {
+    /// The server is about to sleep: in which call, and on what. Returns the time.
+    pub fn waits(&mut self, in_what: fmt::Arguments<'_>) -> Instant {
         self.tell(Verbosity::Verbose, format_args!("waiting in {in_what}"));
+        Instant::now()
     }
 
-    /// It woke up: how long it slept, and how much is ready now.
-    pub fn woke_up(&mut self, slept: Duration, ready: usize) {
+    /// It woke up: when it had gone to sleep, and how much is ready now. Returns the time.
+    pub fn woke_up(&mut self, began: Instant, ready: usize) -> Instant {
+        let now = Instant::now();
+        let slept = now - began;
         self.tell(
             Verbosity::Verbose,
             format_args!("woke up after {slept:.1?}: {ready} ready"),
         );
+        now
     }
 
     /// The numbers, at the end.

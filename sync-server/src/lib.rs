@@ -18,7 +18,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::Conversation;
 use server_kit::{Acceptor, Call, Counters, Journal, READ_MAX, STOP_GRACE, Settings, Stop, handle};
@@ -52,15 +52,23 @@ struct SyncServer<'a> {
     journal: Journal,
 }
 
+/// The client that is being served.
+struct Client<'a> {
+    stream: &'a TcpStream,
+    peer: SocketAddr,
+    conversation: Conversation,
+    /// The time-out that the socket has for reading.
+    time_out: Option<Duration>,
+    /// When the last call returned: the only moments at which time is of interest.
+    now: Instant,
+}
+
 impl SyncServer<'_> {
     /// One client, from its arrival to its end.
     fn turn(&mut self) -> io::Result<()> {
-        self.journal.waits(format_args!("accept(2), for a client"));
-        let began = Instant::now();
+        let began = self.journal.waits(format_args!("accept(2), for a client"));
         let client = self.acceptor.accept(began, &mut self.journal)?;
-        let now = Instant::now();
-        self.journal
-            .woke_up(now - began, usize::from(client.is_some()));
+        let now = self.journal.woke_up(began, usize::from(client.is_some()));
         let Some((stream, peer)) = client else {
             // No descriptor is left, and this server holds none that it could give back.
             sleep_until(self.acceptor.deadline());
@@ -71,83 +79,96 @@ impl SyncServer<'_> {
             return Ok(()); // nobody but our own call to wake up
         }
         let number = self.journal.connected(peer);
-        let stream = self.served.put(stream);
-        let mut conversation = Conversation::new(self.settings.terms(), number, now);
-        let result = self.converse(&stream, peer, &mut conversation);
+        let mut client = Client {
+            stream: &self.served.put(stream),
+            peer,
+            conversation: Conversation::new(self.settings.terms(), number, now),
+            time_out: None,
+            now,
+        };
+        let result = self.converse(&mut client);
+        let Client { conversation, .. } = client;
         let ending = result.map(|()| conversation.ending());
         self.journal.closing(peer, ending, conversation.owed());
         self.served.clear();
         Ok(())
     }
 
-    /// Speaks and listens in turns, asleep in send(2) or recv(2) most of the time.
-    fn converse(
-        &mut self,
-        mut stream: &TcpStream,
-        peer: SocketAddr,
-        conversation: &mut Conversation,
-    ) -> io::Result<()> {
-        let mut buffer = [0; READ_MAX];
-        let mut time_out = None;
+    /// Speaks and listens in turns until all is said.
+    fn converse(&mut self, client: &mut Client) -> io::Result<()> {
+        self.journal.count(Call::SetSockOpt);
+        client.stream.set_nodelay(true)?;
+        self.journal.count(Call::SetSockOpt);
+        client
+            .stream
+            .set_write_timeout(self.settings.terms().idle_timeout)?;
         let mut give_up = None;
-        let mut now = Instant::now();
-        self.journal.count(Call::SetSockOpt);
-        stream.set_nodelay(true)?;
-        self.journal.count(Call::SetSockOpt);
-        stream.set_write_timeout(self.settings.terms().idle_timeout)?;
-
-        while conversation.ending().is_none() {
+        while client.conversation.ending().is_none() {
             if self.stop.is_requested() {
-                conversation.stop(now, *give_up.get_or_insert(now + STOP_GRACE));
+                let give_up = *give_up.get_or_insert(client.now + STOP_GRACE);
+                client.conversation.stop(client.now, give_up);
             }
-            if conversation.interest().writable {
-                self.journal.waits(format_args!("send(2), for {peer}"));
-                self.journal.count(Call::Send);
-                let result = stream.write(conversation.pending());
-                now = self.woke_up(now, result.is_ok());
-                if let Some(count) = unless_time_is_up(result)? {
-                    self.journal.replied(conversation.sent(count, now));
-                }
-            } else if conversation.half_close_is_due() {
+            let interest = client.conversation.interest();
+            if interest.writable {
+                self.speak(client)?;
+            } else if client.conversation.half_close_is_due() {
                 self.journal.count(Call::Shutdown);
-                stream.shutdown(Shutdown::Write)?;
-                conversation.half_closed(now);
-            } else if conversation.interest().readable {
-                let wait = conversation.deadline().map(|deadline| deadline - now);
-                if time_out != wait {
-                    time_out = wait;
-                    self.journal.count(Call::SetSockOpt);
-                    stream.set_read_timeout(wait)?;
-                }
-                self.journal.waits(format_args!("recv(2), for {peer}"));
-                self.journal.count(Call::Recv);
-                let room = conversation.room().min(READ_MAX);
-                let result = stream.read(&mut buffer[..room]);
-                now = self.woke_up(now, result.is_ok());
-                if let Some(count) = unless_time_is_up(result)? {
-                    let bytes = &buffer[..count];
-                    let requests = match bytes {
-                        [] => conversation.receive_end(now),
-                        _ => conversation.receive(bytes, now),
-                    };
-                    self.journal.received(bytes, requests);
-                    handle(requests, self.settings.work, &mut self.journal);
-                }
+                client.stream.shutdown(Shutdown::Write)?;
+                client.conversation.half_closed(client.now);
+            } else if interest.readable {
+                self.listen(client)?;
             } else {
                 // Nothing to say yet, and nothing to hear: only a reply that is delayed.
-                sleep_until(conversation.deadline());
-                now = Instant::now();
+                sleep_until(client.conversation.deadline());
+                client.now = Instant::now();
             }
-            conversation.expire(now);
+            client.conversation.expire(client.now);
         }
         Ok(())
     }
 
-    /// Notes that a call that began to wait at `began` has returned, and returns the time.
-    fn woke_up(&mut self, began: Instant, ready: bool) -> Instant {
-        let now = Instant::now();
-        self.journal.woke_up(now - began, usize::from(ready));
-        now
+    /// Sends what is pending: send(2) sleeps while the client does not read.
+    fn speak(&mut self, client: &mut Client) -> io::Result<()> {
+        let began = self
+            .journal
+            .waits(format_args!("send(2), for {}", client.peer));
+        self.journal.count(Call::Send);
+        let result = unless_time_is_up(client.stream.write(client.conversation.pending()))?;
+        client.now = self.journal.woke_up(began, usize::from(result.is_some()));
+        if let Some(count) = result {
+            self.journal
+                .replied(client.conversation.sent(count, client.now));
+        }
+        Ok(())
+    }
+
+    /// Receives what the client says: recv(2) sleeps while it says nothing.
+    fn listen(&mut self, client: &mut Client) -> io::Result<()> {
+        let deadline = client.conversation.deadline();
+        let time_out = deadline.map(|deadline| deadline - client.now);
+        if client.time_out != time_out {
+            client.time_out = time_out;
+            self.journal.count(Call::SetSockOpt);
+            client.stream.set_read_timeout(time_out)?;
+        }
+        let mut buffer = [0; READ_MAX];
+        let room = client.conversation.room().min(READ_MAX);
+        let began = self
+            .journal
+            .waits(format_args!("recv(2), for {}", client.peer));
+        self.journal.count(Call::Recv);
+        let result = unless_time_is_up(client.stream.read(&mut buffer[..room]))?;
+        client.now = self.journal.woke_up(began, usize::from(result.is_some()));
+        if let Some(count) = result {
+            let bytes = &buffer[..count];
+            let requests = match bytes {
+                [] => client.conversation.receive_end(client.now),
+                _ => client.conversation.receive(bytes, client.now),
+            };
+            self.journal.received(bytes, requests);
+            handle(requests, self.settings.work, &mut self.journal);
+        }
+        Ok(())
     }
 }
 
