@@ -79,9 +79,9 @@ pub fn run() -> ExitCode {
     }
     let plan = match plan(&options) {
         Ok(plan) => plan,
-        Err(sentence) => Options::command()
-            .error(clap::error::ErrorKind::ValueValidation, sentence)
-            .exit(),
+        Err(sentence) => {
+            Options::command().error(clap::error::ErrorKind::ValueValidation, sentence).exit()
+        }
     };
     match compare_and_tell(&plan, options.json) {
         Ok(true) => ExitCode::SUCCESS,
@@ -96,9 +96,7 @@ pub fn run() -> ExitCode {
 }
 
 fn plan(options: &Options) -> Result<Plan, String> {
-    let Options {
-        connections, slow, ..
-    } = *options;
+    let Options { connections, slow, .. } = *options;
     if connections == 0 || slow > connections {
         return Err(format!(
             "{slow} slow clients of {connections} can't be: `--slow` is at most `--connections`, \
@@ -107,11 +105,7 @@ fn plan(options: &Options) -> Result<Plan, String> {
     }
     let all = || Model::ALL.to_vec();
     Ok(Plan {
-        models: if options.servers.is_empty() {
-            all()
-        } else {
-            options.servers.clone()
-        },
+        models: if options.servers.is_empty() { all() } else { options.servers.clone() },
         connections,
         slow,
         requests: options.requests as usize,
@@ -127,11 +121,7 @@ fn compare_and_tell(plan: &Plan, json: bool) -> io::Result<bool> {
     let result = compare(plan, &env::current_exe()?, &progress);
     progress.finish_and_clear();
     let rows = result?;
-    let text = if json {
-        json_object(plan, &rows)?
-    } else {
-        human_text(plan, &rows)
-    };
+    let text = if json { json_object(plan, &rows)? } else { human_text(plan, &rows) };
     writeln!(io::stdout(), "{text}")?;
     Ok(rows.iter().all(Row::is_good))
 }
@@ -147,13 +137,7 @@ fn progress_bar() -> ProgressBar {
 }
 
 fn human_text(plan: &Plan, rows: &[Row]) -> String {
-    let Plan {
-        connections,
-        slow,
-        requests,
-        rounds,
-        ..
-    } = plan;
+    let Plan { connections, slow, requests, rounds, .. } = plan;
     let prompt = connections - slow;
     let mut text = format!(
         "{connections} clients against each server, {rounds} times: {prompt} ask {requests} times each, \

@@ -66,9 +66,7 @@ pub struct Plan {
 impl Plan {
     /// The crowd, in two parts because the slow ones ask less.
     fn crowds(&self) -> Vec<Crowd> {
-        let slow_request = Protocol::Lines
-            .request("hello from client number 100")
-            .len() as u32;
+        let slow_request = Protocol::Lines.request("hello from client number 100").len() as u32;
         let one_by_one = EVERY * slow_request * (self.slow * SLOW_REQUESTS) as u32;
         let crowd = Crowd {
             order: Order::AsConnected,
@@ -82,11 +80,8 @@ impl Plan {
             requests: SLOW_REQUESTS,
             ..crowd.clone()
         };
-        let prompt = Crowd {
-            connections: self.connections - self.slow,
-            requests: self.requests,
-            ..crowd
-        };
+        let prompt =
+            Crowd { connections: self.connections - self.slow, requests: self.requests, ..crowd };
         let is_anybody = |crowd: &Crowd| crowd.connections > 0;
         [slow, prompt].into_iter().filter(is_anybody).collect()
     }
@@ -157,8 +152,7 @@ impl Row {
         let errors = Stage::ALL.map(|stage| report.errors.of(stage));
         for trouble in errors.into_iter().filter(|trouble| trouble.count > 0) {
             let first = trouble.first.as_deref().unwrap_or_default();
-            self.trouble
-                .push(format!("{} clients failed: {first}", trouble.count));
+            self.trouble.push(format!("{} clients failed: {first}", trouble.count));
         }
     }
 }
@@ -190,8 +184,7 @@ pub fn compare(plan: &Plan, program: &Path, progress: &ProgressBar) -> io::Resul
             Ok(outcome) => {
                 if !outcome.status.success() {
                     let (status, said) = (outcome.status, outcome.last_words());
-                    row.trouble
-                        .push(format!("the server died ({status}): {said}"));
+                    row.trouble.push(format!("the server died ({status}): {said}"));
                 }
                 row.usage = outcome.usage;
             }
@@ -211,11 +204,7 @@ fn flood_once(
 ) -> io::Result<()> {
     let address = server.address();
     let crowds = plan.crowds();
-    let timeout = crowds
-        .iter()
-        .map(|crowd| crowd.timeout)
-        .max()
-        .unwrap_or(PATIENCE);
+    let timeout = crowds.iter().map(|crowd| crowd.timeout).max().unwrap_or(PATIENCE);
     let is_over = AtomicBool::new(false);
     let began = Instant::now();
     let (reports, visits) = thread::scope(|scope| {
@@ -243,17 +232,14 @@ fn flood_once(
     }
     row.probe.add(&visits.latencies);
     if let Some(error) = visits.first_failure {
-        row.trouble
-            .push(format!("{} probes failed: {error}", visits.failures));
+        row.trouble.push(format!("{} probes failed: {error}", visits.failures));
     }
     Ok(())
 }
 
 /// What a thread has returned; its panic is this thread's panic.
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Sends probes, one every ten milliseconds, until the crowd is done and the last probe is
@@ -263,10 +249,7 @@ fn send_probes(address: SocketAddr, timeout: Duration, is_over: &AtomicBool) -> 
     let under_way = AtomicUsize::new(0);
     let visit = || {
         let latency = visit(address, timeout);
-        visits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .add(latency);
+        visits.lock().unwrap_or_else(PoisonError::into_inner).add(latency);
         under_way.fetch_sub(1, Ordering::Relaxed);
     };
     let mut due = Instant::now();
@@ -275,10 +258,7 @@ fn send_probes(address: SocketAddr, timeout: Duration, is_over: &AtomicBool) -> 
             if under_way.fetch_add(1, Ordering::Relaxed) < MOST_PROBES {
                 let thread = thread::Builder::new().stack_size(PROBE_STACK);
                 if let Err(error) = thread.spawn_scoped(scope, visit) {
-                    visits
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .add(Err(error));
+                    visits.lock().unwrap_or_else(PoisonError::into_inner).add(Err(error));
                 }
             } else {
                 under_way.fetch_sub(1, Ordering::Relaxed);

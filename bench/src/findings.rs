@@ -58,12 +58,7 @@ pub fn table(rows: &[Row]) -> String {
 /// it, nor is a server that did not answer everybody.
 pub fn findings(plan: &Plan, rows: &[Row]) -> Vec<String> {
     let rows: Vec<&Row> = rows.iter().filter(|row| row.is_good()).collect();
-    let sentences = [
-        waiting(plan, &rows),
-        idleness(&rows),
-        cost(&rows),
-        doubt(&rows),
-    ];
+    let sentences = [waiting(plan, &rows), idleness(&rows), cost(&rows), doubt(&rows)];
     sentences.into_iter().flatten().collect()
 }
 
@@ -76,9 +71,7 @@ fn median(row: &Row) -> Duration {
 
 /// Who kept the probe waiting.
 fn waiting(plan: &Plan, rows: &[&Row]) -> Option<String> {
-    let Plan {
-        connections, slow, ..
-    } = *plan;
+    let Plan { connections, slow, .. } = *plan;
     let slowest = rows.iter().max_by_key(|row| median(row))?;
     let quickest = rows.iter().min_by_key(|row| median(row))?;
     let times = median(slowest).as_secs_f64() / median(quickest).as_secs_f64();

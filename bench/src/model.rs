@@ -17,26 +17,17 @@ pub struct Model {
 
 impl Model {
     /// sync-server
-    pub const SYNC: Model = Model {
-        name: "sync-server",
-        serves_others_meanwhile: false,
-        serve: sync_server::serve,
-    };
+    pub const SYNC: Model =
+        Model { name: "sync-server", serves_others_meanwhile: false, serve: sync_server::serve };
 
     /// select-server
     #[cfg(unix)]
-    pub const SELECT: Model = Model {
-        name: "select-server",
-        serves_others_meanwhile: true,
-        serve: select_server::serve,
-    };
+    pub const SELECT: Model =
+        Model { name: "select-server", serves_others_meanwhile: true, serve: select_server::serve };
 
     /// poll-server
-    pub const POLL: Model = Model {
-        name: "poll-server",
-        serves_others_meanwhile: true,
-        serve: poll_server::serve,
-    };
+    pub const POLL: Model =
+        Model { name: "poll-server", serves_others_meanwhile: true, serve: poll_server::serve };
 
     /// Every model that this system has, from the simplest on.
     pub const ALL: &'static [Model] = &[

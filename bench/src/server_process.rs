@@ -60,10 +60,7 @@ impl Usage {
             connections: counters.connections,
             requests: counters.requests,
             replies: counters.replies,
-            calls: counters
-                .calls()
-                .map(|(call, times)| (call.name().to_owned(), times))
-                .collect(),
+            calls: counters.calls().map(|(call, times)| (call.name().to_owned(), times)).collect(),
             process,
         }
     }
@@ -129,9 +126,7 @@ pub fn serve_for_parent(model: Model, arguments: impl IntoIterator<Item = OsStri
             Message::Listening(listener.local_addr()?).print()?;
             let before = ProcessUsage::so_far();
             let counters = (model.serve)(listener, settings, stop)?;
-            let process = ProcessUsage::so_far()
-                .zip(before)
-                .map(|(now, before)| now.since(before));
+            let process = ProcessUsage::so_far().zip(before).map(|(now, before)| now.since(before));
             Message::Stopped(Usage::of(&counters, process)).print()?;
             Ok(counters)
         },
@@ -153,11 +148,7 @@ impl Outcome {
     /// The last line that was meant for people.
     pub fn last_words(&self) -> &str {
         let is_for_people = |line: &&String| serde_json::from_str::<Message>(line).is_err();
-        self.lines
-            .iter()
-            .rev()
-            .find(is_for_people)
-            .map_or("without a word", String::as_str)
+        self.lines.iter().rev().find(is_for_people).map_or("without a word", String::as_str)
     }
 }
 
@@ -184,9 +175,7 @@ impl ServerProcess {
     /// otherwise. `program` is the binary of this package.
     pub fn command(program: &Path, model: Model, options: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command
-            .args(["serve", model.name, "--address", "127.0.0.1:0"])
-            .args(options);
+        command.args(["serve", model.name, "--address", "127.0.0.1:0"]).args(options);
         command
     }
 
@@ -197,20 +186,11 @@ impl ServerProcess {
     /// If the process can't be started, or ends, or does not listen within ten seconds; what
     /// it said is part of the error.
     pub fn start(mut command: Command) -> io::Result<Self> {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (sender, receiver) = mpsc::channel();
-        let stdout = child
-            .stdout
-            .take()
-            .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
-        let stderr = child
-            .stderr
-            .take()
-            .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+        let stdout = child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+        let stderr = child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
         for pipe in [stdout, stderr].into_iter().flatten() {
             let sender = sender.clone();
             thread::spawn(move || {
@@ -224,18 +204,12 @@ impl ServerProcess {
         let mut server = ServerProcess {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            output: Output {
-                receiver,
-                lines: Vec::new(),
-                closed: false,
-            },
+            output: Output { receiver, lines: Vec::new(), closed: false },
         };
-        let listening = server
-            .output
-            .wait_for(PATIENCE, |line| match serde_json::from_str(line) {
-                Ok(Message::Listening(address)) => Some(address),
-                _ => None,
-            });
+        let listening = server.output.wait_for(PATIENCE, |line| match serde_json::from_str(line) {
+            Ok(Message::Listening(address)) => Some(address),
+            _ => None,
+        });
         match listening {
             Some(address) => {
                 server.address = address;
@@ -243,9 +217,7 @@ impl ServerProcess {
             }
             None => {
                 let said = server.output.lines.join("\n");
-                Err(io::Error::other(format!(
-                    "the server did not start: {said}"
-                )))
+                Err(io::Error::other(format!("the server did not start: {said}")))
             }
         }
     }
@@ -270,11 +242,7 @@ impl ServerProcess {
         }
         while found < count {
             let wait = deadline.saturating_duration_since(Instant::now());
-            if self
-                .output
-                .wait_for(wait, |line| line.contains(text).then_some(()))
-                .is_none()
-            {
+            if self.output.wait_for(wait, |line| line.contains(text).then_some(())).is_none() {
                 return false;
             }
             found += 1;
@@ -301,25 +269,15 @@ impl ServerProcess {
         // The process has ended when nobody is left who could print.
         self.output.wait_for(PATIENCE, |_| None::<()>);
         if !self.output.closed {
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the server did not stop",
-            ));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the server did not stop"));
         }
         let status = self.child.wait()?;
         let lines = std::mem::take(&mut self.output.lines);
-        let usage = lines
-            .iter()
-            .rev()
-            .find_map(|line| match serde_json::from_str(line) {
-                Ok(Message::Stopped(usage)) => Some(usage),
-                _ => None,
-            });
-        Ok(Outcome {
-            status,
-            lines,
-            usage,
-        })
+        let usage = lines.iter().rev().find_map(|line| match serde_json::from_str(line) {
+            Ok(Message::Stopped(usage)) => Some(usage),
+            _ => None,
+        });
+        Ok(Outcome { status, lines, usage })
     }
 }
 

@@ -16,16 +16,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 /// A load that is over soon.
-const SMALL: [&str; 8] = [
-    "--connections",
-    "20",
-    "--slow",
-    "2",
-    "--requests",
-    "5",
-    "--rounds",
-    "2",
-];
+const SMALL: [&str; 8] = ["--connections", "20", "--slow", "2", "--requests", "5", "--rounds", "2"];
 
 #[test]
 fn every_server_answers_everybody_and_the_figures_add_up() {
@@ -46,10 +37,7 @@ fn every_server_answers_everybody_and_the_figures_add_up() {
         assert_eq!(usage["requests"], asked + probes, "{row}");
         assert_eq!(usage["replies"], asked + probes, "{row}");
         if cfg!(unix) {
-            assert!(
-                usage["process"]["processor_seconds"].as_f64().unwrap() > 0.0,
-                "{row}"
-            );
+            assert!(usage["process"]["processor_seconds"].as_f64().unwrap() > 0.0, "{row}");
         }
         assert_eq!(row["trouble"].as_array().unwrap().len(), 0, "{row}");
     }
@@ -61,28 +49,16 @@ fn the_table_has_a_row_for_each_server_that_was_asked_for() {
     let output = run(&[&SMALL[..], &["--server", "poll-server"]].concat());
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        text.lines().any(|line| line.starts_with(" poll-server ")),
-        "{text}"
-    );
+    assert!(text.lines().any(|line| line.starts_with(" poll-server ")), "{text}");
     assert!(!text.contains("sync-server"), "{text}");
-    assert!(
-        output.stderr.is_empty(),
-        "no progress bar where nobody looks"
-    );
+    assert!(output.stderr.is_empty(), "no progress bar where nobody looks");
 }
 
 #[test]
 fn a_wrong_command_line_is_refused_with_a_sentence() {
     for (arguments, advice) in [
-        (
-            vec!["--slow", "5", "--connections", "4"],
-            "at most `--connections`",
-        ),
-        (
-            vec!["--connections", "0", "--slow", "0"],
-            "somebody has to come",
-        ),
+        (vec!["--slow", "5", "--connections", "4"], "at most `--connections`"),
+        (vec!["--connections", "0", "--slow", "0"], "somebody has to come"),
         (vec!["--server", "nginx"], "sync-server"),
         (vec!["--rounds", "0"], "0"),
     ] {
@@ -95,19 +71,10 @@ fn a_wrong_command_line_is_refused_with_a_sentence() {
 
 #[test]
 fn a_reader_that_goes_away_causes_no_panic() {
-    let mut child = bench(&SMALL)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = bench(&SMALL).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let mut errors = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut errors)
-        .unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1), "{errors}");
     assert!(errors.is_empty(), "{errors}");
 }
@@ -135,10 +102,7 @@ fn children(parent: u32) -> Vec<nix::unistd::Pid> {
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while !done() {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "never came true: {what}"
-        );
+        assert!(std::time::Instant::now() < deadline, "never came true: {what}");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
@@ -155,37 +119,25 @@ fn a_server_that_dies_is_told_in_its_row() {
     // Once it has more descriptors than any server needs for itself, it is being flooded.
     let descriptors =
         |server| std::fs::read_dir(format!("/proc/{server}/fd")).map_or(0, Iterator::count);
-    let flooded = || {
-        children(bench)
-            .into_iter()
-            .find(|&server| descriptors(server) > 50)
-    };
+    let flooded = || children(bench).into_iter().find(|&server| descriptors(server) > 50);
     wait_until("the server is flooded", || flooded().is_some());
     kill(flooded().unwrap(), Signal::SIGKILL).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        text.contains("poll-server: the server died (signal: 9"),
-        "{text}"
-    );
+    assert!(text.contains("poll-server: the server died (signal: 9"), "{text}");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn no_server_outlives_the_program_whatever_ends_it() {
     use nix::sys::signal::{Signal, kill};
-    let mut child = bench(&["--rounds", "100"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = bench(&["--rounds", "100"]).stdout(Stdio::piped()).spawn().unwrap();
     wait_until("three servers run", || children(child.id()).len() == 3);
     let servers = children(child.id());
     child.kill().unwrap();
     child.wait().unwrap();
     wait_until("no server runs", || {
-        servers
-            .iter()
-            .all(|&server| kill(server, None::<Signal>).is_err())
+        servers.iter().all(|&server| kill(server, None::<Signal>).is_err())
     });
 }

@@ -103,9 +103,7 @@ pub fn run() -> ExitCode {
     let options = Options::parse();
     let crowd = options.crowd();
     if let Err(why) = crowd.check() {
-        Options::command()
-            .error(ErrorKind::ArgumentConflict, why)
-            .exit();
+        Options::command().error(ErrorKind::ArgumentConflict, why).exit();
     }
     // Should it fail, there are fewer descriptors, and the flood tells when they are used up.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
@@ -126,11 +124,7 @@ fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
     let mut console = Console::new(crowd, options.quiet, options.json);
     let report = flood_first_that_listens(&options.address, crowd, &mut console)?;
     console.finish()?;
-    console::print(if options.json {
-        report.json()?
-    } else {
-        report.to_string()
-    })?;
+    console::print(if options.json { report.json()? } else { report.to_string() })?;
     Ok(report)
 }
 
@@ -145,10 +139,8 @@ fn flood_first_that_listens(
         let what = format!("can't find the host of `{address}`: {why}; is the name right?");
         io::Error::new(io::ErrorKind::NotFound, what)
     };
-    let addresses: Vec<SocketAddr> = address
-        .to_socket_addrs()
-        .map_err(|error| unknown(&error.to_string()))?
-        .collect();
+    let addresses: Vec<SocketAddr> =
+        address.to_socket_addrs().map_err(|error| unknown(&error.to_string()))?.collect();
     let mut last = Err(unknown("it has no address"));
     for address in addresses {
         let report = flood(address, crowd, &mut |happening| console.watch(happening))?;
@@ -164,15 +156,12 @@ fn flood_first_that_listens(
 fn address(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.into()),
-        _ => Err(format!(
-            "write HOST:PORT, for example `{DEFAULT_ADDRESS}` or `localhost:8686`"
-        )),
+        _ => Err(format!("write HOST:PORT, for example `{DEFAULT_ADDRESS}` or `localhost:8686`")),
     }
 }
 
 fn count(text: &str) -> Result<usize, String> {
-    text.parse()
-        .map_err(|_| "write a whole number, for example `5`".into())
+    text.parse().map_err(|_| "write a whole number, for example `5`".into())
 }
 
 fn positive(text: &str) -> Result<usize, String> {
@@ -195,10 +184,7 @@ mod tests {
     fn without_options_it_is_the_default_crowd() {
         let options = Options::parse_from(["client"]);
         assert_eq!(options.address, DEFAULT_ADDRESS);
-        assert_eq!(
-            format!("{:?}", options.crowd()),
-            format!("{:?}", Crowd::default())
-        );
+        assert_eq!(format!("{:?}", options.crowd()), format!("{:?}", Crowd::default()));
     }
 
     #[test]

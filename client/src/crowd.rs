@@ -60,12 +60,7 @@ impl Default for Crowd {
 impl Crowd {
     /// Whether there can be such a crowd; if not, a sentence that says why not.
     pub fn check(&self) -> Result<(), String> {
-        let Crowd {
-            connections,
-            dribbling,
-            silent,
-            ..
-        } = *self;
+        let Crowd { connections, dribbling, silent, .. } = *self;
         if connections == 0 || self.requests == 0 {
             return Err("a crowd needs at least one connection and one request".into());
         }
@@ -77,11 +72,9 @@ impl Crowd {
             ));
         }
         if self.protocol == Protocol::OneShot && self.requests > 1 {
-            return Err(
-                "a one-shot connection carries one request: leave `--requests` out, \
+            return Err("a one-shot connection carries one request: leave `--requests` out, \
                         or speak `--protocol lines`"
-                    .into(),
-            );
+                .into());
         }
         if self.timeout.is_zero() {
             return Err("a time-out of nothing leaves no time for an answer: \
@@ -179,12 +172,7 @@ mod tests {
         for connections in 1..30 {
             for dribbling in 0..=connections {
                 for silent in 0..=connections - dribbling {
-                    let crowd = Crowd {
-                        connections,
-                        dribbling,
-                        silent,
-                        ..Crowd::default()
-                    };
+                    let crowd = Crowd { connections, dribbling, silent, ..Crowd::default() };
                     let count = |kind| {
                         let kinds = (0..connections).map(|number| crowd.kind(number));
                         kinds.filter(|&it| it == kind).count()
@@ -198,13 +186,9 @@ mod tests {
 
     #[test]
     fn the_first_is_slow_and_the_rest_are_spread() {
-        let crowd = Crowd {
-            dribbling: 4,
-            ..Crowd::default()
-        };
-        let slow: Vec<_> = (0..20)
-            .filter(|&number| crowd.kind(number) == Kind::Dribbling)
-            .collect();
+        let crowd = Crowd { dribbling: 4, ..Crowd::default() };
+        let slow: Vec<_> =
+            (0..20).filter(|&number| crowd.kind(number) == Kind::Dribbling).collect();
         assert_eq!(slow, [0, 5, 10, 15]);
     }
 }

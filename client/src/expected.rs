@@ -19,12 +19,7 @@ pub(crate) struct Expected {
 
 impl Expected {
     pub(crate) fn new(protocol: Protocol) -> Self {
-        Expected {
-            protocol,
-            owed: 0,
-            matched: 0,
-            may_repeat: false,
-        }
+        Expected { protocol, owed: 0, matched: 0, may_repeat: false }
     }
 
     /// A request is sent: one more reply is owed.
@@ -110,10 +105,7 @@ mod tests {
             lines(b"Hello from swrver!\n"),
             r#"got " swrver!\n" where " server!\n" was due"#
         );
-        assert_eq!(
-            lines(b"Hello from server!\n\0"),
-            r#"got "\x00" that nobody asked for"#
-        );
+        assert_eq!(lines(b"Hello from server!\n\0"), r#"got "\x00" that nobody asked for"#);
         let flood = take(Protocol::Lines, 0, &[b'x'; 100], 100).unwrap_err();
         assert!(flood.ends_with(r#"xxx" and 40 bytes more that nobody asked for"#));
     }

@@ -96,9 +96,7 @@ pub fn flood(
     crowd: &Crowd,
     watch: &mut dyn FnMut(&Happening<'_>) -> ControlFlow<()>,
 ) -> io::Result<Report> {
-    crowd
-        .check()
-        .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+    crowd.check().map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let poller = Poller::new()?;
     let mut events = Events::new();
     let mut flood = Flood {
@@ -227,9 +225,7 @@ impl<'a> Flood<'a> {
             Some(&(deadline, _)) => Some(deadline),
             None => self.give_up_at(),
         };
-        next.map_or(self.record.next_tick, |next| {
-            next.min(self.record.next_tick)
-        })
+        next.map_or(self.record.next_tick, |next| next.min(self.record.next_tick))
     }
 
     /// When to give up if nothing moves before; `None` if that is never.
@@ -245,9 +241,7 @@ impl<'a> Flood<'a> {
     }
 
     fn connection_ready(&mut self, event: Event) -> io::Result<()> {
-        self.go_on(event.key, |connection, record| {
-            connection.ready(event, record)
-        })
+        self.go_on(event.key, |connection, record| connection.ready(event, record))
     }
 
     /// Lets a connection take its next step, and then watches it as it now wants.
@@ -320,10 +314,7 @@ impl<'a> Flood<'a> {
             let why = "in line behind one that is still connecting";
             self.record.failed(number, &timed_out(why));
         }
-        let only_silent = Stuck {
-            silent: stuck.silent,
-            ..Stuck::default()
-        };
+        let only_silent = Stuck { silent: stuck.silent, ..Stuck::default() };
         self.record.report.stuck = Some(stuck).filter(|&stuck| stuck != only_silent);
         self.record.end();
     }
@@ -347,8 +338,5 @@ impl<'a> Flood<'a> {
 }
 
 fn timed_out(why: &str) -> Failure {
-    Failure {
-        stage: Stage::TimedOut,
-        why: why.into(),
-    }
+    Failure { stage: Stage::TimedOut, why: why.into() }
 }

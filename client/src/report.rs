@@ -162,13 +162,8 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in the order in which a client goes through them.
-    pub const ALL: [Stage; 5] = [
-        Stage::Connect,
-        Stage::Send,
-        Stage::Reply,
-        Stage::ClosedEarly,
-        Stage::TimedOut,
-    ];
+    pub const ALL: [Stage; 5] =
+        [Stage::Connect, Stage::Send, Stage::Reply, Stage::ClosedEarly, Stage::TimedOut];
 
     /// The name in reports.
     pub fn name(self) -> &'static str {
@@ -218,9 +213,7 @@ impl Errors {
     pub(crate) fn add(&mut self, client: usize, failure: &Failure) {
         let trouble = &mut self.0[failure.stage as usize];
         trouble.count += 1;
-        trouble
-            .first
-            .get_or_insert_with(|| format!("client number {client}: {}", failure.why));
+        trouble.first.get_or_insert_with(|| format!("client number {client}: {}", failure.why));
     }
 }
 

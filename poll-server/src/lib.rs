@@ -108,17 +108,9 @@ impl PollServer<'_> {
         events.clear();
 
         let watched = self.connections.len();
-        let began = self
-            .journal
-            .waits(format_args!("Poller::wait, on {watched} connections"));
-        let try_again = self
-            .acceptor
-            .as_ref()
-            .and_then(|acceptor| acceptor.deadline());
-        let deadline = [self.deadlines.next(), try_again]
-            .into_iter()
-            .flatten()
-            .min();
+        let began = self.journal.waits(format_args!("Poller::wait, on {watched} connections"));
+        let try_again = self.acceptor.as_ref().and_then(|acceptor| acceptor.deadline());
+        let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let time_out = deadline.map(|end| end.saturating_duration_since(began));
         count_wait(&mut self.journal);
         // A signal (EINTR) does not end it: it goes on sleeping until the deadline.

@@ -3,9 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    server_kit::run(
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_DESCRIPTION"),
-        poll_server::serve,
-    )
+    server_kit::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), poll_server::serve)
 }

@@ -52,12 +52,7 @@ where
 {
     /// A socket that is watched from the first call of [`watch_for`](Self::watch_for) on.
     pub(crate) fn new(poller: &Arc<Poller>, key: Key, socket: T) -> Self {
-        Watched {
-            poller: Arc::clone(poller),
-            key,
-            registered: None,
-            socket,
-        }
+        Watched { poller: Arc::clone(poller), key, registered: None, socket }
     }
 
     /// Tells the kernel what to watch for, if it does not know already.
@@ -76,12 +71,10 @@ where
             // `Drop` does so: nobody can take the socket out of here.
             #[allow(unsafe_code)]
             unsafe {
-                self.poller
-                    .add_with_mode(&self.socket, event, PollMode::Level)?;
+                self.poller.add_with_mode(&self.socket, event, PollMode::Level)?;
             }
         } else {
-            self.poller
-                .modify_with_mode(&self.socket, event, PollMode::Level)?;
+            self.poller.modify_with_mode(&self.socket, event, PollMode::Level)?;
         }
         self.registered = Some(interest);
         Ok(())

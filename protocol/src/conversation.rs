@@ -241,10 +241,7 @@ impl Conversation {
         } else {
             // Only whole replies count, and each ends with LF. (One-shot's does not, but there
             // it is the only one, and whole when nothing is left.)
-            self.pending
-                .drain(..count)
-                .filter(|&byte| byte == b'\n')
-                .count()
+            self.pending.drain(..count).filter(|&byte| byte == b'\n').count()
         };
         self.owed -= replies;
         self.enter(self.phase);
@@ -290,11 +287,7 @@ impl Conversation {
     /// Does what is due `now`: releases delayed replies, or gives the client up. Before the
     /// [`deadline`](Self::deadline) it does nothing, so calling it too early is no mistake.
     pub fn expire(&mut self, now: Instant) {
-        while self
-            .delayed
-            .front()
-            .is_some_and(|delayed| delayed.due <= now)
-        {
+        while self.delayed.front().is_some_and(|delayed| delayed.due <= now) {
             self.release_one(now);
         }
         if self.ending().is_none() && self.deadline().is_some_and(|deadline| deadline <= now) {

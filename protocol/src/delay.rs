@@ -19,10 +19,7 @@ impl Delay {
 
     /// The same delay for every reply.
     pub fn always(delay: Duration) -> Self {
-        Delay {
-            shortest: delay,
-            longest: delay,
-        }
+        Delay { shortest: delay, longest: delay }
     }
 
     /// Draws a delay.

@@ -182,22 +182,13 @@ proptest! {
 fn a_client_that_never_reads_is_not_read_from() {
     for delay in [Delay::default(), Delay::always(Duration::from_secs(1))] {
         let stream = vec![b'\n'; 1 << 20]; // the worst case: each byte is a request
-        let mut network = Network::new(
-            &stream,
-            Terms {
-                delay,
-                ..Terms::default()
-            },
-        );
+        let mut network = Network::new(&stream, Terms { delay, ..Terms::default() });
         for _ in 0..1000 {
             network.take(&Step::Receive(usize::MAX));
         }
         assert!(!network.conversation.interest().readable);
         let owed = network.conversation.owed() * Protocol::Lines.reply().len();
-        assert!(
-            (PENDING_MAX / 2..=PENDING_MAX).contains(&owed),
-            "{owed} bytes are owed"
-        );
+        assert!((PENDING_MAX / 2..=PENDING_MAX).contains(&owed), "{owed} bytes are owed");
         assert!(network.conversation.memory() <= MEMORY_MAX);
         // When it reads at last, it gets every reply.
         network.settle();
@@ -211,10 +202,7 @@ fn a_warm_connection_allocates_nothing() {
     let mut conversation = Conversation::new(Terms::default(), 0, now);
     let mut ask = |requests: usize| {
         for _ in 0..requests {
-            assert_eq!(
-                conversation.receive(b"hello from client number 0\n", now),
-                1
-            );
+            assert_eq!(conversation.receive(b"hello from client number 0\n", now), 1);
             assert_eq!(conversation.sent(conversation.pending().len(), now), 1);
         }
     };

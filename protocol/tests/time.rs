@@ -14,10 +14,8 @@ fn conversation(terms: Terms) -> (Conversation, Instant) {
 
 #[test]
 fn an_idle_client_is_given_up_and_an_active_one_is_not() {
-    let (mut conversation, start) = conversation(Terms {
-        idle_timeout: Some(2 * SECOND),
-        ..Terms::default()
-    });
+    let (mut conversation, start) =
+        conversation(Terms { idle_timeout: Some(2 * SECOND), ..Terms::default() });
     assert_eq!(conversation.deadline(), Some(start + 2 * SECOND));
     // A byte is enough to start the time anew ...
     conversation.receive(b"h", start + SECOND);
@@ -100,19 +98,13 @@ fn a_refusal_is_the_last_word_and_the_rest_is_thrown_away() {
     assert_eq!(conversation.receive(b"y and so on\nmore\n", start), 1);
     let all = [Protocol::Lines.reply(), TOO_LONG].concat();
     assert_eq!(conversation.pending(), all);
-    assert!(
-        !conversation.half_close_is_due(),
-        "the last word is not sent yet"
-    );
+    assert!(!conversation.half_close_is_due(), "the last word is not sent yet");
     assert_eq!(conversation.sent(all.len(), start), 2);
     assert!(conversation.half_close_is_due());
     conversation.half_closed(start);
     assert!(!conversation.half_close_is_due(), "once is enough");
     assert_eq!(conversation.receive(&[b'\n'; 100_000], start), 0);
-    let reading = Interest {
-        readable: true,
-        writable: false,
-    };
+    let reading = Interest { readable: true, writable: false };
     assert_eq!(conversation.interest(), reading);
     conversation.receive_end(start);
     assert_eq!(conversation.ending(), Some(Ending::TooLong));
@@ -132,10 +124,8 @@ fn the_last_word_does_not_wait_for_ever() {
 
 #[test]
 fn a_stopping_server_sends_what_it_owes_and_takes_no_more_requests() {
-    let (mut conversation, start) = conversation(Terms {
-        delay: Delay::always(60 * SECOND),
-        ..Terms::default()
-    });
+    let (mut conversation, start) =
+        conversation(Terms { delay: Delay::always(60 * SECOND), ..Terms::default() });
     conversation.receive(b"one\ntwo\nthr", start);
     conversation.stop(start, start + SECOND);
     assert_eq!(conversation.pending().len(), 2 * GREETING);
@@ -161,10 +151,8 @@ fn a_stopping_server_gives_up_clients_that_do_not_read() {
 
 #[test]
 fn after_the_end_of_input_nothing_is_read_so_that_a_level_triggered_loop_does_not_spin() {
-    let (mut conversation, start) = conversation(Terms {
-        delay: Delay::always(SECOND),
-        ..Terms::default()
-    });
+    let (mut conversation, start) =
+        conversation(Terms { delay: Delay::always(SECOND), ..Terms::default() });
     conversation.receive(b"unfinished", start);
     assert_eq!(conversation.receive_end(start), 1);
     assert_eq!(conversation.interest(), Interest::default());

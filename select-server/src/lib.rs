@@ -92,12 +92,7 @@ impl SelectServer<'_> {
             return Ok(false);
         }
         let (somebody_knocks, now) = self.wait(ready)?;
-        for Ready {
-            key,
-            readable,
-            writable,
-        } in ready.drain(..)
-        {
+        for Ready { key, readable, writable } in ready.drain(..) {
             self.connection_ready(key, readable, writable, now);
         }
         // New clients come last: one of them may get the key of a connection that was closed
@@ -115,10 +110,7 @@ impl SelectServer<'_> {
         // The sets borrow the descriptors, so they are built, used and dropped in here.
         let (mut readable, mut writable) = (FdSet::new(), FdSet::new());
         let mut highest = self.alarm.as_raw_fd();
-        let listener = self
-            .acceptor
-            .as_ref()
-            .filter(|acceptor| acceptor.interest().readable);
+        let listener = self.acceptor.as_ref().filter(|acceptor| acceptor.interest().readable);
         if self.acceptor.is_some() {
             readable.insert(self.alarm.as_fd());
         }
@@ -138,23 +130,13 @@ impl SelectServer<'_> {
         }
 
         let watched = self.connections.len();
-        let began = self
-            .journal
-            .waits(format_args!("select(2), on {watched} connections"));
+        let began = self.journal.waits(format_args!("select(2), on {watched} connections"));
         let try_again = self.acceptor.as_ref().and_then(Acceptor::deadline);
-        let deadline = [self.deadlines.next(), try_again]
-            .into_iter()
-            .flatten()
-            .min();
+        let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let mut time_out = deadline.map(|end| time_val(end.saturating_duration_since(began)));
         self.journal.count(Call::Select);
-        let mut left = match select(
-            highest + 1,
-            &mut readable,
-            &mut writable,
-            None,
-            &mut time_out,
-        ) {
+        let mut left = match select(highest + 1, &mut readable, &mut writable, None, &mut time_out)
+        {
             Ok(count) => count,
             // A signal came before anything was ready; what the sets hold is undefined then
             // (select(2), RETURN VALUE). The loop just goes round again.
@@ -173,11 +155,7 @@ impl SelectServer<'_> {
             let writable = writable.contains(connection.as_fd());
             left -= i32::from(readable) + i32::from(writable);
             if readable || writable {
-                ready.push(Ready {
-                    key,
-                    readable,
-                    writable,
-                });
+                ready.push(Ready { key, readable, writable });
             }
         }
         Ok((somebody_knocks, now))

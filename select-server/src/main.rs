@@ -4,11 +4,7 @@ use std::process::ExitCode;
 
 #[cfg(unix)]
 fn main() -> ExitCode {
-    server_kit::run(
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_DESCRIPTION"),
-        select_server::serve,
-    )
+    server_kit::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"), select_server::serve)
 }
 
 #[cfg(not(unix))]

@@ -57,11 +57,7 @@ pub fn listen(settings: &Settings) -> io::Result<TcpListener> {
 }
 
 fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On Unix, the port of a server that has just ended may be taken again although its last
     // connections are still in TIME-WAIT. On Windows, the same option would let two servers
     // share one port.
@@ -93,11 +89,7 @@ pub struct Acceptor {
 impl Acceptor {
     /// An acceptor that sleeps in accept(2) until somebody comes.
     pub fn blocking(listener: TcpListener) -> Self {
-        Acceptor {
-            listener,
-            paused_until: None,
-            told: false,
-        }
+        Acceptor { listener, paused_until: None, told: false }
     }
 
     /// An acceptor that never sleeps, for loops that are told when a client waits: between
@@ -153,10 +145,7 @@ impl Acceptor {
 
     /// What the listener should be watched for: nothing while there are no descriptors.
     pub fn interest(&self) -> Interest {
-        Interest {
-            readable: self.paused_until.is_none(),
-            writable: false,
-        }
+        Interest { readable: self.paused_until.is_none(), writable: false }
     }
 
     /// A connection was closed, so a descriptor is free again.

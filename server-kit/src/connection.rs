@@ -42,9 +42,7 @@ impl Connection {
         journal.count(Call::SetSockOpt);
         // Without TCP_NODELAY, a small reply may wait for the client to acknowledge the one
         // before (Nagle's algorithm, RFC 896), and the client's kernel takes its time.
-        let prepared = stream
-            .set_nonblocking(true)
-            .and_then(|()| stream.set_nodelay(true));
+        let prepared = stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true));
         Connection {
             stream,
             peer,
@@ -106,10 +104,7 @@ impl Connection {
 
     /// Tells why the connection ends. The socket is closed when the connection is dropped.
     pub fn farewell(&mut self, journal: &mut Journal) {
-        let ending = self
-            .failure
-            .take()
-            .map_or(Ok(self.conversation.ending()), Err);
+        let ending = self.failure.take().map_or(Ok(self.conversation.ending()), Err);
         journal.closing(self.peer, ending, self.conversation.owed());
     }
 

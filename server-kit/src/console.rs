@@ -26,10 +26,7 @@ pub struct Console {
 impl Console {
     /// A console that tells so much.
     pub fn new(verbosity: Verbosity) -> Self {
-        Console {
-            verbosity,
-            gone: false,
-        }
+        Console { verbosity, gone: false }
     }
 
     /// Whether lines of this kind are printed.
@@ -47,9 +44,7 @@ impl Console {
         }
         if let Err(error) = writeln!(io::stdout(), "{line}") {
             self.gone = true;
-            Console::complain(format_args!(
-                "can't print any more, but go on serving: {error}"
-            ));
+            Console::complain(format_args!("can't print any more, but go on serving: {error}"));
         }
         true
     }
@@ -92,9 +87,6 @@ mod tests {
         assert_eq!(shown(b"hello\n"), r#""hello\n""#);
         assert_eq!(shown("привет".as_bytes()), "\"привет\"");
         assert_eq!(shown(b"\x1b[2J\xff"), r#""\u{1b}[2J\xff""#);
-        assert_eq!(
-            shown(&[b'a'; 100]),
-            format!("\"{}\"... (100 bytes)", "a".repeat(60))
-        );
+        assert_eq!(shown(&[b'a'; 100]), format!("\"{}\"... (100 bytes)", "a".repeat(60)));
     }
 }

@@ -102,10 +102,7 @@ impl Counters {
 
     /// Every system call that was made at all, and how often.
     pub fn calls(&self) -> impl Iterator<Item = (Call, u64)> {
-        Call::ALL
-            .into_iter()
-            .zip(self.calls)
-            .filter(|(_, times)| *times > 0)
+        Call::ALL.into_iter().zip(self.calls).filter(|(_, times)| *times > 0)
     }
 
     /// System calls of all kinds.
@@ -127,11 +124,7 @@ impl fmt::Display for Counters {
             write!(f, "{separator}{} {times}", call.name())?;
             separator = ", ";
         }
-        if separator == ", " {
-            f.write_str(")")
-        } else {
-            Ok(())
-        }
+        if separator == ", " { f.write_str(")") } else { Ok(()) }
     }
 }
 
@@ -151,21 +144,13 @@ mod tests {
 
     #[test]
     fn counters_are_told_in_two_lines() {
-        let mut counters = Counters {
-            connections: 1,
-            requests: 2,
-            replies: 2,
-            ..Counters::default()
-        };
+        let mut counters =
+            Counters { connections: 1, requests: 2, replies: 2, ..Counters::default() };
         let nothing_called = "connections: 1, requests: 2, replies: 2\nsystem calls: 0";
         assert_eq!(counters.to_string(), nothing_called);
         counters.count(Call::Accept);
         counters.count(Call::Recv);
         counters.count(Call::Recv);
-        assert!(
-            counters
-                .to_string()
-                .ends_with("\nsystem calls: 3 (accept 1, recv 2)")
-        );
+        assert!(counters.to_string().ends_with("\nsystem calls: 3 (accept 1, recv 2)"));
     }
 }

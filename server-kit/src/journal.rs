@@ -20,10 +20,7 @@ pub struct Journal {
 impl Journal {
     /// An empty journal that tells as much as the settings ask for.
     pub fn new(settings: &Settings) -> Self {
-        Journal {
-            console: Console::new(settings.verbosity()),
-            counters: Counters::default(),
-        }
+        Journal { console: Console::new(settings.verbosity()), counters: Counters::default() }
     }
 
     /// Counts one system call.
@@ -34,10 +31,7 @@ impl Journal {
     /// A client was accepted. Returns its number, from 1.
     pub fn connected(&mut self, peer: SocketAddr) -> u64 {
         self.counters.connections += 1;
-        self.tell(
-            Verbosity::Normal,
-            format_args!("new connection from {peer}"),
-        );
+        self.tell(Verbosity::Normal, format_args!("new connection from {peer}"));
         self.counters.connections
     }
 
@@ -45,10 +39,7 @@ impl Journal {
     pub fn received(&mut self, bytes: &[u8], requests: usize) {
         self.counters.requests += requests as u64;
         if !bytes.is_empty() {
-            self.tell(
-                Verbosity::Normal,
-                format_args!("getting data: {}", Printable(bytes)),
-            );
+            self.tell(Verbosity::Normal, format_args!("getting data: {}", Printable(bytes)));
         }
     }
 
@@ -72,10 +63,7 @@ impl Journal {
             1 => " (1 reply could not be sent)".into(),
             _ => format!(" ({owed} replies could not be sent)"),
         };
-        self.tell(
-            Verbosity::Normal,
-            format_args!("closing connection {peer}{why}{loss}"),
-        );
+        self.tell(Verbosity::Normal, format_args!("closing connection {peer}{why}{loss}"));
     }
 
     /// There is no descriptor for the next client.
@@ -97,10 +85,7 @@ impl Journal {
     pub fn woke_up(&mut self, began: Instant, ready: usize) -> Instant {
         let now = Instant::now();
         let slept = now - began;
-        self.tell(
-            Verbosity::Verbose,
-            format_args!("woke up after {slept:.1?}: {ready} ready"),
-        );
+        self.tell(Verbosity::Verbose, format_args!("woke up after {slept:.1?}: {ready} ready"));
         now
     }
 

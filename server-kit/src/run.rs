@@ -44,9 +44,7 @@ fn serve_until_stopped(
 ) -> io::Result<()> {
     // A descriptor for each client: most systems allow far more than they hand out unasked.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        Console::complain(format_args!(
-            "can't raise the limit of descriptors: {error}"
-        ));
+        Console::complain(format_args!("can't raise the limit of descriptors: {error}"));
     }
     let listener = listen(settings)?;
     let stop = Stop::on_signals()?;
@@ -57,10 +55,7 @@ fn serve_until_stopped(
         format_args!("server is running on {address}, please, press ctrl+c to stop"),
     );
     let counters = serve(listener, settings, &stop)?;
-    console.tell(
-        Verbosity::Normal,
-        format_args!("Server stopped! Thank you for using!"),
-    );
+    console.tell(Verbosity::Normal, format_args!("Server stopped! Thank you for using!"));
     console.tell(Verbosity::Normal, format_args!("{counters}"));
     Ok(())
 }

@@ -62,17 +62,14 @@ impl Settings {
         about: &'static str,
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Self {
-        let mut command = Settings::command()
-            .name(name)
-            .about(about)
-            .after_help(format!(
-                "Times are written as people do: 250ms, 2s, 1m 30s.\n\n\
+        let mut command = Settings::command().name(name).about(about).after_help(format!(
+            "Times are written as people do: 250ms, 2s, 1m 30s.\n\n\
              Examples, to be tried with `cargo run -p client` in a second terminal:\n  \
              cargo run -p {name}\n  \
              cargo run -p {name} -- --address localhost:9000 --idle-timeout 5s\n  \
              cargo run -p {name} -- --delay 0s..2s -v\n  \
              cargo run -p {name} -- --protocol one-shot --backlog 10"
-            ));
+        ));
         command
             .try_get_matches_from_mut(arguments)
             .and_then(|matches| Settings::from_arg_matches(&matches))

@@ -86,10 +86,7 @@ impl Stop {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
         // A waker that panicked leaves the list as it was.
-        self.shared
-            .wakers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -10,9 +10,7 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     {
         use nix::errno::Errno;
         let full = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
-        error
-            .raw_os_error()
-            .is_some_and(|code| full.contains(&Errno::from_raw(code)))
+        error.raw_os_error().is_some_and(|code| full.contains(&Errno::from_raw(code)))
     }
     #[cfg(windows)]
     {
@@ -34,12 +32,7 @@ pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
         #[cfg(unix)]
         _ => {
             use nix::errno::Errno;
-            let lost = [
-                Errno::EPROTO,
-                Errno::ENOPROTOOPT,
-                Errno::EHOSTDOWN,
-                Errno::EOPNOTSUPP,
-            ];
+            let lost = [Errno::EPROTO, Errno::ENOPROTOOPT, Errno::EHOSTDOWN, Errno::EOPNOTSUPP];
             let code = error.raw_os_error().map(Errno::from_raw);
             code.is_some_and(|code| lost.contains(&code))
         }

@@ -99,9 +99,7 @@ impl SyncServer<'_> {
         self.journal.count(Call::SetSockOpt);
         client.stream.set_nodelay(true)?;
         self.journal.count(Call::SetSockOpt);
-        client
-            .stream
-            .set_write_timeout(self.settings.terms().idle_timeout)?;
+        client.stream.set_write_timeout(self.settings.terms().idle_timeout)?;
         let mut give_up = None;
         while client.conversation.ending().is_none() {
             if self.stop.is_requested() {
@@ -129,15 +127,12 @@ impl SyncServer<'_> {
 
     /// Sends what is pending: send(2) sleeps while the client does not read.
     fn speak(&mut self, client: &mut Client) -> io::Result<()> {
-        let began = self
-            .journal
-            .waits(format_args!("send(2), for {}", client.peer));
+        let began = self.journal.waits(format_args!("send(2), for {}", client.peer));
         self.journal.count(Call::Send);
         let result = unless_time_is_up(client.stream.write(client.conversation.pending()))?;
         client.now = self.journal.woke_up(began, usize::from(result.is_some()));
         if let Some(count) = result {
-            self.journal
-                .replied(client.conversation.sent(count, client.now));
+            self.journal.replied(client.conversation.sent(count, client.now));
         }
         Ok(())
     }
@@ -153,9 +148,7 @@ impl SyncServer<'_> {
         }
         let mut buffer = [0; READ_MAX];
         let room = client.conversation.room().min(READ_MAX);
-        let began = self
-            .journal
-            .waits(format_args!("recv(2), for {}", client.peer));
+        let began = self.journal.waits(format_args!("recv(2), for {}", client.peer));
         self.journal.count(Call::Recv);
         let result = unless_time_is_up(client.stream.read(&mut buffer[..room]))?;
         client.now = self.journal.woke_up(began, usize::from(result.is_some()));

@@ -122,10 +122,7 @@ pub fn probe_beside(slow: Vec<Client>, server: &Server, model: Model) {
     } else {
         let mut neighbour = Client::connect(server.address());
         neighbour.send("hello\n");
-        assert!(
-            !neighbour.hears_something(),
-            "a blocking server serves one at a time"
-        );
+        assert!(!neighbour.hears_something(), "a blocking server serves one at a time");
         drop(slow);
         neighbour.expect_greetings(1);
     }

@@ -41,10 +41,7 @@ pub fn a_client_that_never_reads(model: Model) {
     let processor_time = server.processor_time();
     thread::sleep(Duration::from_millis(500));
     let spent = server.processor_time() - processor_time;
-    assert!(
-        spent <= Duration::from_millis(50),
-        "{spent:?} spent on a client that can't be served"
-    );
+    assert!(spent <= Duration::from_millis(50), "{spent:?} spent on a client that can't be served");
 
     // When it reads at last, it gets every reply.
     deaf.end();

@@ -18,16 +18,11 @@ struct Crowd {
 
 impl Crowd {
     fn ask(server: &Server, size: usize) -> Self {
-        let mut waiting: Vec<_> = (0..size)
-            .map(|_| Client::connect(server.address()))
-            .collect();
+        let mut waiting: Vec<_> = (0..size).map(|_| Client::connect(server.address())).collect();
         for client in &mut waiting {
             client.send("hello\n");
         }
-        Crowd {
-            waiting,
-            answered: Vec::new(),
-        }
+        Crowd { waiting, answered: Vec::new() }
     }
 
     /// Notes whose reply has come.
@@ -87,10 +82,7 @@ pub fn few_descriptors(model: Model) {
     let processor_time = server.processor_time();
     thread::sleep(Duration::from_millis(500));
     let spent = server.processor_time() - processor_time;
-    assert!(
-        spent <= Duration::from_millis(50),
-        "{spent:?} spent on clients that can't come in"
-    );
+    assert!(spent <= Duration::from_millis(50), "{spent:?} spent on clients that can't come in");
     // As others leave, those who waited are served.
     wait_until("all are answered", || {
         crowd.answered.pop();
@@ -100,16 +92,8 @@ pub fn few_descriptors(model: Model) {
     drop(crowd);
     probe(server.address());
     let outcome = server.stop();
-    let told = outcome
-        .lines
-        .iter()
-        .filter(|line| line.contains("no more clients"))
-        .count();
-    assert_eq!(
-        told,
-        usize::from(model.serves_others_meanwhile),
-        "{outcome:?}"
-    );
+    let told = outcome.lines.iter().filter(|line| line.contains("no more clients")).count();
+    assert_eq!(told, usize::from(model.serves_others_meanwhile), "{outcome:?}");
     assert_eq!(outcome.usage.unwrap().replies, 81);
 }
 
@@ -121,11 +105,7 @@ pub fn few_descriptors(_: Model) {} // Windows has no such limit
 pub fn crowd(model: Model) {
     rlimit::increase_nofile_limit(4096).unwrap();
     let server = Server::start(model, &["-q"]);
-    let size = if model.serves_others_meanwhile {
-        1100
-    } else {
-        100
-    };
+    let size = if model.serves_others_meanwhile { 1100 } else { 100 };
     let mut crowd = Crowd::ask(&server, size);
     let held = crowd.settle();
     match model.name {
@@ -151,10 +131,7 @@ pub fn idle_costs_nothing(model: Model) {
     let processor_time = server.processor_time();
     thread::sleep(Duration::from_secs(1));
     let spent = server.processor_time() - processor_time;
-    assert!(
-        spent <= Duration::from_millis(20),
-        "{spent:?} spent on nothing"
-    );
+    assert!(spent <= Duration::from_millis(20), "{spent:?} spent on nothing");
     drop(crowd);
     server.stop();
 }

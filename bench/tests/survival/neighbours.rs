@@ -8,9 +8,7 @@ use crate::server::Server;
 pub fn silent(model: Model) {
     for crowd in [1, 5] {
         let server = Server::start(model, &[]);
-        let silent = (0..crowd)
-            .map(|_| Client::connect(server.address()))
-            .collect();
+        let silent = (0..crowd).map(|_| Client::connect(server.address())).collect();
         probe_beside(silent, &server, model);
         server.stop();
     }

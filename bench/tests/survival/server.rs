@@ -24,9 +24,7 @@ impl Server {
     }
 
     pub fn start_as(command: Command) -> Self {
-        Server {
-            process: ServerProcess::start(command).unwrap(),
-        }
+        Server { process: ServerProcess::start(command).unwrap() }
     }
 
     /// Stops the server, which must be alive and well until then.
@@ -49,12 +47,7 @@ impl Server {
         // and stime, the 14th and 15th, are in clock ticks, of which Linux has 100 a second
         // for all programs.
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
-        let fields: Vec<&str> = stat
-            .rsplit_once(')')
-            .unwrap()
-            .1
-            .split_whitespace()
-            .collect();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
         let ticks = |field: usize| fields[field - 3].parse::<u64>().unwrap();
         Duration::from_millis(10 * (ticks(14) + ticks(15)))
     }
@@ -63,16 +56,8 @@ impl Server {
     #[cfg(target_os = "linux")]
     pub fn resident_memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        line.split_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse::<usize>()
-            .unwrap()
-            * 1024
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 
     /// Left out: the same for other systems. Tests that ask pass there.

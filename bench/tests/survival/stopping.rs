@@ -41,24 +41,17 @@ fn expect_goodbye(outcome: &Outcome) {
     let goodbye = position("Server stopped! Thank you for using!");
     let counters = position("connections: ");
     let calls = position("system calls: ");
-    assert!(
-        goodbye.is_some() && goodbye < counters && counters < calls,
-        "{outcome:?}"
-    );
+    assert!(goodbye.is_some() && goodbye < counters && counters < calls, "{outcome:?}");
 }
 
 #[cfg(unix)]
 pub fn ctrl_c(model: Model) {
-    stop_while_replies_are_owed(model, |server| {
-        server.signal(nix::sys::signal::Signal::SIGINT)
-    });
+    stop_while_replies_are_owed(model, |server| server.signal(nix::sys::signal::Signal::SIGINT));
 }
 
 #[cfg(unix)]
 pub fn sigterm(model: Model) {
-    stop_while_replies_are_owed(model, |server| {
-        server.signal(nix::sys::signal::Signal::SIGTERM)
-    });
+    stop_while_replies_are_owed(model, |server| server.signal(nix::sys::signal::Signal::SIGTERM));
 }
 
 /// A client that does not read can't hold up a server that sleeps in send(2) for it.
@@ -76,10 +69,7 @@ pub fn deaf_client(model: Model) {
     // Nothing is lost in silence. (How much the kernel takes for a client that does not
     // read is the kernel's affair; it may have been everything.)
     let usage = outcome.usage.as_ref().unwrap();
-    let told = outcome
-        .lines
-        .iter()
-        .any(|line| line.contains("could not be sent"));
+    let told = outcome.lines.iter().any(|line| line.contains("could not be sent"));
     assert_eq!(told, usage.replies < usage.requests, "{outcome:?}");
 }
 

@@ -49,10 +49,7 @@ pub fn too_long(model: Model) {
     client.send(vec![b'x'; 100_000]);
     client.end();
     // No reset: it would be an error in here.
-    assert_eq!(
-        client.read_to_end(),
-        format!("{GREETING}Request too long!\n")
-    );
+    assert_eq!(client.read_to_end(), format!("{GREETING}Request too long!\n"));
     server.stop();
 }
 

@@ -30,9 +30,7 @@ pub fn idle_timeout(model: Model) {
 /// Sends a request on each of `count` connections; returns when all are answered how long
 /// that took.
 fn ask_all(server: &Server, count: usize) -> Duration {
-    let mut clients: Vec<_> = (0..count)
-        .map(|_| Client::connect(server.address()))
-        .collect();
+    let mut clients: Vec<_> = (0..count).map(|_| Client::connect(server.address())).collect();
     let began = Instant::now();
     for client in &mut clients {
         client.send("hello\n");
@@ -52,10 +50,7 @@ pub fn delay(model: Model) {
         assert!(all >= delay && all < 10 * delay, "100 clients took {all:?}");
     } else {
         let all = ask_all(&server, 5);
-        assert!(
-            all >= 5 * delay,
-            "5 clients took {all:?}, not one after the other"
-        );
+        assert!(all >= 5 * delay, "5 clients took {all:?}, not one after the other");
     }
     server.stop();
 }
@@ -65,9 +60,6 @@ pub fn delay(model: Model) {
 pub fn work(model: Model) {
     let server = Server::start(model, &["--work", "50ms", "-q"]);
     let all = ask_all(&server, 10);
-    assert!(
-        all >= 10 * Duration::from_millis(50),
-        "10 clients took {all:?}"
-    );
+    assert!(all >= 10 * Duration::from_millis(50), "10 clients took {all:?}");
     server.stop();
 }

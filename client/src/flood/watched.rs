@@ -25,11 +25,7 @@ impl<'a> Watched<'a> {
         unsafe {
             poller.add_with_mode(&socket, interest, PollMode::Level)?;
         }
-        Ok(Watched {
-            poller,
-            socket,
-            interest,
-        })
+        Ok(Watched { poller, socket, interest })
     }
 
     pub(super) fn socket(&self) -> &Socket {
@@ -40,8 +36,7 @@ impl<'a> Watched<'a> {
     pub(super) fn watch_for(&mut self, readable: bool, writable: bool) -> io::Result<()> {
         let interest = Event::new(self.interest.key, readable, writable);
         if interest != self.interest {
-            self.poller
-                .modify_with_mode(&self.socket, interest, PollMode::Level)?;
+            self.poller.modify_with_mode(&self.socket, interest, PollMode::Level)?;
             self.interest = interest;
         }
         Ok(())

@@ -33,20 +33,9 @@ impl Stuck {
 
     /// In words for a person: who waits for what, most likely why, and what to try.
     pub(crate) fn explanation(&self, crowd: &Crowd) -> String {
-        let Stuck {
-            connecting,
-            held,
-            sending,
-            awaiting_reply,
-            awaiting_end,
-            silent,
-        } = *self;
+        let Stuck { connecting, held, sending, awaiting_reply, awaiting_end, silent } = *self;
         let connected = held + sending + awaiting_reply + awaiting_end + silent;
-        let Crowd {
-            connections,
-            timeout,
-            ..
-        } = *crowd;
+        let Crowd { connections, timeout, .. } = *crowd;
         let mut words = vec![format!(
             "Nothing has moved for {timeout:?}: {} connected, {connecting} still connecting.",
             clients(connected)

@@ -35,10 +35,7 @@ fn it_prints_each_reply_and_a_summary() {
     assert_eq!(output.status.code(), Some(0));
     let reply = r#"client number 2 got "Hello from server!\n""#;
     assert_eq!(stdout.lines().filter(|&line| line == reply).count(), 2);
-    assert!(
-        stdout.contains("answered 6 of 6 requests, connected 3 of 3"),
-        "{stdout}"
-    );
+    assert!(stdout.contains("answered 6 of 6 requests, connected 3 of 3"), "{stdout}");
     for word in ["p50", "p99", "connect", "reply"] {
         assert!(stdout.contains(word), "{stdout}");
     }
@@ -88,12 +85,7 @@ fn help_has_groups_and_examples() {
     let output = client(&["--help"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
-    for words in [
-        "Examples:",
-        "The crowd:",
-        "Exit status:",
-        "client --dribbling 2",
-    ] {
+    for words in ["Examples:", "The crowd:", "Exit status:", "client --dribbling 2"] {
         assert!(help.contains(words), "{help}");
     }
 }
@@ -106,14 +98,8 @@ fn wrong_usage_is_refused_with_what_is_right() {
         (&["--timeout", "0s"], "`--timeout 10s`"),
         (&["--connections", "0"], "at least 1"),
         (&["--silent", "some"], "a whole number"),
-        (
-            &["--silent", "15", "--dribbling", "6"],
-            "`--connections 21`",
-        ),
-        (
-            &["--protocol", "one-shot", "--requests", "2"],
-            "one request",
-        ),
+        (&["--silent", "15", "--dribbling", "6"], "`--connections 21`"),
+        (&["--protocol", "one-shot", "--requests", "2"], "one request"),
         (&["--protocol", "http"], "`lines` or `one-shot`"),
         (&["--order", "any"], "`connect-first` or `as-connected`"),
         (&["localhost"], "`localhost:8686`"),
@@ -144,20 +130,9 @@ fn a_closed_pipe_ends_it_without_a_word() {
 #[cfg(unix)]
 #[test]
 fn out_of_descriptors_it_tells_how_many_it_could_open() {
-    let command = format!(
-        "ulimit -n 30; exec '{}' \"$@\"",
-        env!("CARGO_BIN_EXE_client")
-    );
+    let command = format!("ulimit -n 30; exec '{}' \"$@\"", env!("CARGO_BIN_EXE_client"));
     let address = polite_server().to_string();
-    let arguments = [
-        "-c",
-        &command,
-        "client",
-        &address,
-        "--connections",
-        "40",
-        "--json",
-    ];
+    let arguments = ["-c", &command, "client", &address, "--connections", "40", "--json"];
     let output = Command::new("sh").args(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -165,9 +140,6 @@ fn out_of_descriptors_it_tells_how_many_it_could_open() {
     assert!((15..30).contains(&connected), "{report}");
     assert_eq!(report["answered"], connected);
     let why = report["errors"]["connect"]["first"].as_str().unwrap();
-    assert!(
-        why.contains(&format!("{connected} connections are open")),
-        "{why}"
-    );
+    assert!(why.contains(&format!("{connected} connections are open")), "{why}");
     assert!(why.contains("ulimit -n"), "{why}");
 }

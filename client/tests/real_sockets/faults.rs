@@ -22,11 +22,7 @@ fn fails(
 }
 
 fn fails_at(stage: Stage, answered: u64, address: SocketAddr) -> String {
-    let crowd = Crowd {
-        connections: 5,
-        timeout: Duration::from_millis(500),
-        ..Crowd::default()
-    };
+    let crowd = Crowd { connections: 5, timeout: Duration::from_millis(500), ..Crowd::default() };
     let report = flood(address, &crowd);
     assert!(!report.is_good());
     assert_eq!(report.answered, answered, "{report}");
@@ -46,9 +42,7 @@ fn a_surplus_byte() {
 #[test]
 fn a_surplus_byte_long_after_the_reply() {
     fails(Stage::Reply, 5, |mut stream| {
-        for_each_line(stream.try_clone()?, |stream| {
-            stream.write_all(Protocol::Lines.reply())
-        })?;
+        for_each_line(stream.try_clone()?, |stream| stream.write_all(Protocol::Lines.reply()))?;
         // The client has closed its sending half, so it has read, or soon will.
         thread::sleep(Duration::from_millis(20));
         stream.write_all(b"!")
@@ -71,11 +65,7 @@ fn a_greeting_before_the_question() {
         stream.read_to_end(&mut Vec::new()).map(drop)
     });
     // Only a slow client can tell that it came before: its request is not sent yet.
-    let crowd = Crowd {
-        connections: 5,
-        dribbling: 5,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { connections: 5, dribbling: 5, ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_eq!(report.answered, 0, "{report}");
     let trouble = report.errors.of(Stage::Reply);
@@ -86,13 +76,8 @@ fn a_greeting_before_the_question() {
 
 #[test]
 fn closed_without_a_reply() {
-    let why = fails(Stage::ClosedEarly, 0, |stream| {
-        for_each_line(stream, |_| Ok(()))
-    });
-    assert!(
-        why.ends_with("closed the connection before the whole reply had come"),
-        "{why}"
-    );
+    let why = fails(Stage::ClosedEarly, 0, |stream| for_each_line(stream, |_| Ok(())));
+    assert!(why.ends_with("closed the connection before the whole reply had come"), "{why}");
 }
 
 #[test]
@@ -108,10 +93,7 @@ fn closed_before_the_second_reply() {
         read_once(&stream)?;
         stream.write_all(Protocol::Lines.reply())
     });
-    let crowd = Crowd {
-        requests: 2,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { requests: 2, ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_eq!((report.asked, report.answered), (40, 20), "{report}");
     assert_eq!(report.errors.count(), 20, "{report}");
@@ -129,17 +111,12 @@ fn a_reset_instead_of_a_reply() {
 #[test]
 fn a_reset_instead_of_the_end() {
     let why = fails(Stage::ClosedEarly, 5, |stream| {
-        for_each_line(stream.try_clone()?, |stream| {
-            stream.write_all(Protocol::Lines.reply())
-        })?;
+        for_each_line(stream.try_clone()?, |stream| stream.write_all(Protocol::Lines.reply()))?;
         // A reset may destroy a reply that is not read yet, and no event tells that it is.
         thread::sleep(Duration::from_millis(300));
         reset(stream)
     });
-    assert!(
-        why.ends_with("after the last reply, instead of closing it"),
-        "{why}"
-    );
+    assert!(why.ends_with("after the last reply, instead of closing it"), "{why}");
 }
 
 #[test]

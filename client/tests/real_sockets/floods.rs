@@ -23,11 +23,7 @@ pub fn assert_good(report: &Report) {
 #[test]
 fn everybody_is_answered() {
     for order in [Order::ConnectFirst, Order::AsConnected] {
-        let crowd = Crowd {
-            connections: 200,
-            order,
-            ..Crowd::default()
-        };
+        let crowd = Crowd { connections: 200, order, ..Crowd::default() };
         let report = flood(polite_server(), &crowd);
         assert_good(&report);
         assert_eq!((report.connected, report.answered), (200, 200));
@@ -37,11 +33,7 @@ fn everybody_is_answered() {
 
 #[test]
 fn a_request_costs_one_write_and_its_reply_one_read() {
-    let crowd = Crowd {
-        connections: 10,
-        requests: 100,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { connections: 10, requests: 100, ..Crowd::default() };
     let report = flood(polite_server(), &crowd);
     assert_good(&report);
     assert_eq!(report.answered, 1000);
@@ -52,10 +44,7 @@ fn a_request_costs_one_write_and_its_reply_one_read() {
 #[test]
 fn it_tells_what_happens() {
     let (mut connected, mut answered, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
-    let crowd = Crowd {
-        connections: 3,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { connections: 3, ..Crowd::default() };
     let report = client::flood(polite_server(), &crowd, &mut |happening| {
         match happening {
             Happening::Connected { client, .. } => connected.push(*client),
@@ -98,10 +87,7 @@ fn dribbling_clients_send_byte_by_byte_and_hold_up_nobody() {
     let pauses = 10 * (length as u64 - 1);
     assert!(report.elapsed >= Duration::from_millis(pauses), "{report}");
     // It counts from the last byte, so the pauses before it are no latency.
-    assert!(
-        report.reply.max() < Duration::from_millis(pauses),
-        "{report}"
-    );
+    assert!(report.reply.max() < Duration::from_millis(pauses), "{report}");
     let mut reads: Vec<usize> = told.iter().take(8).collect();
     reads.sort();
     assert_eq!(reads[..6], [1; 6]);
@@ -120,11 +106,7 @@ fn silent_clients_stay_until_the_others_are_done() {
         }
         stream.read_to_end(&mut request).map(drop)
     });
-    let crowd = Crowd {
-        connections: 10,
-        silent: 4,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { connections: 10, silent: 4, ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_good(&report);
     assert_eq!((report.asked, report.answered), (6, 6));
@@ -136,10 +118,7 @@ fn silent_clients_stay_until_the_others_are_done() {
 #[test]
 fn a_server_may_close_silent_clients() {
     let address = server(|_| Ok(()));
-    let crowd = Crowd {
-        silent: 20,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { silent: 20, ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_good(&report);
     assert_eq!((report.connected, report.silent_closed), (20, 20));
@@ -147,11 +126,7 @@ fn a_server_may_close_silent_clients() {
 
 #[test]
 fn silent_clients_among_themselves_stay_until_the_time_is_up() {
-    let crowd = Crowd {
-        silent: 20,
-        timeout: Duration::from_millis(300),
-        ..Crowd::default()
-    };
+    let crowd = Crowd { silent: 20, timeout: Duration::from_millis(300), ..Crowd::default() };
     let report = flood(polite_server(), &crowd);
     assert_good(&report);
     assert!(report.elapsed >= crowd.timeout);
@@ -161,10 +136,7 @@ fn silent_clients_among_themselves_stay_until_the_time_is_up() {
 #[test]
 fn waiting_for_replies_is_no_busy_waiting() {
     let address = server(never_answer);
-    let crowd = Crowd {
-        timeout: Duration::from_millis(500),
-        ..Crowd::default()
-    };
+    let crowd = Crowd { timeout: Duration::from_millis(500), ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_eq!(report.stuck.unwrap().awaiting_reply, 20);
     // Some for connecting and starting, and ten ticks a second.
@@ -174,10 +146,7 @@ fn waiting_for_replies_is_no_busy_waiting() {
 #[test]
 fn whoever_watches_can_end_it_though_nothing_moves() {
     let address = server(never_answer);
-    let crowd = Crowd {
-        timeout: Duration::from_secs(3600),
-        ..Crowd::default()
-    };
+    let crowd = Crowd { timeout: Duration::from_secs(3600), ..Crowd::default() };
     let report = client::flood(address, &crowd, &mut |happening| match happening {
         Happening::Tick => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
@@ -202,10 +171,7 @@ fn one_shot_takes_one_greeting_of_many() {
             stream.write_all(Protocol::OneShot.reply())?;
         }
     });
-    let crowd = Crowd {
-        protocol: Protocol::OneShot,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { protocol: Protocol::OneShot, ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_good(&report);
     assert_eq!(report.answered, 20);
@@ -222,10 +188,7 @@ fn one_shot_keeps_its_sending_half_open_until_it_has_the_reply() {
             Err(_) => stream.write_all(Protocol::OneShot.reply()),
         }
     });
-    let crowd = Crowd {
-        protocol: Protocol::OneShot,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { protocol: Protocol::OneShot, ..Crowd::default() };
     assert_good(&flood(address, &crowd));
 }
 
@@ -237,11 +200,7 @@ fn one_shot_takes_a_piece_of_a_request_for_all_of_it() {
         while read_once(&stream)? > 0 {}
         Ok(())
     });
-    let crowd = Crowd {
-        protocol: Protocol::OneShot,
-        dribbling: 5,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { protocol: Protocol::OneShot, dribbling: 5, ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_eq!(report.answered, 15, "{report}");
     let trouble = report.errors.of(Stage::Reply);
@@ -252,10 +211,7 @@ fn one_shot_takes_a_piece_of_a_request_for_all_of_it() {
 
 #[test]
 fn the_deadlock_of_the_article_is_recognised() {
-    let crowd = Crowd {
-        timeout: Duration::from_millis(1500),
-        ..Crowd::default()
-    };
+    let crowd = Crowd { timeout: Duration::from_millis(1500), ..Crowd::default() };
     let (address, lines_of_each) = one_at_a_time(10);
     let report = flood(address, &crowd);
     let stuck = report.stuck.unwrap();
@@ -275,10 +231,7 @@ fn the_deadlock_of_the_article_is_recognised() {
 
 #[test]
 fn as_connected_does_not_deadlock() {
-    let crowd = Crowd {
-        order: Order::AsConnected,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { order: Order::AsConnected, ..Crowd::default() };
     let (address, lines_of_each) = one_at_a_time(10);
     assert_good(&flood(address, &crowd));
     assert_eq!(lines_of_each.iter().take(20).collect::<Vec<_>>(), [1; 20]);
@@ -286,18 +239,10 @@ fn as_connected_does_not_deadlock() {
 
 #[test]
 fn a_busy_server_is_no_deadlock() {
-    let crowd = Crowd {
-        silent: 1,
-        timeout: Duration::from_millis(300),
-        ..Crowd::default()
-    };
+    let crowd = Crowd { silent: 1, timeout: Duration::from_millis(300), ..Crowd::default() };
     let (address, _) = one_at_a_time(128);
     let report = flood(address, &crowd);
-    let expected = Stuck {
-        awaiting_reply: 19,
-        silent: 1,
-        ..Stuck::default()
-    };
+    let expected = Stuck { awaiting_reply: 19, silent: 1, ..Stuck::default() };
     assert_eq!(report.stuck, Some(expected), "{report}");
     let text = report.to_string();
     assert!(!text.contains("deadlock"), "{text}");
@@ -307,10 +252,7 @@ fn a_busy_server_is_no_deadlock() {
 
 #[test]
 fn a_crowd_that_cannot_be_is_refused() {
-    let crowd = Crowd {
-        silent: 21,
-        ..Crowd::default()
-    };
+    let crowd = Crowd { silent: 21, ..Crowd::default() };
     let nowhere = ([127, 0, 0, 1], 9).into();
     let error = client::flood(nowhere, &crowd, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);

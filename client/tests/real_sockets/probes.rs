@@ -72,10 +72,7 @@ fn a_trickle_does_not_stretch_its_patience() {
 #[test]
 fn it_tells_what_a_server_does_wrong() {
     let early = server(|stream| read_once(&stream).map(drop));
-    assert_eq!(
-        probe(early).ask().unwrap_err().kind(),
-        ErrorKind::UnexpectedEof
-    );
+    assert_eq!(probe(early).ask().unwrap_err().kind(), ErrorKind::UnexpectedEof);
     let wrong = server(|stream| for_each_line(stream, |stream| stream.write_all(b"Bye!\n")));
     let error = probe(wrong).ask().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
