@@ -52,7 +52,8 @@ pub enum Protocol {
     /// What the first read returns is the request; one reply, and the server closes.
     ///
     /// This is the article's protocol. A TCP stream has no messages, so it is wrong as
-    /// soon as a request arrives in two pieces.
+    /// soon as a request arrives in two pieces: the first is answered, and since nobody
+    /// reads the second, the kernel may reset the connection before the answer is read.
     OneShot,
 }
 
