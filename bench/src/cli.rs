@@ -137,10 +137,14 @@ fn progress_bar() -> ProgressBar {
 }
 
 fn human_text(plan: &Plan, rows: &[Row]) -> String {
-    let Plan { connections, slow, requests, rounds, .. } = plan;
+    let Plan { connections, slow, requests, .. } = *plan;
     let prompt = connections - slow;
+    let rounds = match plan.rounds {
+        1 => "once".into(),
+        rounds => format!("{rounds} times"),
+    };
     let mut text = format!(
-        "{connections} clients against each server, {rounds} times: {prompt} ask {requests} times each, \
+        "{connections} clients against each server, {rounds}: {prompt} ask {requests} times each, \
          {slow} dribble.\nProbes arrive meanwhile, one every 10 ms, connect and ask; p50, p99 and max \
          are how long they waited.\n\n{}\n",
         table(rows)

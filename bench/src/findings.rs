@@ -75,7 +75,10 @@ fn waiting(plan: &Plan, rows: &[&Row]) -> Option<String> {
     let slowest = rows.iter().max_by_key(|row| median(row))?;
     let quickest = rows.iter().min_by_key(|row| median(row))?;
     let times = median(slowest).as_secs_f64() / median(quickest).as_secs_f64();
-    let scene = format!("While {slow} of {connections} clients dribbled");
+    let scene = match slow {
+        0 => format!("Beside {connections} prompt clients"),
+        _ => format!("While {slow} of {connections} clients dribbled"),
+    };
     Some(if times >= NOTABLE {
         format!(
             "{scene}, a well-behaved client waited {} for its answer at {} (the median), but {} \
@@ -193,4 +196,76 @@ fn grouped(number: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Model, ProcessUsage, Usage};
+
+    fn plan() -> Plan {
+        Plan { models: Model::ALL.to_vec(), connections: 100, slow: 10, requests: 200, rounds: 3 }
+    }
+
+    /// A row of a server that kept each of 200 probes waiting so long, and used so much of a
+    /// core in ten seconds.
+    fn row(server: &'static str, waited: Duration, share: f64) -> Row {
+        let mut probe = client::report::Latencies::default();
+        (0..200).for_each(|_| probe.record(waited));
+        let process = ProcessUsage { processor_seconds: 10.0 * share, sleeps: 500 };
+        let usage = Usage { requests: 1000, process: Some(process), ..Usage::default() };
+        Row {
+            server,
+            asked: 800,
+            answered: 800,
+            took: Duration::from_secs(10),
+            probe,
+            usage: Some(usage),
+            trouble: Vec::new(),
+        }
+    }
+
+    const QUICK: Duration = Duration::from_micros(200);
+    const SLOW: Duration = Duration::from_secs(2);
+
+    #[test]
+    fn who_kept_the_probe_waiting_is_told_with_the_ratio() {
+        let rows = [row("one", SLOW, 0.05), row("other", QUICK, 0.05)];
+        let said = findings(&plan(), &rows).join("\n");
+        assert!(said.contains("2.00s for its answer at one"), "{said}");
+        assert!(said.contains("10,000 times as long"), "{said}");
+        assert!(said.contains("one was not busy meanwhile: it used 5.0% of a core"), "{said}");
+    }
+
+    #[test]
+    fn nothing_is_said_that_the_numbers_do_not_bear_out() {
+        let alike = [row("one", QUICK, 0.05), row("other", QUICK, 0.05)];
+        let said = findings(&plan(), &alike).join("\n");
+        assert!(said.contains("about as soon by each server"), "{said}");
+        assert!(!said.contains("not busy") && !said.contains("dear"), "{said}");
+
+        let busy = [row("one", SLOW, 0.9), row("other", QUICK, 0.9)];
+        let said = findings(&plan(), &busy).join("\n");
+        assert!(!said.contains("not busy"), "{said}");
+    }
+
+    #[test]
+    fn a_server_that_did_not_answer_everybody_is_told_below_the_table_and_compared_with_nobody() {
+        let mut broken = row("one", SLOW, 0.05);
+        broken.answered = 7;
+        broken.trouble.push("the server died".into());
+        let rows = [broken, row("other", QUICK, 0.05)];
+        let said = findings(&plan(), &rows).join("\n");
+        assert!(!said.contains("one"), "{said}");
+        let table = table(&rows);
+        assert!(table.contains("7 of 800") && table.ends_with("\none: the server died"), "{table}");
+    }
+
+    #[test]
+    fn times_have_three_digits_and_ratios_two() {
+        let nanoseconds = [0, 7, 1_234, 56_789, 999_999, 1_234_567_890];
+        let times = nanoseconds.map(|time| told(Duration::from_nanos(time)));
+        assert_eq!(times, ["0s", "7.00ns", "1.23µs", "56.8µs", "1000µs", "1.23s"]);
+        assert_eq!([2.04, 87.6, 12_345.0].map(grouped), ["2", "88", "12,000"]);
+    }
 }
