@@ -5,8 +5,8 @@
 //!          or has asked its one question           owed is sent
 //!  Open ────────────────────────────────> Closing ─────────────> Over
 //!    │                                       ^                     ^
-//!    │ a request was too long,               │ the client          │ a deadline
-//!    │ or the server stops                   │ has ended           │ has passed
+//!    │ a request was too long,               │ the client          │ time is up
+//!    │ or the server stops                   │ has ended           │ (anywhere)
 //!    └───────────────────────────────> Lingering ──────────────────┘
 //! ```
 //!
@@ -33,17 +33,20 @@ pub const PENDING_MAX: usize = 64 * 1024;
 ///
 /// The queues double when they grow, hence the twos: [`PENDING_MAX`] bytes to send, and
 /// for a server that delays its replies one entry for each that waits for its time.
-pub const MEMORY_MAX: usize =
-    2 * PENDING_MAX + 2 * (PENDING_MAX / REPLY_MIN) * size_of::<Delayed>();
-
-/// How long the server waits for the client to close after its own last word.
 ///
-/// 5 seconds are nginx's default for `lingering_timeout`.
+/// Left out: the queues keep their size until the connection ends, so a client that was
+/// owed much once goes on costing it. To give it back would mean to allocate it anew for
+/// the next burst.
+pub const MEMORY_MAX: usize =
+    2 * PENDING_MAX + 2 * (PENDING_MAX / REPLY_MAX) * size_of::<Delayed>();
+
+/// How long, in all, the server waits for the client to close after its own last word. What
+/// a slow client sends later is answered with a reset, and may cost it that word.
+///
+/// nginx waits 5 seconds for each piece (`lingering_timeout`) and 30 in all.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// The shortest and the longest reply: one-shot's greeting and [`TOO_LONG`] have 18 bytes,
-/// the greeting of [`Protocol::Lines`] has 19.
-const REPLY_MIN: usize = 18;
+/// The longest reply, in bytes: the greeting of [`Protocol::Lines`].
 const REPLY_MAX: usize = 19;
 
 /// What client and server have agreed on before they speak.
@@ -128,7 +131,7 @@ pub struct Conversation {
 enum Phase {
     /// Requests are taken.
     Open,
-    /// No more input comes; what is owed is sent.
+    /// No more input is taken; what is owed is sent.
     Closing(Ending),
     /// No more requests are taken; what is owed is sent, input is thrown away.
     Lingering(Ending),
@@ -267,7 +270,8 @@ impl Conversation {
                 // Not before half of the space is free: reading a byte at a time, just
                 // because there is room for one more reply, would cost a call for each.
                 Phase::Open => self.owed_bytes() <= PENDING_MAX / 2,
-                Phase::Lingering(_) => true,
+                // What is owed goes first: who does not read is not read from here, either.
+                Phase::Lingering(_) => self.owed == 0,
                 Phase::Closing(_) | Phase::Over(_) => false,
             },
             writable: !self.pending.is_empty(),

@@ -111,6 +111,17 @@ fn a_refusal_is_the_last_word_and_the_rest_is_thrown_away() {
 }
 
 #[test]
+fn who_does_not_take_the_last_word_is_not_read_from() {
+    let (mut conversation, start) =
+        conversation(Terms { idle_timeout: Some(SECOND), ..Terms::default() });
+    conversation.receive(&[b'x'; 1025], start);
+    assert!(!conversation.interest().readable);
+    conversation.expire(start + SECOND);
+    assert_eq!(conversation.ending(), Some(Ending::Idle));
+    assert_eq!(conversation.owed(), 1);
+}
+
+#[test]
 fn the_last_word_does_not_wait_for_ever() {
     let (mut conversation, start) = conversation(Terms::default());
     conversation.receive(&[b'x'; 1025], start);
