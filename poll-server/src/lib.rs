@@ -1,17 +1,19 @@
-//! The polling server: one thread sleeps on all connections at once, and the kernel
-//! *remembers* which they are.
+//! The server on epoll and its kin: one thread sleeps on all connections at once, and the
+//! kernel *remembers* which they are.
 //!
 //! With select(2) the program brings the whole list each time. Here it tells the kernel once
 //! for each connection what it is interested in, and again when that changes; each wait
 //! brings back only those that are ready. So a turn costs as much as there is to do, however
 //! many connections are silent, and nothing but the limit of descriptors bounds their number.
 //!
-//! The crate `polling` puts one face on epoll (Linux), kqueue (macOS, the BSDs) and IOCP
-//! (Windows). Readiness is level-triggered: what is ready and left undone is reported again.
+//! The crate `polling` puts one face on epoll(7) (Linux), kqueue(2) (macOS, the BSDs) and
+//! IOCP (Windows). Readiness is level-triggered: what is ready and left undone is reported
+//! again.
 //!
 //! ```text
 //! cargo run -p poll-server
-//! cargo run -p client -- --connections 1000 --dribbling 500   # in a second terminal
+//! cargo run -p client -- --dribbling 1     # in a second terminal: nobody waits for the slow one
+//! cargo run -p client -- --connections 5000 --dribbling 1000
 //! ```
 //!
 //! `sync-server` and `select-server` are the first two verses of this song.
@@ -38,10 +40,10 @@ use watched::{Key, Watched};
 /// Those that end the listener or the wait. What befalls a connection ends that one only.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
     let poller = Arc::new(Poller::new()?);
-    let alarm = Arc::clone(&poller);
+    let waker = Arc::clone(&poller);
     stop.wake_with(move || {
         // It ends `Poller::wait`, and can't fail while there is a poller.
-        alarm.notify().ok();
+        waker.notify().ok();
     });
     let acceptor = Acceptor::non_blocking(listener)?;
     let mut server = PollServer {
@@ -79,27 +81,24 @@ impl PollServer<'_> {
         if self.acceptor.is_none() && self.connections.is_empty() {
             return Ok(false);
         }
-        let now = self.wait(events)?;
-        let mut somebody_knocks = false;
+        let (somebody_knocks, now) = self.wait(events)?;
         for event in events.iter() {
-            match Key::of(&event) {
-                Key::Listener => somebody_knocks = true,
-                Key::Connection(key) => {
-                    self.connection_ready(key, event.readable, event.writable, now);
-                }
+            if let Key::Connection(key) = Key::of(&event) {
+                self.connection_ready(key, event.readable, event.writable);
             }
         }
         // New clients come last: one of them may get the key of a connection that was closed
         // in this turn, and must not get its events, too.
         if somebody_knocks {
-            self.accept_ready(now)?;
+            self.accept_ready()?;
         }
         self.expire(now);
         Ok(true)
     }
 
-    /// Sleeps until something is ready or the earliest deadline has passed; returns the time.
-    fn wait(&mut self, events: &mut Events) -> io::Result<Instant> {
+    /// Sleeps until something is ready or the earliest deadline has passed. Fills the list of
+    /// events; returns whether a client waits to be accepted, and the time.
+    fn wait(&mut self, events: &mut Events) -> io::Result<(bool, Instant)> {
         if let Some(acceptor) = &mut self.acceptor {
             let interest = acceptor.interest();
             acceptor.watch_for(interest, &mut self.journal)?;
@@ -113,13 +112,19 @@ impl PollServer<'_> {
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let time_out = deadline.map(|end| end.saturating_duration_since(began));
         count_wait(&mut self.journal);
-        // A signal (EINTR) does not end it: it goes on sleeping until the deadline.
+        // This is epoll_wait(2), kevent(2) or GetQueuedCompletionStatusEx. A signal (EINTR)
+        // does not end it: it goes on sleeping until the deadline.
         let count = self.poller.wait(events, time_out)?;
-        Ok(self.journal.woke_up(began, count))
+
+        let is_knock = |event| matches!(Key::of(&event), Key::Listener);
+        let somebody_knocks = events.iter().any(is_knock);
+        let connections = count - usize::from(somebody_knocks);
+        Ok((somebody_knocks, self.journal.woke_up(began, connections, somebody_knocks)))
     }
 
     /// Lets in those who wait in the backlog.
-    fn accept_ready(&mut self, now: Instant) -> io::Result<()> {
+    fn accept_ready(&mut self) -> io::Result<()> {
+        let now = Instant::now();
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(acceptor) = &mut self.acceptor else {
                 break;
@@ -137,11 +142,13 @@ impl PollServer<'_> {
     }
 
     /// Reads from a connection, writes to it, or both.
-    fn connection_ready(&mut self, key: usize, readable: bool, writable: bool, now: Instant) {
+    fn connection_ready(&mut self, key: usize, readable: bool, writable: bool) {
         // kqueue reports reading and writing apart, so the first event may have closed it.
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
+        // Not the time of waking: those before may have been a lot of work.
+        let now = Instant::now();
         if readable {
             connection.readable(now, &mut self.journal);
         }
@@ -175,9 +182,10 @@ impl PollServer<'_> {
     /// Notes what a connection waits for now, and tells the kernel if that has changed.
     fn watch(&mut self, key: usize) {
         let connection = &mut self.connections[key];
-        let interest = connection.interest();
-        if let Err(error) = connection.watch_for(interest, &mut self.journal) {
-            connection.fail(error);
+        if !connection.is_over() {
+            let interest = connection.interest();
+            let result = connection.watch_for(interest, &mut self.journal);
+            result.unwrap_or_else(|error| connection.fail(error));
         }
         if connection.is_over() {
             self.close(key);
@@ -188,6 +196,7 @@ impl PollServer<'_> {
 
     /// Closes a connection. Its descriptor is free for the next client now.
     fn close(&mut self, key: usize) {
+        self.journal.count(Call::EpollCtl); // `Watched` takes it out of the poller
         self.deadlines.forget(key);
         self.connections.remove(key).farewell(&mut self.journal);
         if let Some(acceptor) = &mut self.acceptor {

@@ -67,8 +67,9 @@ where
         let event = Event::new(self.key.number(), interest.readable, interest.writable);
         journal.count(Call::EpollCtl);
         if self.registered.is_none() {
-            // SAFETY: a socket must be deleted from the poller before it is dropped, and
-            // `Drop` does so: nobody can take the socket out of here.
+            // SAFETY: the socket must be deleted from the poller before it is dropped. It is
+            // dropped together with this value, whose `Drop` deletes it first. (To swap it
+            // for another through `DerefMut` would break this; nobody in this crate does.)
             #[allow(unsafe_code)]
             unsafe {
                 self.poller.add_with_mode(&self.socket, event, PollMode::Level)?;
@@ -86,10 +87,8 @@ where
     for<'a> &'a T: AsRawSource,
 {
     fn drop(&mut self) {
-        if self.registered.is_some() {
-            // It can only fail for a socket that is not registered.
-            self.poller.delete(&self.socket).ok();
-        }
+        // It can only fail for a socket that is not registered, and then nothing is lost.
+        self.poller.delete(&self.socket).ok();
     }
 }
 

@@ -8,6 +8,9 @@
 //! few are ready. And a set has room for descriptors below `FD_SETSIZE` (1024) only, for
 //! ever: the size is part of the binary interface.
 //!
+//! Left out: what select(2) is not asked about it does not report, so a connection that waits
+//! for nothing but a delayed reply is not seen to be reset before that reply is sent.
+//!
 //! ```text
 //! cargo run -p select-server
 //! cargo run -p client -- --dribbling 1     # in a second terminal: nobody waits for the slow one
@@ -43,14 +46,14 @@ use slab::Slab;
 /// Those that end the listener or the wait. What befalls a connection ends that one only.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
     limit_descriptors(&listener)?;
-    let (alarm, wake) = UnixStream::pair()?;
+    let (wake_up, waker) = UnixStream::pair()?;
     stop.wake_with(move || {
-        // A byte is enough to end select(2). The first can't fail, and there is no second.
-        (&wake).write_all(&[0]).ok();
+        // A byte is enough to end select(2), and a few do no harm: there is room for them.
+        (&waker).write_all(&[0]).ok();
     });
     let mut server = SelectServer {
         acceptor: Some(Acceptor::non_blocking(listener)?),
-        alarm,
+        wake_up,
         connections: Slab::new(),
         deadlines: Deadlines::new(),
         settings,
@@ -72,8 +75,8 @@ struct Ready {
 struct SelectServer<'a> {
     /// `None` once the server stops.
     acceptor: Option<Acceptor>,
-    /// Readable once the server shall stop.
-    alarm: UnixStream,
+    /// Readable once the server shall stop: select(2) can wait for nothing but descriptors.
+    wake_up: UnixStream,
     connections: Slab<Connection>,
     deadlines: Deadlines,
     settings: &'a Settings,
@@ -93,12 +96,12 @@ impl SelectServer<'_> {
         }
         let (somebody_knocks, now) = self.wait(ready)?;
         for Ready { key, readable, writable } in ready.drain(..) {
-            self.connection_ready(key, readable, writable, now);
+            self.connection_ready(key, readable, writable);
         }
         // New clients come last: one of them may get the key of a connection that was closed
         // in this turn, and must not get its events, too.
         if somebody_knocks {
-            self.accept_ready(now)?;
+            self.accept_ready()?;
         }
         self.expire(now);
         Ok(true)
@@ -108,61 +111,61 @@ impl SelectServer<'_> {
     /// ready connections; returns whether a client waits to be accepted, and the time.
     fn wait(&mut self, ready: &mut Vec<Ready>) -> io::Result<(bool, Instant)> {
         // The sets borrow the descriptors, so they are built, used and dropped in here.
-        let (mut readable, mut writable) = (FdSet::new(), FdSet::new());
-        let mut highest = self.alarm.as_raw_fd();
-        let listener = self.acceptor.as_ref().filter(|acceptor| acceptor.interest().readable);
+        let (mut to_read, mut to_write) = (FdSet::new(), FdSet::new());
+        let mut highest = self.wake_up.as_raw_fd();
+        let listening = self.acceptor.as_ref().filter(|acceptor| acceptor.interest().readable);
         if self.acceptor.is_some() {
-            readable.insert(self.alarm.as_fd());
+            to_read.insert(self.wake_up.as_fd());
         }
-        if let Some(listener) = listener {
-            readable.insert(listener.as_fd());
-            highest = highest.max(listener.as_raw_fd());
+        if let Some(acceptor) = listening {
+            to_read.insert(acceptor.as_fd());
+            highest = highest.max(acceptor.as_raw_fd());
         }
         for (_, connection) in &self.connections {
             let interest = connection.interest();
             if interest.readable {
-                readable.insert(connection.as_fd());
+                to_read.insert(connection.as_fd());
             }
             if interest.writable {
-                writable.insert(connection.as_fd());
+                to_write.insert(connection.as_fd());
             }
             highest = highest.max(connection.as_raw_fd());
         }
 
         let watched = self.connections.len();
         let began = self.journal.waits(format_args!("select(2), on {watched} connections"));
-        let try_again = self.acceptor.as_ref().and_then(Acceptor::deadline);
+        let try_again = self.acceptor.as_ref().and_then(|acceptor| acceptor.deadline());
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let mut time_out = deadline.map(|end| time_val(end.saturating_duration_since(began)));
         self.journal.count(Call::Select);
-        let mut left = match select(highest + 1, &mut readable, &mut writable, None, &mut time_out)
-        {
+        // How many bits are set in the sets, of which some are still to be found.
+        let mut left = match select(highest + 1, &mut to_read, &mut to_write, None, &mut time_out) {
             Ok(count) => count,
-            // A signal came before anything was ready; what the sets hold is undefined then
-            // (select(2), RETURN VALUE). The loop just goes round again.
-            Err(Errno::EINTR) => return Ok((false, self.journal.woke_up(began, 0))),
+            // A signal came first (select(2), ERRORS). The sets are still as they were filled
+            // and say nothing of readiness: the loop goes round again.
+            Err(Errno::EINTR) => return Ok((false, self.journal.woke_up(began, 0, false))),
             Err(error) => return Err(error.into()),
         };
-        let now = self.journal.woke_up(began, left as usize);
 
-        let somebody_knocks = listener.is_some_and(|listener| readable.contains(listener.as_fd()));
+        let somebody_knocks = listening.is_some_and(|acceptor| to_read.contains(acceptor.as_fd()));
         left -= i32::from(somebody_knocks);
         for (key, connection) in &self.connections {
             if left == 0 {
                 break;
             }
-            let readable = readable.contains(connection.as_fd());
-            let writable = writable.contains(connection.as_fd());
+            let readable = to_read.contains(connection.as_fd());
+            let writable = to_write.contains(connection.as_fd());
             left -= i32::from(readable) + i32::from(writable);
             if readable || writable {
                 ready.push(Ready { key, readable, writable });
             }
         }
-        Ok((somebody_knocks, now))
+        Ok((somebody_knocks, self.journal.woke_up(began, ready.len(), somebody_knocks)))
     }
 
     /// Lets in those who wait in the backlog.
-    fn accept_ready(&mut self, now: Instant) -> io::Result<()> {
+    fn accept_ready(&mut self) -> io::Result<()> {
+        let now = Instant::now();
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(acceptor) = &mut self.acceptor else {
                 break;
@@ -178,8 +181,10 @@ impl SelectServer<'_> {
     }
 
     /// Reads from a connection, writes to it, or both.
-    fn connection_ready(&mut self, key: usize, readable: bool, writable: bool, now: Instant) {
+    fn connection_ready(&mut self, key: usize, readable: bool, writable: bool) {
         let connection = &mut self.connections[key];
+        // Not the time of waking: those before may have been a lot of work.
+        let now = Instant::now();
         if readable {
             connection.readable(now, &mut self.journal);
         }
@@ -246,7 +251,9 @@ fn limit_descriptors(listener: &TcpListener) -> io::Result<()> {
 }
 
 /// The time to sleep as select(2) takes it: in microseconds, rounded up, because a wait that
-/// ends before its deadline would be followed by another, and another.
+/// ends before its deadline would be followed by another, and another. Not more than a day,
+/// since some systems refuse to sleep for years; what is left is slept in the next turn.
 fn time_val(sleep: Duration) -> TimeVal {
-    TimeVal::microseconds(sleep.as_nanos().div_ceil(1000) as i64)
+    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    TimeVal::microseconds(sleep.min(A_DAY).as_nanos().div_ceil(1000) as i64)
 }

@@ -72,6 +72,9 @@ fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 /// keep those waiting who are in. Listeners are level-triggered: the rest come next turn.
 pub const ACCEPTS_PER_TURN: usize = 64;
 
+/// How many clients in a row may have gone while they waited in the queue.
+const LOST_IN_A_ROW: usize = 64;
+
 /// How long a server without descriptors waits before it tries to accept again, in case that
 /// somebody else has freed one. Half a second is nginx's `accept_mutex_delay`, used for the
 /// same purpose there.
@@ -80,7 +83,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// A listener that knows what to do with each error of accept(2).
 pub struct Acceptor {
     listener: TcpListener,
-    /// There is no descriptor for the next client: until then, leave it in the backlog.
+    /// The next client can't be let in: until then, leave it in the backlog.
     paused_until: Option<Instant>,
     /// The lack of descriptors has been told. Once is enough for as long as it lasts.
     told: bool,
@@ -113,7 +116,7 @@ impl Acceptor {
         now: Instant,
         journal: &mut Journal,
     ) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        loop {
+        for _ in 0..LOST_IN_A_ROW {
             journal.count(Call::Accept);
             let error = match self.listener.accept() {
                 Ok(client) => return Ok(Some(client)),
@@ -129,10 +132,11 @@ impl Acceptor {
             if system::is_about_one_connection(&error) {
                 continue;
             }
-            // No descriptor is left (EMFILE, ENFILE). The client stays in the queue, and so
-            // the listener stays readable: to go on asking for it would spin.
+            // No descriptor is left (EMFILE, ENFILE). Who waits stays in the queue, and so
+            // the listener stays readable: to go on asking for it would spin. (Linux takes
+            // the descriptor before it looks into the queue, so perhaps nobody waits.)
             if system::is_out_of_descriptors(&error) {
-                self.paused_until = Some(now + TRY_AGAIN);
+                self.pause(now);
                 if !self.told {
                     self.told = true;
                     journal.out_of_descriptors(&error);
@@ -141,6 +145,13 @@ impl Acceptor {
             }
             return Err(error);
         }
+        // So many can't have died in the queue: something is wrong that may pass.
+        self.pause(now);
+        Ok(None)
+    }
+
+    fn pause(&mut self, now: Instant) {
+        self.paused_until = Some(now + TRY_AGAIN);
     }
 
     /// What the listener should be watched for: nothing while there are no descriptors.

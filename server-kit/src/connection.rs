@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use protocol::{Conversation, Interest};
 
-use crate::{Call, Journal, Settings, handle};
+use crate::{Call, Journal, Settings, work};
 
-/// Most bytes that are read in one go: a page, and more than any conversation has room for.
+/// Most bytes that are read in one go: a page, and more than a conversation has room for
+/// while it takes requests.
 pub const READ_MAX: usize = 4096;
 
 /// A connection as event loops have it: told that its socket is ready, it does what can be
@@ -40,8 +41,8 @@ impl Connection {
         let number = journal.connected(peer);
         journal.count(Call::Ioctl);
         journal.count(Call::SetSockOpt);
-        // Without TCP_NODELAY, a small reply may wait for the client to acknowledge the one
-        // before (Nagle's algorithm, RFC 896), and the client's kernel takes its time.
+        // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
+        // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time.
         let prepared = stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true));
         Connection {
             stream,
@@ -57,7 +58,7 @@ impl Connection {
         let result = if self.conversation.interest().readable {
             self.read(now, journal)
         } else {
-            // Not asked for: epoll(7) reports a reset even where nothing is (EPOLLERR).
+            // Not asked for: epoll reports a reset all the same (epoll_ctl(2), EPOLLERR).
             self.look_for_error(journal)
         };
         result.unwrap_or_else(|error| self.fail(error));
@@ -65,6 +66,9 @@ impl Connection {
 
     /// The socket is writable: sends what is pending.
     pub fn writable(&mut self, now: Instant, journal: &mut Journal) {
+        if self.is_over() {
+            return;
+        }
         let result = self.write(now, journal);
         result.unwrap_or_else(|error| self.fail(error));
     }
@@ -126,7 +130,7 @@ impl Connection {
             _ => self.conversation.receive(bytes, now),
         };
         journal.received(bytes, requests);
-        if handle(requests, self.work, journal) {
+        if work(requests, self.work, journal) {
             self.write(Instant::now(), journal)
         } else {
             self.write(now, journal)
@@ -156,8 +160,9 @@ impl Connection {
     }
 }
 
-/// EAGAIN: the socket was reported ready, and no longer is (select(2), BUGS, knows of such
-/// cases). EINTR: a signal came first. Both mean: go back and wait.
+/// EAGAIN, reading: the socket was reported ready, and no longer is (select(2), BUGS, knows
+/// of such cases); writing: there is no room left in it. EINTR: a signal came first. All
+/// mean: go back and wait.
 fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

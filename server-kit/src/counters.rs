@@ -33,7 +33,7 @@ pub enum Call {
     Read,
     /// write(2), to the console
     Write,
-    /// nanosleep(2)
+    /// nanosleep(2), or another way to sleep for a time only
     Nanosleep,
 }
 
@@ -80,9 +80,9 @@ impl Call {
 
 /// How many connections, requests and replies there were, and what they cost.
 ///
-/// Every system call that the server's own thread makes after its start is counted where it
-/// is made, and under the name of its manual page, so that the sum can be compared with
-/// `strace -c` (which prints recv as recvfrom, send as sendto, accept as accept4, and so on).
+/// Every system call that the server makes for its clients is counted where it is made, under
+/// the name of its manual page; those of its start and its end, and the allocator's, are not.
+/// `strace -c` prints recv as recvfrom, send as sendto, accept as accept4, and so on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Connections accepted.

@@ -70,8 +70,8 @@ impl Journal {
     pub fn out_of_descriptors(&mut self, error: &io::Error) {
         self.count(Call::Write);
         Console::complain(format_args!(
-            "no more clients can be accepted ({error}): \
-             the others wait in the backlog until a connection is closed"
+            "no descriptor is left ({error}): whoever comes now waits in the backlog until a \
+             connection is closed"
         ));
     }
 
@@ -81,11 +81,21 @@ impl Journal {
         Instant::now()
     }
 
-    /// It woke up: when it had gone to sleep, and how much is ready now. Returns the time.
-    pub fn woke_up(&mut self, began: Instant, ready: usize) -> Instant {
+    /// It woke up: when it had gone to sleep, how many connections are ready now, and whether
+    /// a client waits to be accepted. Returns the time.
+    pub fn woke_up(
+        &mut self,
+        began: Instant,
+        connections: usize,
+        somebody_knocks: bool,
+    ) -> Instant {
         let now = Instant::now();
         let slept = now - began;
-        self.tell(Verbosity::Verbose, format_args!("woke up after {slept:.1?}: {ready} ready"));
+        let knocks = if somebody_knocks { ", somebody knocks" } else { "" };
+        self.tell(
+            Verbosity::Verbose,
+            format_args!("woke up after {slept:.1?}: {connections} connections ready{knocks}"),
+        );
         now
     }
 

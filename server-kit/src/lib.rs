@@ -8,7 +8,7 @@
 //! - [`listen`] and [`Acceptor`]: the listening socket, and what to do with each error of
 //!   accept(2).
 //! - [`Connection`]: a non-blocking socket and its [`protocol::Conversation`].
-//! - [`handle`]: what a request costs.
+//! - [`work`](work()): what a request costs.
 //! - [`Deadlines`]: when the next wait has to end.
 //! - [`Stop`] for Ctrl-C.
 //! - [`Journal`] (made of [`Console`] and [`Counters`]): what the server tells.
@@ -37,4 +37,4 @@ pub use journal::Journal;
 pub use run::{Serve, run, run_with_arguments};
 pub use settings::Settings;
 pub use stop::{STOP_GRACE, Stop};
-pub use work::handle;
+pub use work::work;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// How long a stopping server goes on sending what it owes. Half of the second within which
 /// it has to be gone.
+///
+/// Left out: a server that is blocked by work (`--work`) stops only when that is done.
 pub const STOP_GRACE: Duration = Duration::from_millis(500);
 
 /// The status of a process that was ended by Ctrl-C: 128 + SIGINT, as shells have it.
@@ -38,7 +40,8 @@ impl Stop {
         Stop::default()
     }
 
-    /// A stop that Ctrl-C and SIGTERM ask for. Asked a second time, the process ends at once.
+    /// A stop that Ctrl-C, SIGTERM and SIGHUP (the terminal is closed) ask for. Asked a second
+    /// time, the process ends at once.
     ///
     /// # Errors
     ///

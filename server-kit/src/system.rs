@@ -23,7 +23,8 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
 /// Whether accept(2) hands on what befell a single connection while it waited in the queue.
 ///
 /// The list is that of accept(2), ERRORS and "Error handling": Linux passes network errors
-/// of the new connection on as errors of the call, to be treated like EAGAIN.
+/// of the new connection on as errors of the call. Other systems add ECONNRESET and
+/// ETIMEDOUT.
 pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::*;
     match error.kind() {
@@ -32,7 +33,14 @@ pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
         #[cfg(unix)]
         _ => {
             use nix::errno::Errno;
-            let lost = [Errno::EPROTO, Errno::ENOPROTOOPT, Errno::EHOSTDOWN, Errno::EOPNOTSUPP];
+            let lost = [
+                Errno::EPROTO,
+                Errno::ENOPROTOOPT,
+                Errno::EHOSTDOWN,
+                Errno::EOPNOTSUPP,
+                #[cfg(target_os = "linux")]
+                Errno::ENONET,
+            ];
             let code = error.raw_os_error().map(Errno::from_raw);
             code.is_some_and(|code| lost.contains(&code))
         }

@@ -15,13 +15,15 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use protocol::Conversation;
-use server_kit::{Acceptor, Call, Counters, Journal, READ_MAX, STOP_GRACE, Settings, Stop, handle};
+use server_kit::{Acceptor, Call, Counters, Journal, READ_MAX, STOP_GRACE, Settings, Stop, work};
+
+mod wake;
+use wake::{Served, wake_when_stopped};
 
 /// Serves one client after the other until `stop` is requested.
 ///
@@ -59,7 +61,9 @@ struct Client<'a> {
     conversation: Conversation,
     /// The time-out that the socket has for reading.
     time_out: Option<Duration>,
-    /// When the last call returned: the only moments at which time is of interest.
+    /// When to leave it, whatever is owed: set once the server stops.
+    give_up: Option<Instant>,
+    /// When the last call that may sleep returned.
     now: Instant,
 }
 
@@ -68,15 +72,15 @@ impl SyncServer<'_> {
     fn turn(&mut self) -> io::Result<()> {
         let began = self.journal.waits(format_args!("accept(2), for a client"));
         let client = self.acceptor.accept(began, &mut self.journal)?;
-        let now = self.journal.woke_up(began, usize::from(client.is_some()));
+        let now = self.journal.woke_up(began, 0, client.is_some());
         let Some((stream, peer)) = client else {
             // No descriptor is left, and this server holds none that it could give back.
-            sleep_until(self.acceptor.deadline());
+            self.sleep_until(self.acceptor.deadline());
             self.acceptor.resume();
             return Ok(());
         };
         if self.stop.is_requested() {
-            return Ok(()); // nobody but our own call to wake up
+            return Ok(()); // our own call to wake up, or a client who comes too late
         }
         let number = self.journal.connected(peer);
         let mut client = Client {
@@ -84,6 +88,7 @@ impl SyncServer<'_> {
             peer,
             conversation: Conversation::new(self.settings.terms(), number, now),
             time_out: None,
+            give_up: None,
             now,
         };
         let result = self.converse(&mut client);
@@ -96,16 +101,17 @@ impl SyncServer<'_> {
 
     /// Speaks and listens in turns until all is said.
     fn converse(&mut self, client: &mut Client) -> io::Result<()> {
+        // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
+        // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time.
         self.journal.count(Call::SetSockOpt);
         client.stream.set_nodelay(true)?;
+        // Time-outs of the socket, SO_SNDTIMEO here and SO_RCVTIMEO in `listen` (socket(7)),
+        // end the sleep for a client who does nothing for too long.
         self.journal.count(Call::SetSockOpt);
         client.stream.set_write_timeout(self.settings.terms().idle_timeout)?;
-        let mut give_up = None;
+
         while client.conversation.ending().is_none() {
-            if self.stop.is_requested() {
-                let give_up = *give_up.get_or_insert(client.now + STOP_GRACE);
-                client.conversation.stop(client.now, give_up);
-            }
+            self.look_for_stop(client);
             let interest = client.conversation.interest();
             if interest.writable {
                 self.speak(client)?;
@@ -117,7 +123,7 @@ impl SyncServer<'_> {
                 self.listen(client)?;
             } else {
                 // Nothing to say yet, and nothing to hear: only a reply that is delayed.
-                sleep_until(client.conversation.deadline());
+                self.sleep_until(client.conversation.deadline());
                 client.now = Instant::now();
             }
             client.conversation.expire(client.now);
@@ -125,12 +131,19 @@ impl SyncServer<'_> {
         Ok(())
     }
 
+    fn look_for_stop(&self, client: &mut Client) {
+        if self.stop.is_requested() {
+            let give_up = *client.give_up.get_or_insert(client.now + STOP_GRACE);
+            client.conversation.stop(client.now, give_up);
+        }
+    }
+
     /// Sends what is pending: send(2) sleeps while the client does not read.
     fn speak(&mut self, client: &mut Client) -> io::Result<()> {
         let began = self.journal.waits(format_args!("send(2), for {}", client.peer));
         self.journal.count(Call::Send);
         let result = unless_time_is_up(client.stream.write(client.conversation.pending()))?;
-        client.now = self.journal.woke_up(began, usize::from(result.is_some()));
+        client.now = self.journal.woke_up(began, usize::from(result.is_some()), false);
         if let Some(count) = result {
             self.journal.replied(client.conversation.sent(count, client.now));
         }
@@ -140,6 +153,7 @@ impl SyncServer<'_> {
     /// Receives what the client says: recv(2) sleeps while it says nothing.
     fn listen(&mut self, client: &mut Client) -> io::Result<()> {
         let deadline = client.conversation.deadline();
+        // Never 0, which would not do for a time-out: `expire` has ended whatever was due.
         let time_out = deadline.map(|deadline| deadline - client.now);
         if client.time_out != time_out {
             client.time_out = time_out;
@@ -151,17 +165,28 @@ impl SyncServer<'_> {
         let began = self.journal.waits(format_args!("recv(2), for {}", client.peer));
         self.journal.count(Call::Recv);
         let result = unless_time_is_up(client.stream.read(&mut buffer[..room]))?;
-        client.now = self.journal.woke_up(began, usize::from(result.is_some()));
+        client.now = self.journal.woke_up(began, usize::from(result.is_some()), false);
         if let Some(count) = result {
+            // An end of input may be our own doing, to wake this thread: what the client has
+            // not finished is no request then.
+            self.look_for_stop(client);
             let bytes = &buffer[..count];
             let requests = match bytes {
                 [] => client.conversation.receive_end(client.now),
                 _ => client.conversation.receive(bytes, client.now),
             };
             self.journal.received(bytes, requests);
-            handle(requests, self.settings.work, &mut self.journal);
+            work(requests, self.settings.work, &mut self.journal);
         }
         Ok(())
+    }
+
+    /// Sleeps until the deadline, or until the server is to stop.
+    fn sleep_until(&mut self, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            self.journal.count(Call::Nanosleep);
+            thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
     }
 }
 
@@ -176,66 +201,4 @@ fn unless_time_is_up(result: io::Result<usize>) -> io::Result<Option<usize>> {
             _ => Err(error),
         },
     }
-}
-
-/// Sleeps until the deadline, or until the server is to stop.
-fn sleep_until(deadline: Option<Instant>) {
-    if let Some(deadline) = deadline {
-        thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
-    }
-}
-
-/// The connection that is being served, within reach of the thread that stops the server.
-#[derive(Clone, Default)]
-struct Served {
-    stream: Arc<Mutex<Option<Arc<TcpStream>>>>,
-}
-
-impl Served {
-    fn put(&self, stream: TcpStream) -> Arc<TcpStream> {
-        let stream = Arc::new(stream);
-        *self.lock() = Some(Arc::clone(&stream));
-        stream
-    }
-
-    fn clear(&self) {
-        *self.lock() = None;
-    }
-
-    fn shut_down(&self, how: Shutdown) {
-        if let Some(stream) = self.lock().as_deref() {
-            // It fails if the client has gone, and then nobody sleeps on it.
-            stream.shutdown(how).ok();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<TcpStream>>> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Has a thread wake the server wherever it sleeps. Each call needs a means of its own: this
-/// is the price of sleeping in many places.
-fn wake_when_stopped(stop: &Stop, mut address: SocketAddr, served: Served) {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    let server = thread::current();
-    stop.wake_with(move || {
-        let (served, server) = (served.clone(), server.clone());
-        thread::spawn(move || {
-            // recv(2) returns 0 once no more input can come.
-            served.shut_down(Shutdown::Read);
-            server.unpark();
-            // accept(2) returns when somebody calls. If the call does not get through,
-            // then others are before us in the queue, and it returns for them.
-            TcpStream::connect_timeout(&address, STOP_GRACE).ok();
-            // send(2) fails once nothing can be sent any more.
-            thread::sleep(STOP_GRACE);
-            served.shut_down(Shutdown::Both);
-        });
-    });
 }
