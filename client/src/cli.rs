@@ -106,14 +106,14 @@ pub fn run() -> ExitCode {
         Options::command().error(ErrorKind::ArgumentConflict, why).exit();
     }
     // Should it fail, there are fewer descriptors, and the flood tells when they are used up.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    rlimit::increase_nofile_limit(u64::MAX).ok();
     match flood_and_tell(&options, &crowd) {
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             // Whoever closed the pipe wants to hear no more, so it is not told.
             if error.kind() != io::ErrorKind::BrokenPipe {
-                let _ = writeln!(io::stderr(), "client: {error}");
+                writeln!(io::stderr(), "client: {error}").ok();
             }
             ExitCode::FAILURE
         }

@@ -42,6 +42,12 @@ pub struct Crowd {
     pub timeout: Duration,
 }
 
+/// As many as there are numbers for ports, of which a system hands out a part only.
+const MOST_CONNECTIONS: usize = 65_535;
+
+/// A thousand million: more than anybody waits for, and all of them together can be counted.
+const MOST_REQUESTS: usize = 1_000_000_000;
+
 impl Default for Crowd {
     fn default() -> Self {
         Crowd {
@@ -63,6 +69,14 @@ impl Crowd {
         let Crowd { connections, dribbling, silent, .. } = *self;
         if connections == 0 || self.requests == 0 {
             return Err("a crowd needs at least one connection and one request".into());
+        }
+        if connections > MOST_CONNECTIONS || self.requests > MOST_REQUESTS {
+            return Err(format!(
+                "{connections} connections with {} requests each are too many: a machine has \
+                 no more than {MOST_CONNECTIONS} ports to call one server from, and a connection \
+                 carries {MOST_REQUESTS} requests here",
+                self.requests
+            ));
         }
         let slow = dribbling.saturating_add(silent);
         if slow > connections {
@@ -182,6 +196,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn crowds_that_cannot_be_are_refused_before_anything_is_counted() {
+        let huge = Crowd { connections: usize::MAX, ..Crowd::default() };
+        assert!(huge.check().unwrap_err().contains("65535 ports"));
+        let endless = Crowd { requests: usize::MAX, ..Crowd::default() };
+        assert!(endless.check().unwrap_err().contains("1000000000 requests"));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub enum Happening<'a> {
     Answered {
         /// Its number, counted from 0.
         client: usize,
-        /// From the instant when the last byte of the request was due on.
+        /// From the instant when the last byte of the request was let go of.
         after: Duration,
     },
     /// Something went wrong for a client, and it is closed.

@@ -31,7 +31,7 @@ pub struct Report {
     /// From the call of `connect` until the connection was there.
     #[serde(rename = "connect_us")]
     pub connect: Latencies,
-    /// From the instant when the last byte of a request was due to be sent until the last
+    /// From the instant when the last byte of a request was let go of until the last
     /// byte of its reply was there.
     #[serde(rename = "reply_us")]
     pub reply: Latencies,

@@ -234,7 +234,7 @@ impl<'a> Connection<'a> {
         // the end of everything, and close without a reply.
         if self.to_ask == 0 && self.crowd.protocol == Protocol::Lines {
             // It fails only if the connection is lost, and then the next read says so.
-            let _ = self.watched.socket().shutdown(Shutdown::Write);
+            self.watched.socket().shutdown(Shutdown::Write).ok();
         }
     }
 
@@ -347,10 +347,9 @@ fn is_not_now(error: &io::Error) -> bool {
 /// EINPROGRESS; Windows says that the call would block.
 fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
-    if error.raw_os_error() == Some(nix::errno::Errno::EINPROGRESS as i32) {
-        return true;
-    }
-    error.kind() == ErrorKind::WouldBlock
+    return error.raw_os_error() == Some(nix::errno::Errno::EINPROGRESS as i32);
+    #[cfg(not(unix))]
+    return error.kind() == ErrorKind::WouldBlock;
 }
 
 /// EMFILE, the process's limit, or ENFILE, the system's; std has no names for them.

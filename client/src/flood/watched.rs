@@ -18,14 +18,14 @@ impl<'a> Watched<'a> {
     pub(super) fn new(poller: &'a Poller, socket: Socket, interest: Event) -> io::Result<Self> {
         // Level-triggered: what is left unread is reported again. Edge-triggered would save
         // nothing here, and Windows has it not; oneshot costs a call for each event.
-        // SAFETY: the socket must be deleted from the poller before it is dropped. The
-        // socket is dropped nowhere but together with the value made here, whose `Drop`
-        // deletes it first; and if adding fails, there is nothing to delete.
+        let watched = Watched { poller, socket, interest };
+        // SAFETY: the socket must be deleted from the poller before it is dropped. It is
+        // dropped nowhere but together with `watched`, whose `Drop` deletes it first.
         #[allow(unsafe_code)]
         unsafe {
-            poller.add_with_mode(&socket, interest, PollMode::Level)?;
+            poller.add_with_mode(&watched.socket, interest, PollMode::Level)?;
         }
-        Ok(Watched { poller, socket, interest })
+        Ok(watched)
     }
 
     pub(super) fn socket(&self) -> &Socket {
@@ -45,7 +45,7 @@ impl<'a> Watched<'a> {
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        // It fails only for a socket that is not registered, and this one is.
-        let _ = self.poller.delete(&self.socket);
+        // It fails only for a socket that is not registered, and then nothing is lost.
+        self.poller.delete(&self.socket).ok();
     }
 }

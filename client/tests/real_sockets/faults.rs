@@ -22,7 +22,7 @@ fn fails(
 }
 
 fn fails_at(stage: Stage, answered: u64, address: SocketAddr) -> String {
-    let crowd = Crowd { connections: 5, timeout: Duration::from_millis(500), ..Crowd::default() };
+    let crowd = Crowd { connections: 5, timeout: Duration::from_secs(2), ..Crowd::default() };
     let report = flood(address, &crowd);
     assert!(!report.is_good());
     assert_eq!(report.answered, answered, "{report}");
