@@ -32,11 +32,11 @@ Exit status: 0 if every request was answered, 1 if not, 2 if the command line is
 struct Options {
     /// How many connections the crowd has
     #[arg(long, value_name = "N", default_value_t = 100)]
-    connections: usize,
+    connections: u32,
 
     /// How many of them are slow: they ask twice, sending a byte every 10 ms
     #[arg(long, value_name = "N", default_value_t = 10)]
-    slow: usize,
+    slow: u32,
 
     /// How many requests each of the others asks, one after the other
     #[arg(long, value_name = "N", default_value_t = 200,
@@ -96,21 +96,15 @@ pub fn run() -> ExitCode {
 }
 
 fn plan(options: &Options) -> Result<Plan, String> {
-    let Options { connections, slow, .. } = *options;
-    if connections == 0 || slow > connections {
-        return Err(format!(
-            "{slow} slow clients of {connections} can't be: `--slow` is at most `--connections`, \
-             and somebody has to come"
-        ));
-    }
     let all = || Model::ALL.to_vec();
-    Ok(Plan {
+    let plan = Plan {
         models: if options.servers.is_empty() { all() } else { options.servers.clone() },
-        connections,
-        slow,
+        connections: options.connections as usize,
+        slow: options.slow as usize,
         requests: options.requests as usize,
         rounds: options.rounds as usize,
-    })
+    };
+    plan.check().map(|()| plan)
 }
 
 /// Returns whether every request was answered.

@@ -64,10 +64,23 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether it can be carried out; if not, a sentence that says why not.
+    pub fn check(&self) -> Result<(), String> {
+        let Plan { connections, slow, .. } = *self;
+        if connections == 0 || slow > connections {
+            return Err(format!(
+                "{slow} slow clients of {connections} can't be: `--slow` is at most \
+                 `--connections`, and somebody has to come"
+            ));
+        }
+        self.crowds().iter().try_for_each(Crowd::check)
+    }
+
     /// The crowd, in two parts because the slow ones ask less.
     fn crowds(&self) -> Vec<Crowd> {
-        let slow_request = Protocol::Lines.request("hello from client number 100").len() as u32;
-        let one_by_one = EVERY * slow_request * (self.slow * SLOW_REQUESTS) as u32;
+        let slow_request = Protocol::Lines.request("hello from client number 100").len() as u64;
+        let slow_bytes = (self.slow * SLOW_REQUESTS) as u64 * slow_request;
+        let one_by_one = Duration::from_secs_f64(EVERY.as_secs_f64() * slow_bytes as f64);
         let crowd = Crowd {
             order: Order::AsConnected,
             every: EVERY,
@@ -93,20 +106,24 @@ impl Plan {
     }
 }
 
-/// What came of one server.
+/// What came of one server. In JSON, units stand in the names: `_us` are microseconds, `_s`
+/// seconds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// The server's name.
     pub server: &'static str,
+    /// Whether it serves others while one client is slow.
+    #[serde(skip)]
+    pub serves_others_meanwhile: bool,
     /// Requests that the crowd was to ask.
     pub asked: u64,
     /// How many of them were answered.
     pub answered: u64,
     /// How long the crowd was busy with this server, all rounds together.
-    #[serde(rename = "took_seconds", serialize_with = "as_seconds")]
+    #[serde(rename = "took_s", serialize_with = "as_seconds")]
     pub took: Duration,
     /// How long each probe took, from before it connected until its reply was there.
-    #[serde(rename = "probe_microseconds")]
+    #[serde(rename = "probe_us")]
     pub probe: Latencies,
     /// What the server did and what it cost, if it lived to tell.
     pub usage: Option<Usage>,
@@ -118,6 +135,7 @@ impl Row {
     fn new(model: Model, plan: &Plan) -> Self {
         Row {
             server: model.name,
+            serves_others_meanwhile: model.serves_others_meanwhile,
             asked: plan.asked(),
             answered: 0,
             took: Duration::ZERO,
@@ -258,6 +276,7 @@ fn send_probes(address: SocketAddr, timeout: Duration, is_over: &AtomicBool) -> 
             if under_way.fetch_add(1, Ordering::Relaxed) < MOST_PROBES {
                 let thread = thread::Builder::new().stack_size(PROBE_STACK);
                 if let Err(error) = thread.spawn_scoped(scope, visit) {
+                    under_way.fetch_sub(1, Ordering::Relaxed);
                     visits.lock().unwrap_or_else(PoisonError::into_inner).add(Err(error));
                 }
             } else {

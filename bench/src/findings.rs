@@ -24,6 +24,7 @@ pub fn table(rows: &[Row]) -> String {
     ]);
     for row in rows {
         let usage = row.usage.as_ref();
+        let unknown = if usage.is_some() { "unknown" } else { "died" };
         let processor_seconds = row.process().map(|process| process.processor_seconds);
         let calls = usage.and_then(|usage| usage.calls_per_request());
         table.add_row([
@@ -38,8 +39,8 @@ pub fn table(rows: &[Row]) -> String {
             told(row.probe.quantile(0.5)),
             told(row.probe.quantile(0.99)),
             told(row.probe.max()),
-            processor_seconds.map_or("unknown".into(), |s| told(Duration::from_secs_f64(s))),
-            calls.map_or("unknown".into(), |calls| format!("{calls:.2}")),
+            processor_seconds.map_or(unknown.into(), |s| told(Duration::from_secs_f64(s))),
+            calls.map_or(unknown.into(), |calls| format!("{calls:.2}")),
         ]);
     }
     for column in table.column_iter_mut().skip(1) {
@@ -55,9 +56,10 @@ pub fn table(rows: &[Row]) -> String {
 }
 
 /// What is to be seen in these very numbers: a sentence that they don't bear out is not in
-/// it, nor is a server that did not answer everybody.
+/// it, nor is a server that did not answer everybody, or was too quick for a single probe.
 pub fn findings(plan: &Plan, rows: &[Row]) -> Vec<String> {
-    let rows: Vec<&Row> = rows.iter().filter(|row| row.is_good()).collect();
+    let rows = rows.iter().filter(|row| row.is_good() && row.probe.count() > 0);
+    let rows: Vec<&Row> = rows.collect();
     let sentences = [waiting(plan, &rows), idleness(&rows), cost(&rows), doubt(&rows)];
     sentences.into_iter().flatten().collect()
 }
@@ -108,7 +110,8 @@ fn idleness(rows: &[&Row]) -> Option<String> {
     let quickest = rows.iter().min_by_key(|row| median(row))?;
     let share = slowest.share_of_a_core()?;
     let kept_waiting = median(slowest).as_secs_f64() >= NOTABLE * median(quickest).as_secs_f64();
-    (kept_waiting && share < 0.25).then(|| {
+    let one_by_one = !slowest.serves_others_meanwhile;
+    (kept_waiting && one_by_one && share < 0.25).then(|| {
         format!(
             "{} was not busy meanwhile: it used {:.1}% of a core, and slept the rest of the time in \
              calls that wait for one client only.",
@@ -131,7 +134,8 @@ fn cost(rows: &[&Row]) -> Option<String> {
         "A request took this much processor time and so many system calls: {}.",
         each.collect::<Vec<_>>().join(", ")
     );
-    if most.seconds >= NOTABLE * least.seconds && most.sleeps >= NOTABLE * least.sleeps {
+    let (dearer, sleepier) = (most.seconds / least.seconds, most.sleeps / least.sleeps);
+    if dearer >= NOTABLE && sleepier >= NOTABLE {
         sentence += &format!(
             " To fall asleep and be woken is dear: {} slept {:.2} times for each request, {} {:.2} \
              times.",
@@ -216,6 +220,7 @@ mod tests {
         let usage = Usage { requests: 1000, process: Some(process), ..Usage::default() };
         Row {
             server,
+            serves_others_meanwhile: server != "one",
             asked: 800,
             answered: 800,
             took: Duration::from_secs(10),

@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{self, Child, Command, ExitCode, ExitStatus, Stdio};
@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use server_kit::{Counters, Stop};
+use server_kit::{Console, Counters, Stop};
 
 use crate::Model;
 
@@ -49,6 +49,7 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProcessUsage {
     /// Processor time in user and kernel mode, in seconds.
+    #[serde(rename = "processor_s")]
     pub processor_seconds: f64,
     /// How often it went to sleep (voluntary context switches).
     pub sleeps: u64,
@@ -108,8 +109,7 @@ enum Message {
 
 impl Message {
     fn print(&self) -> io::Result<()> {
-        println!("{}", serde_json::to_string(self)?);
-        Ok(())
+        writeln!(io::stdout(), "{}", serde_json::to_string(self)?)
     }
 }
 
@@ -139,7 +139,8 @@ fn stop_with_parent(stop: Stop) {
         io::stdin().read_to_end(&mut Vec::new()).ok();
         stop.request();
         thread::sleep(PATIENCE);
-        eprintln!("the server did not stop, and is ended");
+        // The parent may be gone, and its pipes with it: nothing here may panic.
+        Console::complain(format_args!("the server did not stop, and is ended"));
         process::exit(1);
     });
 }

@@ -22,8 +22,10 @@ pub fn resets_and_hasty_goodbyes(model: Model) {
         client.reset();
     }
     probe(server.address());
-    let outcome = server.stop();
-    assert_eq!(outcome.usage.unwrap().connections, 91);
+    let connections = server.stop().usage.unwrap().connections;
+    // Other systems may take a connection that was reset out of the queue.
+    let all = if cfg!(target_os = "linux") { 91..=91 } else { 61..=91 };
+    assert!(all.contains(&connections), "{connections} were accepted");
 }
 
 pub fn a_client_that_never_reads(model: Model) {

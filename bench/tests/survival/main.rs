@@ -18,15 +18,16 @@ mod time;
 /// Makes one test of each case for each server, so that `cargo test poll_server` or
 /// `cargo test pipelined` choose among them.
 macro_rules! for_every_server {
-    ($($chapter:ident: $($case:ident),+;)+) => {
-        for_every_server!(sync_server, SYNC, $($chapter: $($case),+;)+);
+    ($($chapter:ident: $($(#[$only:meta])? $case:ident),+;)+) => {
+        for_every_server!(sync_server, SYNC, $($chapter: $($(#[$only])? $case),+;)+);
         #[cfg(unix)]
-        for_every_server!(select_server, SELECT, $($chapter: $($case),+;)+);
-        for_every_server!(poll_server, POLL, $($chapter: $($case),+;)+);
+        for_every_server!(select_server, SELECT, $($chapter: $($(#[$only])? $case),+;)+);
+        for_every_server!(poll_server, POLL, $($chapter: $($(#[$only])? $case),+;)+);
     };
-    ($server:ident, $model:ident, $($chapter:ident: $($case:ident),+;)+) => {
+    ($server:ident, $model:ident, $($chapter:ident: $($(#[$only:meta])? $case:ident),+;)+) => {
         mod $server {
             $($(
+                $(#[$only])?
                 #[test]
                 fn $case() {
                     crate::$chapter::$case(bench::Model::$model);
@@ -40,7 +41,8 @@ for_every_server! {
     neighbours: silent, half_sent_request, that_never_reads;
     hostile: resets_and_hasty_goodbyes, a_client_that_never_reads;
     stream: half_close, pipelined, byte_by_byte, unfinished_last_line, too_long, one_shot;
-    limits: few_descriptors, crowd, idle_costs_nothing;
-    time: idle_timeout, delay, work;
-    stopping: ctrl_c, sigterm, deaf_client, parent_gone;
+    limits: crowd, idle_costs_nothing, #[cfg(unix)] few_descriptors;
+    time: idle_timeout, delay, work, idle_timeout_beside_work;
+    stopping: parent_gone, #[cfg(unix)] ctrl_c, #[cfg(unix)] sigterm, #[cfg(unix)] deaf_client,
+        #[cfg(unix)] half_sent_request_at_the_end;
 }

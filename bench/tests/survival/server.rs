@@ -1,5 +1,6 @@
 //! A server under test.
 
+#[cfg(target_os = "linux")]
 use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;

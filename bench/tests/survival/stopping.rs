@@ -57,20 +57,37 @@ pub fn sigterm(model: Model) {
 /// A client that does not read can't hold up a server that sleeps in send(2) for it.
 #[cfg(unix)]
 pub fn deaf_client(model: Model) {
-    let server = Server::start(model, &[]);
+    let server = Server::start(model, &["--backlog", "1"]);
     let mut deaf = Client::with_small_receive_buffer(server.address());
     deaf.send_until_full(&b"\n".repeat(1 << 16));
+    // They may fill the queue, and then nobody can knock to wake the server.
+    let neighbours = [(); 2].map(|()| Client::connect(server.address()));
     let began = Instant::now();
     server.signal(nix::sys::signal::Signal::SIGINT);
     let outcome = server.wait();
     let took = began.elapsed();
     assert!(took < BOUND, "it took {took:?}");
     expect_goodbye(&outcome);
+    drop(neighbours);
     // Nothing is lost in silence. (How much the kernel takes for a client that does not
     // read is the kernel's affair; it may have been everything.)
     let usage = outcome.usage.as_ref().unwrap();
     let told = outcome.lines.iter().any(|line| line.contains("could not be sent"));
     assert_eq!(told, usage.replies < usage.requests, "{outcome:?}");
+}
+
+/// What is not finished when the server stops is no request.
+#[cfg(unix)]
+pub fn half_sent_request_at_the_end(model: Model) {
+    let mut server = Server::start(model, &[]);
+    let mut client = Client::connect(server.address());
+    client.send("hello fr");
+    assert!(server.has_printed(1, "getting data"));
+    server.signal(nix::sys::signal::Signal::SIGINT);
+    assert_eq!(client.read_to_end(), "");
+    let outcome = server.wait();
+    expect_goodbye(&outcome);
+    assert_eq!(outcome.usage.unwrap().requests, 0);
 }
 
 pub fn parent_gone(model: Model) {
