@@ -171,7 +171,9 @@ impl PollServer<'_> {
 
     /// Takes no more clients, and no more requests from those who are here.
     fn stop_accepting(&mut self, now: Instant) {
-        self.acceptor = None;
+        if let Some(mut acceptor) = self.acceptor.take() {
+            acceptor.unwatch(&mut self.journal);
+        }
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.connections[key].stop(now, now + STOP_GRACE, &mut self.journal);
@@ -196,9 +198,10 @@ impl PollServer<'_> {
 
     /// Closes a connection. Its descriptor is free for the next client now.
     fn close(&mut self, key: usize) {
-        self.journal.count(Call::EpollCtl); // `Watched` takes it out of the poller
         self.deadlines.forget(key);
-        self.connections.remove(key).farewell(&mut self.journal);
+        let mut connection = self.connections.remove(key);
+        connection.unwatch(&mut self.journal);
+        connection.farewell(&mut self.journal);
         if let Some(acceptor) = &mut self.acceptor {
             acceptor.resume();
         }

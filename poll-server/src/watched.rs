@@ -66,19 +66,29 @@ where
         }
         let event = Event::new(self.key.number(), interest.readable, interest.writable);
         journal.count(Call::EpollCtl);
-        if self.registered.is_none() {
-            // SAFETY: the socket must be deleted from the poller before it is dropped. It is
-            // dropped together with this value, whose `Drop` deletes it first. (To swap it
-            // for another through `DerefMut` would break this; nobody in this crate does.)
-            #[allow(unsafe_code)]
-            unsafe {
-                self.poller.add_with_mode(&self.socket, event, PollMode::Level)?;
-            }
-        } else {
-            self.poller.modify_with_mode(&self.socket, event, PollMode::Level)?;
+        // Noted first: what has failed half-way has to be deleted, too.
+        if self.registered.replace(interest).is_some() {
+            return self.poller.modify_with_mode(&self.socket, event, PollMode::Level);
         }
-        self.registered = Some(interest);
-        Ok(())
+        // SAFETY: the socket must be deleted from the poller before it is dropped. It is
+        // dropped together with this value, whose `Drop` deletes it first. (To swap it for
+        // another through `DerefMut` would break this; nobody in this crate does.)
+        #[allow(unsafe_code)]
+        unsafe {
+            self.poller.add_with_mode(&self.socket, event, PollMode::Level)
+        }
+    }
+
+    /// Has the kernel forget the socket. (Dropping it would do so, too, but uncounted.)
+    pub(crate) fn unwatch(&mut self, journal: &mut Journal) {
+        journal.count(Call::EpollCtl);
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        // It can only fail for a socket that is not registered, and then nothing is lost.
+        self.poller.delete(&self.socket).ok();
+        self.registered = None;
     }
 }
 
@@ -87,8 +97,9 @@ where
     for<'a> &'a T: AsRawSource,
 {
     fn drop(&mut self) {
-        // It can only fail for a socket that is not registered, and then nothing is lost.
-        self.poller.delete(&self.socket).ok();
+        if self.registered.is_some() {
+            self.forget();
+        }
     }
 }
 

@@ -90,6 +90,21 @@ fn delays_of_a_range_keep_the_order_of_the_replies() {
 }
 
 #[test]
+fn a_reply_without_delay_does_not_overtake_one_that_is_delayed() {
+    for seed in 0..100 {
+        let start = Instant::now();
+        let delay = Delay::between(Duration::ZERO, Duration::from_nanos(1)).unwrap();
+        let terms = Terms { delay, ..Terms::default() };
+        let mut conversation = Conversation::new(terms, seed, start);
+        conversation.receive(b"fine\n", start);
+        conversation.receive(&[b'x'; 1025], start);
+        conversation.expire(start + SECOND);
+        let all = [Protocol::Lines.reply(), TOO_LONG].concat();
+        assert_eq!(conversation.pending(), all, "seed {seed}");
+    }
+}
+
+#[test]
 fn a_refusal_is_the_last_word_and_the_rest_is_thrown_away() {
     let (mut conversation, start) = conversation(Terms::default());
     conversation.receive(b"fine\n", start);

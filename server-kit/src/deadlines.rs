@@ -99,6 +99,7 @@ mod tests {
         assert_eq!(deadlines.take_due(after(9)), Some(0));
         assert_eq!(deadlines.take_due(after(9)), None);
         deadlines.watch(0, Some(after(5)));
+        assert_eq!(deadlines.next(), Some(after(5)), "the alarm is set again");
         deadlines.watch(0, None);
         assert_eq!(deadlines.next(), None);
     }

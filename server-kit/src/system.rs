@@ -84,3 +84,38 @@ macro_rules! watch_by_its_socket {
 
 watch_by_its_socket!(Acceptor);
 watch_by_its_socket!(Connection);
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use nix::errno::Errno;
+
+    /// Most of them can't be provoked on one machine, or on Linux at all.
+    #[test]
+    fn each_error_of_accept_is_about_descriptors_or_one_connection_or_the_listener() {
+        for (errno, out_of_descriptors, one_connection) in [
+            (Errno::EMFILE, true, false),
+            (Errno::ENFILE, true, false),
+            (Errno::ENOBUFS, true, false),
+            (Errno::ENOMEM, true, false),
+            (Errno::ECONNABORTED, false, true),
+            (Errno::ECONNRESET, false, true),
+            (Errno::EPROTO, false, true),
+            (Errno::EPERM, false, true),
+            (Errno::ETIMEDOUT, false, true),
+            (Errno::ENETDOWN, false, true),
+            (Errno::ENETUNREACH, false, true),
+            (Errno::EHOSTDOWN, false, true),
+            (Errno::EHOSTUNREACH, false, true),
+            (Errno::ENOPROTOOPT, false, true),
+            (Errno::EOPNOTSUPP, false, true),
+            (Errno::EBADF, false, false),
+            (Errno::EINVAL, false, false),
+            (Errno::ENOTSOCK, false, false),
+        ] {
+            let error = io::Error::from(errno);
+            assert_eq!(is_out_of_descriptors(&error), out_of_descriptors, "{errno}");
+            assert_eq!(is_about_one_connection(&error), one_connection, "{errno}");
+        }
+    }
+}

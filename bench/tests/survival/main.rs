@@ -40,9 +40,11 @@ macro_rules! for_every_server {
 for_every_server! {
     neighbours: silent, half_sent_request, that_never_reads;
     hostile: resets_and_hasty_goodbyes, a_client_that_never_reads;
-    stream: half_close, pipelined, byte_by_byte, unfinished_last_line, too_long, one_shot;
-    limits: crowd, idle_costs_nothing, #[cfg(unix)] few_descriptors;
-    time: idle_timeout, delay, work, idle_timeout_beside_work;
-    stopping: parent_gone, #[cfg(unix)] ctrl_c, #[cfg(unix)] sigterm, #[cfg(unix)] deaf_client,
-        #[cfg(unix)] half_sent_request_at_the_end;
+    stream: half_close, pipelined, byte_by_byte, unfinished_last_line, too_long, endless_line,
+        one_shot;
+    limits: crowd, idle_costs_nothing, delayed_costs_nothing, counters,
+        #[cfg(unix)] few_descriptors, #[cfg(unix)] soft_limit;
+    time: idle_timeout, idle_timeout_beside_work, deaf_for_too_long, delay, work;
+    stopping: half_sent_at_the_end, parent_gone, #[cfg(unix)] ctrl_c, #[cfg(unix)] sigterm,
+        #[cfg(unix)] second_ctrl_c, #[cfg(unix)] deaf_client;
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use bench::{Model, Outcome, ServerProcess};
@@ -59,6 +60,14 @@ impl Server {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    }
+
+    /// Makes sure that the server sleeps, while nothing happens but what `meanwhile` says.
+    pub fn expect_sleep(&self, meanwhile: &str) {
+        let before = self.processor_time();
+        thread::sleep(Duration::from_millis(500));
+        let spent = self.processor_time() - before;
+        assert!(spent <= Duration::from_millis(50), "{spent:?} spent while {meanwhile}");
     }
 
     /// Left out: the same for other systems. Tests that ask pass there.

@@ -1,10 +1,11 @@
 //! The end of the server: what is owed is sent, and it is gone within a second.
 
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bench::{Model, Outcome};
 
-use crate::client::{Client, GREETING};
+use crate::client::{Client, GREETING, wait_until};
 use crate::server::Server;
 
 /// The bound is a second. The rest is for a machine that is busy with other tests.
@@ -57,14 +58,23 @@ pub fn sigterm(model: Model) {
 /// A client that does not read can't hold up a server that sleeps in send(2) for it.
 #[cfg(unix)]
 pub fn deaf_client(model: Model) {
+    stop_while_nobody_reads(model, |server| {
+        server.signal(nix::sys::signal::Signal::SIGINT);
+        server.wait()
+    });
+    // A signal ends send(2) by itself. Here there is none.
+    stop_while_nobody_reads(model, Server::stop);
+}
+
+#[cfg(unix)]
+fn stop_while_nobody_reads(model: Model, stop: impl FnOnce(Server) -> Outcome) {
     let server = Server::start(model, &["--backlog", "1"]);
     let mut deaf = Client::with_small_receive_buffer(server.address());
     deaf.send_until_full(&b"\n".repeat(1 << 16));
     // They may fill the queue, and then nobody can knock to wake the server.
     let neighbours = [(); 2].map(|()| Client::connect(server.address()));
     let began = Instant::now();
-    server.signal(nix::sys::signal::Signal::SIGINT);
-    let outcome = server.wait();
+    let outcome = stop(server);
     let took = began.elapsed();
     assert!(took < BOUND, "it took {took:?}");
     expect_goodbye(&outcome);
@@ -76,23 +86,47 @@ pub fn deaf_client(model: Model) {
     assert_eq!(told, usage.replies < usage.requests, "{outcome:?}");
 }
 
-/// What is not finished when the server stops is no request.
+/// Who does not want to wait for the end presses Ctrl-C again: this server would not look up
+/// from its work for an hour.
 #[cfg(unix)]
-pub fn half_sent_request_at_the_end(model: Model) {
-    let mut server = Server::start(model, &[]);
+pub fn second_ctrl_c(model: Model) {
+    let mut server = Server::start(model, &["--work", "1h"]);
     let mut client = Client::connect(server.address());
-    client.send("hello fr");
+    client.send("hello\n");
     assert!(server.has_printed(1, "getting data"));
-    server.signal(nix::sys::signal::Signal::SIGINT);
-    assert_eq!(client.read_to_end(), "");
+    // Two signals in quick succession may arrive as one, so it is pressed again and again.
+    wait_until("nobody listens any more", || {
+        server.signal(nix::sys::signal::Signal::SIGINT);
+        TcpStream::connect_timeout(&server.address(), BOUND).is_err()
+    });
     let outcome = server.wait();
-    expect_goodbye(&outcome);
-    assert_eq!(outcome.usage.unwrap().requests, 0);
+    assert_eq!(outcome.status.code(), Some(130), "{outcome:?}");
 }
 
-pub fn parent_gone(model: Model) {
+/// Half a request makes one if the client ends after it. The server's end makes it none.
+pub fn half_sent_at_the_end(model: Model) {
     let server = Server::start(model, &[]);
-    let client = Client::connect(server.address());
-    expect_goodbye(&server.stop()); // it closes the server's standard input, and waits
-    drop(client);
+    let mut client = Client::connect(server.address());
+    client.send("one\ntw"); // small enough to arrive in one piece
+    client.expect_greetings(1);
+    let outcome = server.stop();
+    assert_eq!(client.read_to_end(), "");
+    let told = outcome.lines.iter().any(|line| line.ends_with(": the server stops"));
+    assert!(told, "{outcome:?}");
+}
+
+/// Without a signal, which would end most system calls, the server is still woken.
+pub fn parent_gone(model: Model) {
+    let mut server = Server::start(model, &["--delay", "1h"]);
+    let mut client = Client::connect(server.address());
+    client.send("hello\n");
+    assert!(server.has_printed(1, "getting data"));
+    let outcome = server.stop(); // it closes the server's standard input, and waits
+    assert_eq!(client.read_to_end(), GREETING);
+    expect_goodbye(&outcome);
+    // An event loop waits for the client to leave, too, but not awake.
+    if let Some(process) = outcome.usage.and_then(|usage| usage.process) {
+        let spent = process.processor_seconds;
+        assert!(spent < 0.15, "{spent} s spent on waiting for the end");
+    }
 }

@@ -53,6 +53,16 @@ pub fn too_long(model: Model) {
     server.stop();
 }
 
+/// More than the kernels keep, from a client that goes on and on: the server throws it away,
+/// has the last word, and does not wait for the client to end first.
+pub fn endless_line(model: Model) {
+    let server = Server::start(model, &["-q"]);
+    let mut client = Client::connect(server.address());
+    client.send(vec![b'x'; 16 << 20]);
+    assert_eq!(client.read_to_end(), "Request too long!\n");
+    server.stop();
+}
+
 /// The article's protocol: one read, one reply without an LF, and the server closes.
 pub fn one_shot(model: Model) {
     let server = Server::start(model, &["--protocol", "one-shot"]);

@@ -13,16 +13,27 @@ pub fn idle_timeout(model: Model) {
     let mut active = Client::connect(server.address());
     assert!(server.has_printed(1, "new connection"));
     let mut silent = Client::connect(server.address());
+    drop(Client::connect(server.address())); // and nobody must look for it when its time is up
     for _ in 0..10 {
         active.send("x");
         thread::sleep(Duration::from_millis(200));
     }
     active.send("\n");
     active.expect_greetings(1);
-    drop(active);
+    // From now on it is silent, too.
     let began = Instant::now();
+    assert_eq!(active.read_to_end(), "");
     assert_eq!(silent.read_to_end(), "");
     assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(server.has_printed(2, "nothing moved for too long"));
+    server.stop();
+}
+
+/// Nothing moves for a client that does not read, once the kernels hold what they can.
+pub fn deaf_for_too_long(model: Model) {
+    let mut server = Server::start(model, &["--idle-timeout", "2s"]);
+    let mut deaf = Client::with_small_receive_buffer(server.address());
+    deaf.send_until_full(&b"\n".repeat(1 << 16));
     assert!(server.has_printed(1, "nothing moved for too long"));
     server.stop();
 }
@@ -61,6 +72,13 @@ pub fn work(model: Model) {
     let server = Server::start(model, &["--work", "50ms", "-q"]);
     let all = ask_all(&server, 10);
     assert!(all >= 10 * Duration::from_millis(50), "10 clients took {all:?}");
+    // It is the same with ten requests of one client.
+    let mut client = Client::connect(server.address());
+    let began = Instant::now();
+    client.send("hello\n".repeat(10));
+    client.expect_greetings(10);
+    let all = began.elapsed();
+    assert!(all >= 10 * Duration::from_millis(50), "10 requests took {all:?}");
     server.stop();
 }
 

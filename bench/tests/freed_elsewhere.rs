@@ -1,0 +1,72 @@
+//! A server that has run out of descriptors hears nothing when another part of its process,
+//! or another process, frees one: so it tries again after a while, and sleeps meanwhile.
+//!
+//! (The blocking server does not even run out: accept(2) takes the descriptor for the next
+//! client before it sleeps.)
+//!
+//! Server and test share one process here, and so its limit of descriptors: that is why this
+//! test is alone in its file.
+
+#![cfg(unix)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use server_kit::{Serve, Settings, Stop};
+
+/// Of this process so far, in microseconds.
+fn processor_time() -> i64 {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    (usage.user_time() + usage.system_time()).num_microseconds()
+}
+
+/// Takes every descriptor that this process may still have.
+fn take_all() -> Vec<File> {
+    std::iter::repeat_with(|| File::open("/dev/null")).map_while(Result::ok).collect()
+}
+
+/// A whole conversation; when it returns, the server has closed the connection.
+fn ask(mut client: TcpStream) {
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    client.write_all(b"hello\n").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut reply = String::new();
+    client.read_to_string(&mut reply).unwrap();
+    assert_eq!(reply, "Hello from server!\n");
+}
+
+#[test]
+fn a_server_tries_again_although_no_connection_is_closed() {
+    rlimit::setrlimit(rlimit::Resource::NOFILE, 64, 64).unwrap();
+    for serve in [sync_server::serve as Serve, select_server::serve, poll_server::serve] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = Stop::new();
+        let asked = stop.clone();
+        let server = thread::spawn(move || {
+            let settings = Settings::from_command_line("", "", ["", "-q"].map(Into::into));
+            serve(listener, &settings, &asked)
+        });
+        // Once a client was served, the server has all that it needs for itself.
+        ask(TcpStream::connect(address).unwrap());
+
+        let mut taken = take_all();
+        drop(taken.pop());
+        let client = TcpStream::connect(address).unwrap();
+        let before = processor_time();
+        thread::sleep(Duration::from_millis(1200));
+        let spent = processor_time() - before;
+        assert!(spent < 100_000, "{spent} microseconds spent on waiting for a descriptor");
+        drop(taken.pop());
+        ask(client);
+
+        drop(taken);
+        stop.request();
+        server.join().unwrap().unwrap();
+    }
+}
