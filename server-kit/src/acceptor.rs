@@ -178,3 +178,21 @@ impl Acceptor {
         &self.listener
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn no_more_clients_wait_than_the_backlog_holds() {
+        let arguments = ["server", "--address", "127.0.0.1:0", "--backlog", "4"];
+        let listener = listen(&Settings::try_parse_from(arguments).unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let patience = Duration::from_millis(300);
+        let waiting: Vec<_> =
+            (0..100).map_while(|_| TcpStream::connect_timeout(&address, patience).ok()).collect();
+        // Systems take the number not to the letter: Linux lets in one more.
+        assert!((4..=20).contains(&waiting.len()), "{} clients wait", waiting.len());
+    }
+}

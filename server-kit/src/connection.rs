@@ -166,3 +166,25 @@ impl Connection {
 fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_connection_neither_blocks_nor_holds_small_replies_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, peer) = listener.accept().unwrap();
+        let settings = Settings::try_parse_from(["server", "-q"]).unwrap();
+        let mut journal = Journal::new(&settings);
+        let connection = Connection::new(stream, peer, &settings, Instant::now(), &mut journal);
+        assert!(!connection.is_over());
+        let mut stream = connection.socket();
+        assert!(stream.nodelay().unwrap());
+        let error = stream.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    }
+}

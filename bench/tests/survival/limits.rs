@@ -168,7 +168,9 @@ pub fn delayed_costs_nothing(model: Model) {
     server.expect_sleep("replies are delayed");
     clients.remove(0).reset();
     server.expect_sleep("a client has gone that is owed a reply");
-    server.stop();
+    let outcome = server.stop();
+    let lost = outcome.lines.iter().any(|line| line.ends_with(" (1 reply could not be sent)"));
+    assert!(lost, "{outcome:?}");
 }
 
 /// What a conversation costs, to the call: two times requests come, and then their end.
