@@ -37,6 +37,10 @@ const EVERY: Duration = Duration::from_millis(10);
 /// its figures would be the better for it.
 const BETWEEN_PROBES: Duration = Duration::from_millis(10);
 
+/// How long a probe waits for its answer: longer than any server in here that does answer
+/// needs for the whole crowd.
+const PROBE_PATIENCE: Duration = Duration::from_secs(60);
+
 /// How many probes may wait at once: beyond that, none is added. Half of the backlog that the
 /// servers ask for, so that no probe is kept out by other probes.
 const MOST_PROBES: usize = 512;
@@ -222,7 +226,6 @@ fn flood_once(
 ) -> io::Result<()> {
     let address = server.address();
     let crowds = plan.crowds();
-    let timeout = crowds.iter().map(|crowd| crowd.timeout).max().unwrap_or(PATIENCE);
     let is_over = AtomicBool::new(false);
     let began = Instant::now();
     let (reports, visits) = thread::scope(|scope| {
@@ -239,7 +242,7 @@ fn flood_once(
                 })
             })
             .collect();
-        let probe = scope.spawn(|| send_probes(address, timeout, &is_over));
+        let probe = scope.spawn(|| send_probes(address, &is_over));
         let reports: Vec<_> = floods.into_iter().map(joined).collect();
         row.took += began.elapsed();
         is_over.store(true, Ordering::Relaxed);
@@ -262,11 +265,11 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
 
 /// Sends probes, one every ten milliseconds, until the crowd is done and the last probe is
 /// back.
-fn send_probes(address: SocketAddr, timeout: Duration, is_over: &AtomicBool) -> Visits {
+fn send_probes(address: SocketAddr, is_over: &AtomicBool) -> Visits {
     let visits = Mutex::new(Visits::default());
     let under_way = AtomicUsize::new(0);
     let visit = || {
-        let latency = visit(address, timeout);
+        let latency = visit(address);
         visits.lock().unwrap_or_else(PoisonError::into_inner).add(latency);
         under_way.fetch_sub(1, Ordering::Relaxed);
     };
@@ -291,9 +294,9 @@ fn send_probes(address: SocketAddr, timeout: Duration, is_over: &AtomicBool) -> 
 
 /// One visit: connect, ask, be answered, leave. Returns how long the answer took, from before
 /// the connection.
-fn visit(address: SocketAddr, timeout: Duration) -> io::Result<Duration> {
+fn visit(address: SocketAddr) -> io::Result<Duration> {
     let began = Instant::now();
-    let mut probe = Probe::connect(address, Protocol::Lines, timeout)?;
+    let mut probe = Probe::connect(address, Protocol::Lines, PROBE_PATIENCE)?;
     probe.ask()?;
     let latency = began.elapsed();
     probe.end()?;
