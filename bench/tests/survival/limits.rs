@@ -59,6 +59,15 @@ impl Crowd {
             }
         }
     }
+
+    /// Whoever is answered leaves, until everybody is.
+    fn leave_in_turns(mut self) {
+        wait_until("all are answered", || {
+            self.answered.pop();
+            self.look();
+            self.waiting.is_empty()
+        });
+    }
 }
 
 /// A server whose descriptors are limited by `ulimit` with these options. A shell sets the
@@ -95,12 +104,7 @@ pub fn few_descriptors(model: Model) {
         }
         let took = began.elapsed();
         assert!(took < Duration::from_secs(4), "16 were served after {took:?}");
-        wait_until("all are answered", || {
-            crowd.answered.pop();
-            crowd.look();
-            crowd.waiting.is_empty()
-        });
-        drop(crowd);
+        crowd.leave_in_turns();
         probe(server.address());
     }
     let outcome = server.stop();
@@ -131,12 +135,7 @@ pub fn crowd(model: Model) {
         "select-server" => assert!((1000..1024).contains(&held), "{held} are held"),
         _ => assert_eq!(held, size),
     }
-    wait_until("all are answered", || {
-        crowd.answered.pop();
-        crowd.look();
-        crowd.waiting.is_empty()
-    });
-    drop(crowd);
+    crowd.leave_in_turns();
     probe(server.address());
     let outcome = server.stop();
     assert_eq!(outcome.usage.unwrap().replies, size as u64 + 1);
