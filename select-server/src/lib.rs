@@ -257,3 +257,16 @@ fn time_val(sleep: Duration) -> TimeVal {
     const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
     TimeVal::microseconds(sleep.min(A_DAY).as_nanos().div_ceil(1000) as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_does_not_end_before_its_deadline_nor_later_than_after_a_day() {
+        let microseconds =
+            |nanoseconds| time_val(Duration::from_nanos(nanoseconds)).num_microseconds();
+        assert_eq!([0, 1, 1000, 1001, 1_999_999].map(microseconds), [0, 1, 1, 2, 2000]);
+        assert_eq!(time_val(Duration::MAX).num_seconds(), 24 * 60 * 60);
+    }
+}

@@ -172,11 +172,12 @@ mod tests {
     use super::*;
     use clap::Parser;
     use std::net::TcpListener;
+    use std::thread;
 
     #[test]
     fn a_connection_neither_blocks_nor_holds_small_replies_back() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, peer) = listener.accept().unwrap();
         let settings = Settings::try_parse_from(["server", "-q"]).unwrap();
         let mut journal = Journal::new(&settings);
@@ -184,6 +185,11 @@ mod tests {
         assert!(!connection.is_over());
         let mut stream = connection.socket();
         assert!(stream.nodelay().unwrap());
+        // Should it block after all, it reads the end of input in the end, and that is no error.
+        thread::spawn(move || {
+            thread::sleep(Duration::from_secs(5));
+            drop(client);
+        });
         let error = stream.read(&mut [0]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
     }
