@@ -344,12 +344,9 @@ impl Conversation {
             self.pending.extend(reply);
             return;
         }
-        // Replies keep the order of their requests: none may overtake the one before.
-        let mut due = later(now, delay);
-        if let Some(before) = self.delayed.back() {
-            due = due.max(before.due);
-        }
-        self.delayed.push_back(Delayed { due, reply });
+        // Replies keep the order of their requests: only the first in the queue is looked at,
+        // and one whose time comes sooner is released together with those before it.
+        self.delayed.push_back(Delayed { due: later(now, delay), reply });
     }
 
     fn release_one(&mut self, now: Instant) {
