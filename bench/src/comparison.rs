@@ -84,7 +84,7 @@ impl Plan {
     fn crowds(&self) -> Vec<Crowd> {
         let slow_request = Protocol::Lines.request("hello from client number 100").len() as u64;
         let slow_bytes = (self.slow * SLOW_REQUESTS) as u64 * slow_request;
-        let one_by_one = Duration::from_secs_f64(EVERY.as_secs_f64() * slow_bytes as f64);
+        let one_by_one = EVERY.mul_f64(slow_bytes as f64);
         let crowd = Crowd {
             order: Order::AsConnected,
             every: EVERY,
@@ -268,22 +268,19 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
 fn send_probes(address: SocketAddr, is_over: &AtomicBool) -> Visits {
     let visits = Mutex::new(Visits::default());
     let under_way = AtomicUsize::new(0);
-    let visit = || {
-        let latency = visit(address);
+    let back = |latency| {
         visits.lock().unwrap_or_else(PoisonError::into_inner).add(latency);
         under_way.fetch_sub(1, Ordering::Relaxed);
     };
     let mut due = Instant::now();
     thread::scope(|scope| {
         while !is_over.load(Ordering::Relaxed) {
-            if under_way.fetch_add(1, Ordering::Relaxed) < MOST_PROBES {
+            if under_way.load(Ordering::Relaxed) < MOST_PROBES {
+                under_way.fetch_add(1, Ordering::Relaxed);
                 let thread = thread::Builder::new().stack_size(PROBE_STACK);
-                if let Err(error) = thread.spawn_scoped(scope, visit) {
-                    under_way.fetch_sub(1, Ordering::Relaxed);
-                    visits.lock().unwrap_or_else(PoisonError::into_inner).add(Err(error));
+                if let Err(error) = thread.spawn_scoped(scope, || back(visit(address))) {
+                    back(Err(error));
                 }
-            } else {
-                under_way.fetch_sub(1, Ordering::Relaxed);
             }
             due += BETWEEN_PROBES;
             thread::sleep(due.saturating_duration_since(Instant::now()));

@@ -67,6 +67,23 @@ pub fn findings(plan: &Plan, rows: &[Row]) -> Vec<String> {
 /// Differences below this factor are not worth a sentence.
 const NOTABLE: f64 = 2.0;
 
+/// The servers at which a well-behaved client waits longest and shortest, by their medians.
+struct Extremes<'a> {
+    slowest: &'a Row,
+    quickest: &'a Row,
+    /// How many times as long.
+    times: f64,
+}
+
+impl<'a> Extremes<'a> {
+    fn of(rows: &[&'a Row]) -> Option<Self> {
+        let slowest = rows.iter().max_by_key(|row| median(row))?;
+        let quickest = rows.iter().min_by_key(|row| median(row))?;
+        let times = median(slowest).as_secs_f64() / median(quickest).as_secs_f64();
+        Some(Extremes { slowest, quickest, times })
+    }
+}
+
 fn median(row: &Row) -> Duration {
     row.probe.quantile(0.5)
 }
@@ -74,44 +91,36 @@ fn median(row: &Row) -> Duration {
 /// Who kept the probe waiting.
 fn waiting(plan: &Plan, rows: &[&Row]) -> Option<String> {
     let Plan { connections, slow, .. } = *plan;
-    let slowest = rows.iter().max_by_key(|row| median(row))?;
-    let quickest = rows.iter().min_by_key(|row| median(row))?;
-    let times = median(slowest).as_secs_f64() / median(quickest).as_secs_f64();
+    let Extremes { slowest, quickest, times } = Extremes::of(rows)?;
     let scene = match slow {
         0 => format!("Beside {connections} prompt clients"),
         _ => format!("While {slow} of {connections} clients dribbled"),
     };
+    let (longest, shortest) = (told(median(slowest)), told(median(quickest)));
     Some(if times >= NOTABLE {
         format!(
-            "{scene}, a well-behaved client waited {} for its answer at {} (the median), but {} \
-             at {}: {} times as long.",
-            told(median(slowest)),
+            "{scene}, a well-behaved client waited {longest} for its answer at {} (the median), but \
+             {shortest} at {}: {} times as long.",
             slowest.server,
-            told(median(quickest)),
             quickest.server,
             grouped(times),
         )
     } else if rows.len() > 1 {
         format!(
-            "{scene}, a well-behaved client was answered about as soon by each server, in {} to {} \
-             (the medians).",
-            told(median(quickest)),
-            told(median(slowest)),
+            "{scene}, a well-behaved client was answered about as soon by each server, in \
+             {shortest} to {longest} (the medians)."
         )
     } else {
-        let waited = told(median(slowest));
-        format!("{scene}, a well-behaved client was answered in {waited} (the median).")
+        format!("{scene}, a well-behaved client was answered in {longest} (the median).")
     })
 }
 
 /// Whether the server that kept it waiting longest had anything to do.
 fn idleness(rows: &[&Row]) -> Option<String> {
-    let slowest = rows.iter().max_by_key(|row| median(row))?;
-    let quickest = rows.iter().min_by_key(|row| median(row))?;
+    let Extremes { slowest, times, .. } = Extremes::of(rows)?;
     let share = slowest.share_of_a_core()?;
-    let kept_waiting = median(slowest).as_secs_f64() >= NOTABLE * median(quickest).as_secs_f64();
     let one_by_one = !slowest.serves_others_meanwhile;
-    (kept_waiting && one_by_one && share < 0.25).then(|| {
+    (times >= NOTABLE && one_by_one && share < 0.25).then(|| {
         format!(
             "{} was not busy meanwhile: it used {:.1}% of a core, and slept the rest of the time in \
              calls that wait for one client only.",

@@ -145,14 +145,6 @@ fn stop_with_parent(stop: Stop) {
     });
 }
 
-impl Outcome {
-    /// The last line that was meant for people.
-    pub fn last_words(&self) -> &str {
-        let is_for_people = |line: &&String| serde_json::from_str::<Message>(line).is_err();
-        self.lines.iter().rev().find(is_for_people).map_or("without a word", String::as_str)
-    }
-}
-
 /// A server that runs in a process of its own. Dropping it kills it.
 pub struct ServerProcess {
     child: Child,
@@ -169,6 +161,14 @@ pub struct Outcome {
     pub lines: Vec<String>,
     /// What it counted, if it lived to tell.
     pub usage: Option<Usage>,
+}
+
+impl Outcome {
+    /// The last line that was meant for people.
+    pub fn last_words(&self) -> &str {
+        let is_for_people = |line: &&String| serde_json::from_str::<Message>(line).is_err();
+        self.lines.iter().rev().find(is_for_people).map_or("without a word", String::as_str)
+    }
 }
 
 impl ServerProcess {

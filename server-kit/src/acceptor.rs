@@ -70,10 +70,14 @@ fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 
 /// Most clients that an event loop accepts in one turn, so that a crowd at the door does not
 /// keep those waiting who are in. Listeners are level-triggered: the rest come next turn.
+///
+/// A number between nginx's, which is one unless `multi_accept` is on, and the thousand of
+/// redis (`MAX_ACCEPTS_PER_CALL`).
 pub const ACCEPTS_PER_TURN: usize = 64;
 
-/// How many clients in a row may have gone while they waited in the queue.
-const LOST_IN_A_ROW: usize = 64;
+/// How many clients in a row may have gone while they waited in the queue: as many as come
+/// in.
+const LOST_IN_A_ROW: usize = ACCEPTS_PER_TURN;
 
 /// How long a server without descriptors waits before it tries to accept again, in case that
 /// somebody else has freed one. Half a second is nginx's `accept_mutex_delay`, used for the

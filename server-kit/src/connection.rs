@@ -101,7 +101,8 @@ impl Connection {
         self.failure.is_some() || self.conversation.ending().is_some()
     }
 
-    /// The loop can't watch the socket, so the connection ends.
+    /// Something went wrong with the socket, so the connection ends. Only the first such
+    /// error is told: the others come of it.
     pub fn fail(&mut self, error: io::Error) {
         self.failure.get_or_insert(error);
     }
@@ -130,11 +131,8 @@ impl Connection {
             _ => self.conversation.receive(bytes, now),
         };
         journal.received(bytes, requests);
-        if work(requests, self.work, journal) {
-            self.write(Instant::now(), journal)
-        } else {
-            self.write(now, journal)
-        }
+        let worked = work(requests, self.work, journal);
+        self.write(if worked { Instant::now() } else { now }, journal)
     }
 
     fn write(&mut self, now: Instant, journal: &mut Journal) -> io::Result<()> {
