@@ -60,7 +60,7 @@ impl Console {
                     return ControlFlow::Break(());
                 }
             }
-            Happening::Received { .. } => {}
+            Happening::Received { .. } | Happening::Entered { .. } | Happening::Closed { .. } => {}
             Happening::Tick => self.draw(),
         }
         ControlFlow::Continue(())

@@ -22,8 +22,9 @@ use polling::{Event, Events, Poller};
 use slab::Slab;
 
 use crate::crowd::{Crowd, Kind, Order};
+use crate::phase::Phase;
 use crate::report::{Failure, Report, Stage, Stuck};
-use connection::{Connection, Next, Phase};
+use connection::{Connection, Next};
 use record::Record;
 
 /// How many connections are opened, and how many are started, in one turn.
@@ -39,6 +40,16 @@ const TICK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Happening<'a> {
+    /// A client is about something else from now on. The first phase of each is
+    /// [`Phase::Connecting`].
+    Entered {
+        /// Its number, counted from 0.
+        client: usize,
+        /// What it is about.
+        phase: Phase,
+        /// Since when.
+        at: Instant,
+    },
     /// A client is connected; it took so long.
     Connected {
         /// Its number, counted from 0.
@@ -66,6 +77,13 @@ pub enum Happening<'a> {
         client: usize,
         /// What went wrong.
         failure: &'a Failure,
+    },
+    /// A client has done all that it was to do, and is closed.
+    Closed {
+        /// Its number, counted from 0.
+        client: usize,
+        /// When.
+        at: Instant,
     },
     /// Some time has passed: told about ten times a second, whatever else happens.
     Tick,
@@ -185,6 +203,7 @@ impl<'a> Flood<'a> {
         let entry = self.connections.vacant_entry();
         match Connection::open(self.poller, entry.key(), self.address, self.crowd, number) {
             Ok(connection) => {
+                self.record.entered(number, Phase::Connecting, connection.since());
                 entry.insert(connection);
             }
             Err(error) => {
@@ -269,7 +288,10 @@ impl<'a> Flood<'a> {
                 }
                 self.no_longer_connecting();
             }
-            Ok(Next::Close) => self.close(key),
+            Ok(Next::Close) => {
+                self.record.closed(connection.number, Instant::now());
+                self.close(key);
+            }
             Err(failure) => {
                 self.record.failed(connection.number, &failure);
                 self.close(key);
@@ -298,12 +320,16 @@ impl<'a> Flood<'a> {
             let (place, why) = match connection.phase() {
                 Phase::Connecting => (&mut stuck.connecting, "still connecting"),
                 Phase::Held => (&mut stuck.held, "connected, waits until all are"),
-                Phase::Silent => {
+                Phase::Resting => {
                     stuck.silent += 1;
                     continue; // it did what it was there for
                 }
-                Phase::Sending => (&mut stuck.sending, "the server takes no more bytes"),
-                Phase::AwaitingReply => (&mut stuck.awaiting_reply, "no reply has come"),
+                Phase::Sending | Phase::Blocked => {
+                    (&mut stuck.sending, "the server takes no more bytes")
+                }
+                Phase::AwaitingReply | Phase::Reading => {
+                    (&mut stuck.awaiting_reply, "no reply has come")
+                }
                 Phase::AwaitingEnd => (&mut stuck.awaiting_end, "the server does not close"),
             };
             *place += 1;

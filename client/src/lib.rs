@@ -31,10 +31,12 @@ mod console;
 mod crowd;
 mod expected;
 mod flood;
+mod phase;
 pub mod probe;
 pub mod report;
 
 pub use crowd::{Crowd, Kind, Order};
 pub use flood::{Happening, flood};
+pub use phase::Phase;
 pub use probe::Probe;
 pub use report::Report;

@@ -5,7 +5,7 @@
 //!                                          v                              │
 //!  Connecting ───> Held ── may start ──> Sending ── to the last byte ──> AwaitingReply
 //!      │                                                                  │
-//!      └── is silent ──> Silent                    all have come ─────────┘
+//!      └── is silent ──> Resting                    all have come ─────────┘
 //!                                                        v
 //!                                                   AwaitingEnd
 //! ```
@@ -22,25 +22,12 @@ use super::record::Record;
 use super::watched::Watched;
 use crate::crowd::{Crowd, Kind};
 use crate::expected::Expected;
+use crate::phase::Phase;
 use crate::report::{Failure, Stage};
 
 /// How much is read in one go: some 200 replies, more than a client here ever asks for
 /// before it reads.
 const READ_SIZE: usize = 4096;
-
-/// How far a client is; see the module's picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Connecting,
-    /// Connected, and has not been told to start.
-    Held,
-    /// Connected, and will never say anything.
-    Silent,
-    Sending,
-    AwaitingReply,
-    /// Has every reply, and waits for the server to close.
-    AwaitingEnd,
-}
 
 /// What becomes of a connection after a step.
 pub(super) enum Next {
@@ -108,6 +95,15 @@ impl<'a> Connection<'a> {
         })
     }
 
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
+    fn enter(&mut self, phase: Phase, at: Instant, record: &mut Record<'_>) {
+        self.phase = phase;
+        record.entered(self.number, phase, at);
+    }
+
     pub(super) fn phase(&self) -> Phase {
         self.phase
     }
@@ -170,17 +166,18 @@ impl<'a> Connection<'a> {
             Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(Next::GoOn),
             Err(error) => return Err(cannot_connect(&error)),
         }
-        self.phase = match self.kind {
-            Kind::Silent => Phase::Silent,
-            Kind::Prompt | Kind::Dribbling => Phase::Held,
-        };
         let now = Instant::now();
         record.connected(self.number, now - self.since, now);
+        let phase = match self.kind {
+            Kind::Silent => Phase::Resting,
+            Kind::Prompt | Kind::Dribbling => Phase::Held,
+        };
+        self.enter(phase, now, record);
         Ok(Next::Connected)
     }
 
     fn ask(&mut self, now: Instant, record: &mut Record<'_>) -> Result<(), Failure> {
-        self.phase = Phase::Sending;
+        self.enter(Phase::Sending, now, record);
         self.sent = 0;
         self.released = 0;
         self.release(now, record)
@@ -212,22 +209,31 @@ impl<'a> Connection<'a> {
         let released = &self.request[self.sent..self.released];
         match self.watched.socket().write(released) {
             Ok(count) => self.sent += count,
-            Err(error) if is_not_now(&error) => return Ok(()),
+            Err(error) if is_not_now(&error) => {
+                if self.phase == Phase::Sending {
+                    self.enter(Phase::Blocked, Instant::now(), record);
+                }
+                return Ok(());
+            }
             Err(error) => {
                 let (sent, all) = (self.sent, self.request.len());
                 let why = format!("{error}, after {sent} of {all} bytes of the request");
                 return Err(failure(Stage::Send, why));
             }
         }
-        record.wrote(Instant::now());
+        let now = Instant::now();
+        record.wrote(now);
+        if self.phase == Phase::Blocked {
+            self.enter(Phase::Sending, now, record);
+        }
         if self.sent == self.request.len() {
-            self.request_is_sent();
+            self.request_is_sent(now, record);
         }
         Ok(())
     }
 
-    fn request_is_sent(&mut self) {
-        self.phase = Phase::AwaitingReply;
+    fn request_is_sent(&mut self, now: Instant, record: &mut Record<'_>) {
+        self.enter(Phase::AwaitingReply, now, record);
         self.expected.asked();
         self.to_ask -= 1;
         // In one-shot, servers like the article's may take the end of the sending half for
@@ -254,7 +260,7 @@ impl<'a> Connection<'a> {
         record.received(self.number, bytes, now);
         while !bytes.is_empty() {
             let is_reply = self.expected.take(&mut bytes).map_err(|mut why| {
-                if self.phase == Phase::Sending {
+                if matches!(self.phase, Phase::Sending | Phase::Blocked) {
                     let (sent, all) = (self.sent, self.request.len());
                     why += &format!(": only {sent} of {all} bytes of the request are sent");
                 }
@@ -264,13 +270,17 @@ impl<'a> Connection<'a> {
                 record.answered(self.number, now - self.since);
             }
         }
-        if self.phase == Phase::AwaitingReply && self.expected.owed() == 0 {
+        if self.phase == Phase::AwaitingReply && self.expected.owed() > 0 {
+            self.enter(Phase::Reading, now, record);
+        }
+        if matches!(self.phase, Phase::AwaitingReply | Phase::Reading) && self.expected.owed() == 0
+        {
             if self.to_ask > 0 {
                 self.ask(now, record)?;
             } else if self.crowd.protocol == Protocol::OneShot {
                 return Ok(Next::Close);
             } else {
-                self.phase = Phase::AwaitingEnd;
+                self.enter(Phase::AwaitingEnd, now, record);
             }
         }
         Ok(Next::GoOn)
@@ -279,7 +289,7 @@ impl<'a> Connection<'a> {
     fn receive_end(&mut self, record: &mut Record<'_>) -> Result<Next, Failure> {
         match self.phase {
             Phase::AwaitingEnd => Ok(Next::Close),
-            Phase::Silent => {
+            Phase::Resting => {
                 record.report.silent_closed += 1;
                 Ok(Next::Close)
             }
@@ -290,7 +300,7 @@ impl<'a> Connection<'a> {
     fn lost(&mut self, error: &io::Error, record: &mut Record<'_>) -> Result<Next, Failure> {
         match error.kind() {
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => match self.phase {
-                Phase::Silent => self.receive_end(record),
+                Phase::Resting => self.receive_end(record),
                 _ => Err(self.closed_early("the server reset the connection")),
             },
             _ => Err(failure(Stage::Reply, error.to_string())),
@@ -299,9 +309,9 @@ impl<'a> Connection<'a> {
 
     fn closed_early(&self, what: &str) -> Failure {
         let when = match self.phase {
-            Phase::Connecting | Phase::Held | Phase::Silent => "before the first request",
-            Phase::Sending => "before the request was complete",
-            Phase::AwaitingReply => "before the whole reply had come",
+            Phase::Connecting | Phase::Held | Phase::Resting => "before the first request",
+            Phase::Sending | Phase::Blocked => "before the request was complete",
+            Phase::AwaitingReply | Phase::Reading => "before the whole reply had come",
             Phase::AwaitingEnd => "after the last reply, instead of closing it",
         };
         failure(Stage::ClosedEarly, format!("{what} {when}"))

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::{Happening, TICK};
+use crate::phase::Phase;
 use crate::report::{Failure, Report};
 
 /// The report as far as it goes, and the one who watches.
@@ -33,6 +34,10 @@ impl<'a> Record<'a> {
         }
     }
 
+    pub(super) fn entered(&mut self, client: usize, phase: Phase, at: Instant) {
+        self.tell(&Happening::Entered { client, phase, at });
+    }
+
     pub(super) fn connected(&mut self, client: usize, after: Duration, now: Instant) {
         self.last_moved = now;
         self.report.connected += 1;
@@ -59,6 +64,10 @@ impl<'a> Record<'a> {
         self.last_moved = Instant::now();
         self.report.errors.add(client, failure);
         self.tell(&Happening::Failed { client, failure });
+    }
+
+    pub(super) fn closed(&mut self, client: usize, at: Instant) {
+        self.tell(&Happening::Closed { client, at });
     }
 
     pub(super) fn tick(&mut self, now: Instant) {
