@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use client::report::{Latencies, Stage};
-use client::{Crowd, Happening, Order, Probe, Report, flood};
+use client::{Crowd, Happening, Kind, Order, Probe, Report, flood};
 use indicatif::ProgressBar;
 use protocol::Protocol;
 use serde::Serialize;
@@ -93,7 +93,7 @@ impl Plan {
         };
         let slow = Crowd {
             connections: self.slow,
-            dribbling: self.slow,
+            mix: [(Kind::Dribbling, self.slow)].into(),
             requests: SLOW_REQUESTS,
             ..crowd.clone()
         };

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +14,9 @@ use protocol::{DEFAULT_ADDRESS, Protocol};
 use crate::console::{self, Console};
 use crate::crowd::{Crowd, Order};
 use crate::flood::flood;
-use crate::report::Report;
+use crate::hdr::{HdrFile, HdrLog};
+use crate::kind::Kind;
+use crate::report::{PERCENTILES, Report};
 
 /// Floods a server with clients, prompt and slow ones, and tells what came of it.
 #[derive(Debug, Parser)]
@@ -22,51 +26,130 @@ struct Options {
     #[arg(default_value = DEFAULT_ADDRESS, value_parser = address)]
     address: String,
 
+    #[command(flatten)]
+    crowd: CrowdOptions,
+
+    #[command(flatten)]
+    zoo: ZooOptions,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The crowd")]
+struct CrowdOptions {
     /// How many connections to open
     #[arg(short, long, value_name = "COUNT", default_value = "20", value_parser = positive)]
-    #[arg(help_heading = "The crowd")]
     connections: usize,
 
     /// How many requests each asks; the next is sent when a reply has come
     #[arg(short, long, value_name = "COUNT", default_value = "1", value_parser = positive)]
-    #[arg(help_heading = "The crowd")]
+    #[arg(conflicts_with = "duration")]
     requests: usize,
 
+    /// Ask for so long, instead of a number of requests
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+
+    /// Send by a plan, so many a second in all (open loop), and count latency from when a
+    /// request was due, whether the server kept up or not
+    #[arg(long, value_name = "COUNT/s", value_parser = rate)]
+    rate: Option<f64>,
+
+    /// Ask for so long before latencies count
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    warm_up: Duration,
+
     /// `lines`, or `one-shot` as the article's programs speak it
-    #[arg(long, default_value_t, help_heading = "The crowd")]
+    #[arg(long, default_value_t)]
     protocol: Protocol,
 
     /// `connect-first` (when all are connected, all send) or `as-connected`
-    #[arg(long, default_value_t, help_heading = "The crowd")]
+    #[arg(long, default_value_t)]
     order: Order,
 
     /// Give up when nothing has moved on any connection for so long
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    #[arg(help_heading = "The crowd")]
     timeout: Duration,
+}
 
-    /// How many send a byte at a time, like a phone in a tunnel
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The zoo: how many of the connections are of which kind")]
+struct ZooOptions {
+    /// Send a byte at a time, like a phone in a tunnel
     #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(help_heading = "The slow ones among them")]
+    #[arg(hide_default_value = true)]
     dribbling: usize,
 
-    /// How long the dribbling ones wait after each byte
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = duration)]
-    #[arg(help_heading = "The slow ones among them")]
-    every: Duration,
-
-    /// How many say nothing until the others are done, like a browser's spare ones
+    /// Send half of a request, wait, send the rest: an upload that stalls
     #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(help_heading = "The slow ones among them")]
+    #[arg(hide_default_value = true)]
+    pausing: usize,
+
+    /// Keep the connection, think, and ask again, at least five times: a person who types
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(hide_default_value = true)]
+    chatty: usize,
+
+    /// Send everything, close the sending half, and only then read: a file piped into `nc`
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(hide_default_value = true)]
+    half_closing: usize,
+
+    /// Send until nothing more fits and read nothing until the others are done: a laptop
+    /// that sleeps in the middle of a download
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(hide_default_value = true)]
+    deaf: usize,
+
+    /// Say nothing until the others are done, like a browser's spare connections
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(hide_default_value = true)]
     silent: usize,
 
-    /// Print the summary only; otherwise up to 50 connections print each reply
-    #[arg(short, long, help_heading = "What is printed")]
+    /// Send half of a request, wait, and reset the connection: an app that is killed
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(hide_default_value = true)]
+    resetting: usize,
+
+    /// Connect and close without a word: a health check, a scanner of ports
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(hide_default_value = true)]
+    vanishing: usize,
+
+    /// How long a dribbling client waits after each byte
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = duration)]
+    every: Duration,
+
+    /// How long pausing and resetting clients wait in the middle of a request
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pause: Duration,
+
+    /// How long a chatty client thinks between a reply and its next request
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
+    think: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What is told")]
+struct OutputOptions {
+    /// Print the summary only; otherwise up to 50 connections print each reply, unless they
+    /// ask by time
+    #[arg(short, long)]
     quiet: bool,
 
     /// Print the summary as one JSON object, and nothing else
-    #[arg(long, help_heading = "What is printed")]
+    #[arg(long)]
     json: bool,
+
+    /// The percentiles of the summary, such as 50,99,99.9
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = percentile)]
+    percentiles: Vec<f64>,
+
+    /// Write the latencies of each second into FILE, as an HdrHistogram log
+    #[arg(long, value_name = "FILE")]
+    hdr: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -75,6 +158,8 @@ Examples:
   client --dribbling 2                     two of them are slow: who waits for them?
   client --silent 1 --timeout 3s           one says nothing: a blocking server hangs
   client -c 1000 -r 100 localhost:8686     100,000 requests on 1000 connections
+  client --rate 2000/s --duration 10s      2000 requests a second, late or not
+  client --deaf 1 --resetting 3 --chatty 5 a mixed crowd, the other 11 prompt
   client --protocol one-shot               speak with the article's Python servers
   client --json | jq .reply_us.p99         one figure, in microseconds
 
@@ -83,15 +168,32 @@ Exit status: 0 if every request was answered, 1 if not, 2 if the options are wro
 
 impl Options {
     fn crowd(&self) -> Crowd {
+        let CrowdOptions { connections, requests, duration, rate, warm_up, .. } = self.crowd;
+        let CrowdOptions { protocol, order, timeout, .. } = self.crowd;
+        let ZooOptions { every, pause, think, .. } = self.zoo;
         Crowd {
-            connections: self.connections,
-            requests: self.requests,
-            protocol: self.protocol,
-            order: self.order,
-            dribbling: self.dribbling,
-            silent: self.silent,
-            every: self.every,
-            timeout: self.timeout,
+            connections,
+            mix: [
+                (Kind::Dribbling, self.zoo.dribbling),
+                (Kind::Pausing, self.zoo.pausing),
+                (Kind::Chatty, self.zoo.chatty),
+                (Kind::HalfClosing, self.zoo.half_closing),
+                (Kind::Deaf, self.zoo.deaf),
+                (Kind::Silent, self.zoo.silent),
+                (Kind::Resetting, self.zoo.resetting),
+                (Kind::Vanishing, self.zoo.vanishing),
+            ]
+            .into(),
+            requests,
+            duration,
+            rate,
+            warm_up,
+            protocol,
+            order,
+            every,
+            pause,
+            think,
+            timeout,
         }
     }
 }
@@ -121,11 +223,27 @@ pub fn run() -> ExitCode {
 }
 
 fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
-    let mut console = Console::new(crowd, options.quiet, options.json);
-    let report = flood_first_that_listens(&options.address, crowd, &mut console)?;
+    let Options { address, output, .. } = options;
+    let mut file = output.hdr.as_deref().map(HdrFile::create).transpose()?;
+    let mut log = file.as_mut().map(|file| file.begin(&format!("client {address}"))).transpose()?;
+    let mut console = Console::new(crowd, output.quiet, output.json);
+    let report = flood_first_that_listens(address, crowd, &mut console, log.as_mut())?;
     console.finish()?;
-    console::print(if options.json { report.json()? } else { report.to_string() })?;
+    log.map_or(Ok(()), HdrLog::finish)?;
+    file.map_or(Ok(()), HdrFile::finish)?;
+    console::print(if output.json { report.json()? } else { text(&report, output) })?;
     Ok(report)
+}
+
+fn text(report: &Report, output: &OutputOptions) -> String {
+    if output.percentiles.is_empty() {
+        return report.text(&PERCENTILES);
+    }
+    let mut text = report.text(&output.percentiles);
+    if let Some(doubt) = report.too_few_for(&output.percentiles) {
+        text += &format!("\n\nDoubtful: {doubt}");
+    }
+    text
 }
 
 /// A name can stand for several addresses (`localhost` is often `::1` and `127.0.0.1`): the
@@ -134,6 +252,7 @@ fn flood_first_that_listens(
     address: &str,
     crowd: &Crowd,
     console: &mut Console,
+    mut log: Option<&mut HdrLog<'_>>,
 ) -> io::Result<Report> {
     let unknown = |why: &str| {
         let what = format!("can't find the host of `{address}`: {why}; is the name right?");
@@ -143,7 +262,15 @@ fn flood_first_that_listens(
         address.to_socket_addrs().map_err(|error| unknown(&error.to_string()))?.collect();
     let mut last = Err(unknown("it has no address"));
     for address in addresses {
-        let report = flood(address, crowd, &mut |happening| console.watch(happening))?;
+        let mut trouble = None;
+        let report = flood(address, crowd, &mut |happening| {
+            if let Some(Err(error)) = log.as_mut().map(|log| log.watch(happening)) {
+                trouble = Some(error);
+                return ControlFlow::Break(());
+            }
+            console.watch(happening)
+        })?;
+        trouble.map_or(Ok(()), Err)?;
         let goes_on = report.connected == 0 && report.stuck.is_none() && !report.ended_early;
         last = Ok(report);
         if !goes_on {
@@ -174,6 +301,20 @@ fn positive(text: &str) -> Result<usize, String> {
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "write a number and a unit, for example `250ms`, `10s` or `1m`".into())
+}
+
+/// Requests a second.
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    let rate = number.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "write requests a second, for example `2000/s` or `0.5/s`".into())
+}
+
+fn percentile(text: &str) -> Result<f64, String> {
+    let percentile = text.strip_prefix('p').unwrap_or(text).parse().ok();
+    percentile
+        .filter(|percentile: &f64| (0.0..100.0).contains(percentile))
+        .ok_or_else(|| "write numbers from 0 to below 100, for example `50,99,99.9`".into())
 }
 
 #[cfg(test)]

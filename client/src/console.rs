@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::crowd::Crowd;
 use crate::expected::Shown;
 use crate::flood::Happening;
+use crate::kind::Kind;
 
 /// With more connections than this, nobody would read the replies.
 const MOST_CONNECTIONS: usize = 50;
@@ -19,11 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Watches a flood for the person in front of the terminal.
 pub(crate) struct Console {
-    prints_replies: bool,
+    /// Whose replies are printed.
+    heard: Vec<usize>,
     draws_bar: bool,
     bar: Option<ProgressBar>,
     began: Instant,
     asked: u64,
+    /// How long the crowd is to ask, if it does not count its requests.
+    duration: Option<Duration>,
     connections: usize,
     connected: usize,
     answered: u64,
@@ -34,12 +38,17 @@ pub(crate) struct Console {
 
 impl Console {
     pub(crate) fn new(crowd: &Crowd, quiet: bool, json: bool) -> Self {
+        let nobody =
+            quiet || json || crowd.connections > MOST_CONNECTIONS || crowd.duration.is_some();
+        let clients = 0..if nobody { 0 } else { crowd.connections };
         Console {
-            prints_replies: !quiet && !json && crowd.connections <= MOST_CONNECTIONS,
+            // A deaf one gets thousands of them.
+            heard: clients.filter(|&client| crowd.kind(client) != Kind::Deaf).collect(),
             draws_bar: !quiet && io::stderr().is_terminal(),
             bar: None,
             began: Instant::now(),
             asked: crowd.asked(),
+            duration: crowd.duration.map(|duration| duration.saturating_add(crowd.warm_up)),
             connections: crowd.connections,
             connected: 0,
             answered: 0,
@@ -54,14 +63,14 @@ impl Console {
             Happening::Connected { .. } => self.connected += 1,
             Happening::Answered { .. } => self.answered += 1,
             Happening::Failed { .. } => self.failed += 1,
-            Happening::Received { client, bytes } if self.prints_replies => {
+            Happening::Received { client, bytes } if self.heard.contains(&client) => {
                 if let Err(error) = self.print_reply(client, bytes) {
                     self.trouble = Some(error);
                     return ControlFlow::Break(());
                 }
             }
-            Happening::Received { .. } | Happening::Entered { .. } | Happening::Closed { .. } => {}
             Happening::Tick => self.draw(),
+            _ => {}
         }
         ControlFlow::Continue(())
     }
@@ -84,22 +93,35 @@ impl Console {
 
     fn draw(&mut self) {
         if self.draws_bar && self.bar.is_none() && self.began.elapsed() >= PATIENCE {
-            let style = ProgressStyle::with_template("{elapsed} {wide_bar} {pos} of {len} {msg}");
-            let bar = ProgressBar::new(self.asked)
+            let (template, length) = match self.duration {
+                None => ("{elapsed} {wide_bar} {pos} of {len} {msg}", self.asked),
+                Some(duration) => ("{elapsed} {wide_bar} {msg}", milliseconds(duration)),
+            };
+            let style = ProgressStyle::with_template(template);
+            let bar = ProgressBar::new(length)
                 .with_style(style.expect("the template is right"))
                 .with_elapsed(self.began.elapsed());
             self.bar = Some(bar);
         }
         if let Some(bar) = &self.bar {
-            bar.set_position(self.answered);
             let (connected, connections) = (self.connected, self.connections);
             let mut message = format!("answered, {connected} of {connections} connected");
+            if self.duration.is_none() {
+                bar.set_position(self.answered);
+            } else {
+                bar.set_position(milliseconds(self.began.elapsed()));
+                message = format!("{} {message}", self.answered);
+            }
             if self.failed > 0 {
                 message += &format!(", {} failed", self.failed);
             }
             bar.set_message(message);
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Prints a line. Other than `println!` it does not panic when nobody reads it.

@@ -9,6 +9,9 @@
 //! the program `client` does it.
 
 mod connection;
+mod errors;
+mod outbox;
+mod plan;
 mod record;
 mod watched;
 
@@ -21,10 +24,13 @@ use std::time::{Duration, Instant};
 use polling::{Event, Events, Poller};
 use slab::Slab;
 
-use crate::crowd::{Crowd, Kind, Order};
+use crate::crowd::{Crowd, Order};
+use crate::kind::Kind;
 use crate::phase::Phase;
 use crate::report::{Failure, Report, Stage, Stuck};
-use connection::{Connection, Next};
+use crate::system;
+use connection::{Connection, Deafness, Next};
+use plan::Plan;
 use record::Record;
 
 /// How many connections are opened, and how many are started, in one turn.
@@ -36,14 +42,14 @@ const BATCH: usize = 16;
 /// How often whoever watches is asked whether to go on, though nothing may have happened.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What happens in a flood, told while it goes on.
+/// What happens in a flood, told while it goes on. Clients have numbers, counted from 0.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Happening<'a> {
     /// A client is about something else from now on. The first phase of each is
     /// [`Phase::Connecting`].
     Entered {
-        /// Its number, counted from 0.
+        /// Its number.
         client: usize,
         /// What it is about.
         phase: Phase,
@@ -52,41 +58,70 @@ pub enum Happening<'a> {
     },
     /// A client is connected; it took so long.
     Connected {
-        /// Its number, counted from 0.
+        /// Its number.
         client: usize,
         /// From the call of `connect` on.
         after: Duration,
     },
     /// One read brought a client these bytes. They are not checked yet.
     Received {
-        /// Its number, counted from 0.
+        /// Its number.
         client: usize,
         /// Perhaps a part of a reply only.
         bytes: &'a [u8],
     },
     /// A client has got a whole reply, byte by byte as it should be.
     Answered {
-        /// Its number, counted from 0.
+        /// Its number.
         client: usize,
-        /// From the instant when the last byte of the request was let go of.
-        after: Duration,
+        /// How long it took; `None` if that does not count, because the request belongs to
+        /// the warm-up, or the client is deaf and reads when it likes.
+        latency: Option<Latency>,
+    },
+    /// A request will not be answered any more. How long it has been waited for in vain is
+    /// told as for an answer, as far as it counts.
+    Unanswered {
+        /// Its number.
+        client: usize,
+        /// `None` also if it was not even sent.
+        since_sent: Option<Duration>,
+        /// See [`Latency::since_due`].
+        since_due: Option<Duration>,
     },
     /// Something went wrong for a client, and it is closed.
     Failed {
-        /// Its number, counted from 0.
+        /// Its number.
         client: usize,
         /// What went wrong.
         failure: &'a Failure,
     },
     /// A client has done all that it was to do, and is closed.
     Closed {
-        /// Its number, counted from 0.
+        /// Its number.
         client: usize,
         /// When.
         at: Instant,
     },
     /// Some time has passed: told about ten times a second, whatever else happens.
     Tick,
+}
+
+/// How long a reply took, by two clocks that differ in an open loop only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latency {
+    /// From the instant when the last byte of the request was let go of.
+    pub since_sent: Duration,
+    /// From the instant when the request was due by the plan, see [`Crowd::rate`]. Without
+    /// a plan the same as `since_sent`.
+    pub since_due: Duration,
+}
+
+/// One of the crowd.
+#[derive(Clone, Copy, Debug)]
+struct Client {
+    /// Counted from 0.
+    number: usize,
+    kind: Kind,
 }
 
 /// Lets a crowd of clients loose on the server at `address`, in this thread, until all are
@@ -126,13 +161,23 @@ pub fn flood(
         connecting: 0,
         starting: VecDeque::new(),
         deadlines: BTreeSet::new(),
-        unfinished: crowd.connections - crowd.silent,
+        unfinished: crowd.connections - crowd.count(Kind::Silent),
+        deaf: crowd.count(Kind::Deaf),
+        abandoned: Vec::new(),
         record: Record::new(Report::new(address, crowd), watch),
     };
+    let processor_time = system::thread_time();
+    if crowd.order == Order::AsConnected {
+        flood.record.begin_asking();
+    }
     while !flood.is_over() {
         flood.turn(&mut events)?;
     }
-    Ok(flood.record.finish())
+    flood.settle();
+    let mut report = flood.record.finish();
+    report.processor_time =
+        system::thread_time().zip(processor_time).map(|(now, before)| now.saturating_sub(before));
+    Ok(report)
 }
 
 struct Flood<'a> {
@@ -149,16 +194,29 @@ struct Flood<'a> {
     /// When which connection has something to do by itself, the earliest first. A set and
     /// not a heap, so that the deadline of a closed connection can be taken out.
     deadlines: BTreeSet<(Instant, usize)>,
-    /// Clients that have something to ask and are not done, opened or not.
+    /// Clients that are not done, opened or not, without the silent ones.
     unfinished: usize,
+    /// How many of the unfinished are deaf.
+    deaf: usize,
+    /// Those that have failed, if they had a plan.
+    abandoned: Vec<Abandoned>,
     record: Record<'a>,
+}
+
+/// What is left of the plan of a client that has failed.
+struct Abandoned {
+    client: Client,
+    /// `None` if it could not even begin.
+    plan: Option<Plan>,
+    /// How many requests it had still to ask; `None` if it asked until the time was up.
+    to_ask: Option<usize>,
 }
 
 impl<'a> Flood<'a> {
     /// The silent ones stay as long as there are others. If there are no others, they stay
     /// until the time is up.
     fn is_over(&self) -> bool {
-        let only_silent = self.crowd.silent == self.crowd.connections;
+        let only_silent = self.crowd.count(Kind::Silent) == self.crowd.connections;
         let all_gone = self.all_are_opened() && self.connections.is_empty();
         self.record.is_ended() || all_gone || (self.unfinished == 0 && !only_silent)
     }
@@ -172,7 +230,8 @@ impl<'a> Flood<'a> {
         for event in events.iter() {
             self.connection_ready(event)?;
         }
-        self.expire(Instant::now())
+        self.expire(Instant::now())?;
+        self.let_the_deaf_listen()
     }
 
     fn open_some(&mut self) {
@@ -196,20 +255,20 @@ impl<'a> Flood<'a> {
     }
 
     fn open_one(&mut self) {
-        let number = self.opened;
+        let client = Client { number: self.opened, kind: self.crowd.kind(self.opened) };
         self.opened += 1;
         self.connecting += 1;
         let open = self.connections.len();
         let entry = self.connections.vacant_entry();
-        match Connection::open(self.poller, entry.key(), self.address, self.crowd, number) {
+        match Connection::open(self.poller, entry.key(), self.address, self.crowd, client) {
             Ok(connection) => {
-                self.record.entered(number, Phase::Connecting, connection.since());
+                self.record.entered(client, Phase::Connecting, connection.since());
                 entry.insert(connection);
             }
             Err(error) => {
-                let failure = connection::cannot_open(&error, open);
-                self.record.failed(number, &failure);
-                self.finished(self.crowd.kind(number));
+                self.record.failed(client, &errors::cannot_open(&error, open));
+                self.abandon(client, None, self.crowd.requests_of(client.kind));
+                self.finished(client.kind);
                 self.no_longer_connecting();
             }
         }
@@ -221,6 +280,7 @@ impl<'a> Flood<'a> {
         self.connecting -= 1;
         let all_are_through = self.connecting == 0 && self.all_are_opened();
         if all_are_through && self.crowd.order == Order::ConnectFirst {
+            self.record.begin_asking();
             let keys = self.connections.iter().map(|(key, _)| key);
             self.starting.extend(keys);
         }
@@ -249,8 +309,8 @@ impl<'a> Flood<'a> {
 
     /// When to give up if nothing moves before; `None` if that is never.
     ///
-    /// While a dribbling client waits for its next byte it is the crowd that is slow, so
-    /// nobody is given up.
+    /// While a client waits by itself, with half of a request or for its next one, it is the
+    /// crowd that is slow, so nobody is given up.
     fn give_up_at(&self) -> Option<Instant> {
         if !self.deadlines.is_empty() || !self.starting.is_empty() {
             return None;
@@ -289,23 +349,23 @@ impl<'a> Flood<'a> {
                 self.no_longer_connecting();
             }
             Ok(Next::Close) => {
-                self.record.closed(connection.number, Instant::now());
+                self.record.closed(connection.client, Instant::now());
                 self.close(key);
             }
             Err(failure) => {
-                self.record.failed(connection.number, &failure);
-                self.close(key);
+                let connection = self.close(key);
+                self.fail(connection, &failure);
             }
         }
         Ok(())
     }
 
-    /// Does what is due by time: bytes of dribbling clients, the tick, giving up.
+    /// Does what is due by time: what clients do by themselves, the tick, giving up.
     fn expire(&mut self, now: Instant) -> io::Result<()> {
         while let Some(&(due, key)) = self.deadlines.first()
             && due <= now
         {
-            self.go_on(key, |connection, record| connection.expire(now, record))?;
+            self.go_on(key, |connection, record| connection.expire(record))?;
         }
         self.record.tick(now);
         if self.give_up_at().is_some_and(|give_up| give_up <= now) {
@@ -314,16 +374,39 @@ impl<'a> Flood<'a> {
         Ok(())
     }
 
+    /// When all the others are done and no deaf client can send on, these read what they got.
+    fn let_the_deaf_listen(&mut self) -> io::Result<()> {
+        if self.deaf == 0 || self.unfinished > self.deaf || !self.all_are_opened() {
+            return Ok(());
+        }
+        let mut waiting = Vec::new();
+        for (key, connection) in &self.connections {
+            match connection.deafness() {
+                Deafness::Sends => return Ok(()),
+                Deafness::Waits => waiting.push(key),
+                Deafness::None => {}
+            }
+        }
+        waiting
+            .into_iter()
+            .try_for_each(|key| self.go_on(key, |connection, record| connection.listen(record)))
+    }
+
     fn give_up(&mut self) {
         let mut stuck = Stuck::default();
-        for connection in self.connections.drain() {
+        for connection in std::mem::take(&mut self.connections) {
+            let (_, connection) = connection;
             let (place, why) = match connection.phase() {
-                Phase::Connecting => (&mut stuck.connecting, "still connecting"),
-                Phase::Held => (&mut stuck.held, "connected, waits until all are"),
+                _ if connection.deafness() != Deafness::None => {
+                    stuck.deaf += 1;
+                    continue; // it does what it is there for, and so does the silent one
+                }
                 Phase::Resting => {
                     stuck.silent += 1;
-                    continue; // it did what it was there for
+                    continue;
                 }
+                Phase::Connecting => (&mut stuck.connecting, "still connecting"),
+                Phase::Held => (&mut stuck.held, "connected, waits until all are"),
                 Phase::Sending | Phase::Blocked => {
                     (&mut stuck.sending, "the server takes no more bytes")
                 }
@@ -333,36 +416,76 @@ impl<'a> Flood<'a> {
                 Phase::AwaitingEnd => (&mut stuck.awaiting_end, "the server does not close"),
             };
             *place += 1;
-            self.record.failed(connection.number, &timed_out(why));
+            self.fail(connection, &errors::failure(Stage::TimedOut, why));
         }
         for number in self.opened..self.crowd.connections {
+            let client = Client { number, kind: self.crowd.kind(number) };
             stuck.connecting += 1;
             let why = "in line behind one that is still connecting";
-            self.record.failed(number, &timed_out(why));
+            self.record.failed(client, &errors::failure(Stage::TimedOut, why));
         }
         let only_silent = Stuck { silent: stuck.silent, ..Stuck::default() };
         self.record.report.stuck = Some(stuck).filter(|&stuck| stuck != only_silent);
         self.record.end();
     }
 
-    fn close(&mut self, key: usize) {
+    /// Tells what went wrong for a client that is out of the flood now.
+    fn fail(&mut self, connection: Connection<'_>, failure: &Failure) {
+        let client = connection.client;
+        self.record.failed(client, failure);
+        connection.give_up(Instant::now(), &mut self.record);
+        let (plan, to_ask) = connection.into_plan();
+        self.abandon(client, plan, to_ask);
+    }
+
+    fn abandon(&mut self, client: Client, plan: Option<Plan>, to_ask: Option<usize>) {
+        if self.crowd.rate.is_some() && client.kind == Kind::Prompt {
+            self.abandoned.push(Abandoned { client, plan, to_ask });
+        }
+    }
+
+    /// An open loop goes on without those who have failed: what they would have asked by
+    /// now is unanswered, too.
+    fn settle(&mut self) {
+        let Some(asks_from) = self.record.asks_from() else {
+            return; // nobody was told to ask
+        };
+        let now = Instant::now();
+        let end = self.record.asks_until().map_or(now, |end| end.min(now));
+        for Abandoned { client, plan, to_ask } in std::mem::take(&mut self.abandoned) {
+            let Some(mut plan) = plan.or_else(|| Plan::new(self.crowd, client.number, asks_from))
+            else {
+                continue;
+            };
+            let dues = std::iter::repeat_with(|| plan.take()).take_while(|&due| due < end);
+            for due in dues.take(to_ask.unwrap_or(usize::MAX)) {
+                if to_ask.is_none() {
+                    self.record.asked(client, 1);
+                }
+                let since_due = self.record.is_measured(due).then(|| now - due);
+                self.record.unanswered(client, None, since_due);
+            }
+        }
+    }
+
+    fn close(&mut self, key: usize) -> Connection<'a> {
         let connection = self.connections.remove(key);
         if let Some(due) = connection.due() {
             self.deadlines.remove(&(due, key));
         }
-        self.finished(connection.kind);
+        self.finished(connection.client.kind);
         if connection.phase() == Phase::Connecting {
             self.no_longer_connecting();
         }
+        connection
     }
 
     fn finished(&mut self, kind: Kind) {
-        if kind != Kind::Silent {
-            self.unfinished -= 1;
+        match kind {
+            Kind::Silent => return,
+            Kind::Deaf => self.deaf -= 1,
+            _ => {}
         }
+        self.unfinished -= 1;
     }
-}
-
-fn timed_out(why: &str) -> Failure {
-    Failure { stage: Stage::TimedOut, why: why.into() }
 }

@@ -31,12 +31,16 @@ mod console;
 mod crowd;
 mod expected;
 mod flood;
+mod hdr;
+mod kind;
 mod phase;
 pub mod probe;
 pub mod report;
+mod system;
 
-pub use crowd::{Crowd, Kind, Order};
-pub use flood::{Happening, flood};
+pub use crowd::{Crowd, Order};
+pub use flood::{Happening, Latency, flood};
+pub use kind::{Kind, Mix};
 pub use phase::Phase;
 pub use probe::Probe;
 pub use report::Report;

@@ -1,5 +1,7 @@
-//! What came of a flood: figures, errors by stage, and in words why it stood still.
+//! What came of a flood: figures, errors by stage, in words why it stood still, and how far
+//! the figures can be trusted.
 
+mod doubts;
 mod latencies;
 mod stuck;
 
@@ -13,7 +15,11 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::crowd::{Crowd, as_seconds};
+use crate::crowd::{Crowd, as_seconds, as_seconds_if_any};
+use crate::kind::Kind;
+
+/// The percentiles that are shown unless others are asked for.
+pub const PERCENTILES: [f64; 3] = [50.0, 90.0, 99.0];
 
 /// What came of a flood. As text it is what a person reads, without a line's end at its end.
 #[derive(Clone, Debug, Serialize)]
@@ -32,9 +38,13 @@ pub struct Report {
     #[serde(rename = "connect_us")]
     pub connect: Latencies,
     /// From the instant when the last byte of a request was let go of until the last
-    /// byte of its reply was there.
+    /// byte of its reply was there. Without the warm-up, and without those of deaf clients.
     #[serde(rename = "reply_us")]
     pub reply: Latencies,
+    /// What an open loop knows besides.
+    pub open_loop: Option<OpenLoop>,
+    /// What came of each kind of clients that the crowd had.
+    pub kinds: Vec<Part>,
     /// What went wrong.
     pub errors: Errors,
     /// Silent connections that the server closed, which is its right.
@@ -48,6 +58,41 @@ pub struct Report {
     /// From the first `connect` to the end.
     #[serde(rename = "elapsed_s", serialize_with = "as_seconds")]
     pub elapsed: Duration,
+    /// The processor time of the flood's thread, where the system tells it.
+    #[serde(rename = "processor_s", serialize_with = "as_seconds_if_any")]
+    pub processor_time: Option<Duration>,
+}
+
+/// What is known of a flood whose requests are sent by a plan ([`Crowd::rate`]).
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OpenLoop {
+    /// From the instant when a request was due until its reply was there: what somebody
+    /// waits who does not know that the server is late.
+    #[serde(rename = "reply_since_due_us")]
+    pub reply_since_due: Latencies,
+    /// How late the client itself was: from the instant when a request was due, and its
+    /// connection free for it, until it was sent.
+    #[serde(rename = "sent_late_us")]
+    pub sent_late: Latencies,
+}
+
+/// What came of the clients of one kind.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    /// The kind.
+    pub kind: Kind,
+    /// How many clients there were.
+    pub clients: usize,
+    /// For how many of them something went wrong. All others got what they should, to the
+    /// byte, and nothing else.
+    pub failed: usize,
+    /// Requests that they were to ask.
+    pub asked: u64,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// As [`Report::reply`].
+    #[serde(rename = "reply_us")]
+    pub reply: Latencies,
 }
 
 /// How often the flood called the kernel for what it calls most.
@@ -63,6 +108,14 @@ pub struct Calls {
 
 impl Report {
     pub(crate) fn new(address: SocketAddr, crowd: &Crowd) -> Self {
+        let part = |kind| Part {
+            kind,
+            clients: crowd.count(kind),
+            failed: 0,
+            asked: crowd.count(kind) as u64 * crowd.requests_of(kind).unwrap_or(0) as u64,
+            answered: 0,
+            reply: Latencies::default(),
+        };
         Report {
             address,
             crowd: crowd.clone(),
@@ -71,12 +124,15 @@ impl Report {
             answered: 0,
             connect: Latencies::default(),
             reply: Latencies::default(),
+            open_loop: crowd.rate.map(|_| OpenLoop::default()),
+            kinds: crowd.kinds().map(part).collect(),
             errors: Errors::default(),
             silent_closed: 0,
             stuck: None,
             ended_early: false,
             calls: Calls::default(),
             elapsed: Duration::ZERO,
+            processor_time: None,
         }
     }
 
@@ -94,53 +150,125 @@ impl Report {
             #[serde(flatten)]
             report: &'a Report,
             explanation: Option<String>,
+            doubts: Vec<String>,
         }
         Ok(serde_json::to_string(&Object {
             good: self.is_good(),
             report: self,
             explanation: self.explanation(),
+            doubts: self.doubts(),
         })?)
     }
 
-    fn explanation(&self) -> Option<String> {
-        Some(self.stuck.as_ref()?.explanation(&self.crowd))
+    /// Where the figures bear less than they seem to: a sentence each.
+    ///
+    /// See also [`too_few_for`](Self::too_few_for), which depends on what is asked for.
+    pub fn doubts(&self) -> Vec<String> {
+        doubts::doubts(self)
     }
-}
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// A sentence if there are too few replies for one of these percentiles.
+    pub fn too_few_for(&self, percentiles: &[f64]) -> Option<String> {
+        doubts::too_few(self, percentiles)
+    }
+
+    fn explanation(&self) -> Option<String> {
+        let stuck = self.stuck.as_ref().map(|stuck| stuck.explanation(&self.crowd));
+        stuck.or_else(|| doubts::coordinated_omission(self))
+    }
+
+    /// What a person reads, with these percentiles. One that the replies are too few for is
+    /// shown as `-`.
+    pub fn text(&self, percentiles: &[f64]) -> String {
         let Crowd { connections, .. } = self.crowd;
-        write!(
-            f,
+        let mut text = format!(
             "answered {} of {} requests, connected {} of {connections} clients, in {:.1?}",
             self.answered, self.asked, self.connected, self.elapsed
-        )?;
-        if self.connect.count() > 0 {
-            let [p50, p90, p99, max] = ["p50", "p90", "p99", "max"];
-            write!(f, "\n        {p50:>10}{p90:>10}{p99:>10}{max:>10}")?;
-            write!(f, "\nconnect {}", self.connect)?;
+        );
+        if self.crowd.rate.is_some() || self.crowd.duration.is_some() {
+            let rate = self.answered as f64 / self.elapsed.as_secs_f64();
+            text += &format!(": {rate:.0}/s");
         }
-        if self.reply.count() > 0 {
-            write!(f, "\nreply   {}", self.reply)?;
+        text += &self.latencies_text(percentiles);
+        if self.kinds.len() > 1 {
+            text += &self.kinds_text();
         }
         if self.silent_closed > 0 {
             let closed = self.silent_closed;
-            write!(f, "\n{closed} silent clients were closed by the server")?;
+            text += &format!("\n\n{closed} silent clients were closed by the server");
         }
         if self.errors.count() > 0 {
-            write!(f, "\n\nerrors")?;
+            text += "\n\nerrors";
         }
         for stage in Stage::ALL {
             let Trouble { count, first } = self.errors.of(stage);
             if let Some(first) = first {
                 let stage = stage.name();
-                write!(f, "\n{count:>6} {stage:<12} {first}")?;
+                text += &format!("\n{count:>6} {stage:<12} {first}");
             }
         }
-        match self.explanation() {
-            Some(explanation) => write!(f, "\n\n{explanation}"),
-            None => Ok(()),
+        let doubts = self.doubts().into_iter().map(|doubt| format!("Doubtful: {doubt}"));
+        for paragraph in self.explanation().into_iter().chain(doubts) {
+            text += &format!("\n\n{paragraph}");
         }
+        text
+    }
+
+    fn latencies_text(&self, percentiles: &[f64]) -> String {
+        let since_due = self.open_loop.as_ref().map(|open_loop| &open_loop.reply_since_due);
+        let rows = [
+            ("connect", Some(&self.connect)),
+            ("reply", Some(&self.reply)),
+            ("since due", since_due),
+        ];
+        let rows: Vec<_> = rows
+            .into_iter()
+            .filter_map(|(name, latencies)| Some((name, latencies?)))
+            .filter(|(_, latencies)| latencies.count() > 0)
+            .collect();
+        if rows.is_empty() {
+            return String::new();
+        }
+        let mut text = format!("\n{:9}", "");
+        for percentile in percentiles {
+            text += &format!("{:>11}", format!("p{percentile}"));
+        }
+        text += &format!("{:>11}", "max");
+        for (name, latencies) in rows {
+            text += &format!("\n{name:9}");
+            for percentile in percentiles {
+                text += &format!("{:>11}", shown(latencies, percentile / 100.0));
+            }
+            text += &format!("{:>11}", shown(latencies, 1.0));
+        }
+        text
+    }
+
+    fn kinds_text(&self) -> String {
+        let mut text = format!(
+            "\n\n{:13}{:>8}{:>8}{:>10}{:>10}{:>11}{:>11}",
+            "", "clients", "failed", "asked", "answered", "reply p50", "max"
+        );
+        for Part { kind, clients, failed, asked, answered, reply } in &self.kinds {
+            text += &format!("\n{kind:13}{clients:>8}{failed:>8}{asked:>10}{answered:>10}");
+            text += &format!("{:>11}{:>11}", shown(reply, 0.5), shown(reply, 1.0));
+        }
+        text
+    }
+}
+
+/// A quantile for a table. The median is told of ever so few.
+fn shown(latencies: &Latencies, share: f64) -> String {
+    if latencies.count() == 0 || share > 0.5 && share < 1.0 && !latencies.bears(share) {
+        return "-".into();
+    }
+    let sign = if latencies.is_at_least(share) { "≥" } else { "" };
+    format!("{sign}{:.1?}", latencies.quantile(share))
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(&PERCENTILES))
     }
 }
 

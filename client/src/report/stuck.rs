@@ -19,6 +19,8 @@ pub struct Stuck {
     pub awaiting_end: usize,
     /// Connected, and silent by nature.
     pub silent: usize,
+    /// Connected, and deaf by nature: they read nothing before the others are done.
+    pub deaf: usize,
 }
 
 impl Stuck {
@@ -33,8 +35,8 @@ impl Stuck {
 
     /// In words for a person: who waits for what, most likely why, and what to try.
     pub(crate) fn explanation(&self, crowd: &Crowd) -> String {
-        let Stuck { connecting, held, sending, awaiting_reply, awaiting_end, silent } = *self;
-        let connected = held + sending + awaiting_reply + awaiting_end + silent;
+        let Stuck { connecting, held, sending, awaiting_reply, awaiting_end, silent, deaf } = *self;
+        let connected = held + sending + awaiting_reply + awaiting_end + silent + deaf;
         let Crowd { connections, timeout, .. } = *crowd;
         let mut words = vec![format!(
             "Nothing has moved for {timeout:?}: {} connected, {connecting} still connecting.",
@@ -80,6 +82,12 @@ impl Stuck {
                 words.push(format!(
                     "The one before may well be a silent one ({silent} of them are connected), \
                      which never ends by itself."
+                ));
+            }
+            if deaf > 0 {
+                words.push(format!(
+                    "It may be a deaf one ({deaf} of them are connected): a server that sleeps in \
+                     send(2) until a client reads serves nobody else meanwhile."
                 ));
             }
         }

@@ -65,6 +65,85 @@ fn json_is_one_object_and_nothing_else() {
 }
 
 #[test]
+fn json_has_everything_of_an_open_loop_and_a_mixed_crowd() {
+    let options = ["--json", "--rate", "500/s", "--duration", "400ms", "--silent", "1"];
+    let (output, stdout) = run(polite_server(), &options);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["crowd"]["rate_per_s"], 500.0);
+    assert_eq!(report["crowd"]["mix"]["silent"], 1);
+    assert_eq!(report["answered"], 200);
+    let since_due = &report["open_loop"]["reply_since_due_us"];
+    assert_eq!((&since_due["count"], &since_due["unanswered"]), (&200.into(), &0.into()));
+    assert!(since_due["p99.9"].as_f64() >= since_due["p50"].as_f64());
+    assert_eq!(report["kinds"][0]["kind"], "prompt");
+    assert_eq!(report["kinds"][1]["clients"], 1);
+    assert!(report["doubts"].is_array());
+    #[cfg(unix)]
+    assert!(report["processor_s"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn percentiles_are_shown_as_asked_for_and_doubted_if_there_are_too_few() {
+    let (_, stdout) = run(polite_server(), &["--quiet", "--percentiles", "50,p75,99.9"]);
+    for column in ["p50", "p75", "p99.9"] {
+        assert!(stdout.contains(column), "{stdout}");
+    }
+    assert!(!stdout.contains("p90"), "{stdout}");
+    assert!(stdout.contains("Doubtful: 20 replies are too few for p99.9"), "{stdout}");
+    let (_, stdout) = run(polite_server(), &["--quiet"]);
+    assert!(!stdout.contains("Doubtful"), "nobody has asked for a p99: {stdout}");
+}
+
+/// What stands in the lines of a log that have this tag: how many there are, and how many
+/// durations all of them hold.
+fn lines_of_log(log: &[u8], sought: &str) -> (usize, u64) {
+    use base64::Engine;
+    use hdrhistogram::serialization::Deserializer;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+    let (mut lines, mut count) = (0, 0);
+    for entry in IntervalLogIterator::new(log) {
+        if let LogEntry::Interval(line) = entry.unwrap()
+            && line.tag().unwrap().as_str() == sought
+        {
+            let bytes = line.encoded_histogram();
+            let bytes = base64::engine::general_purpose::STANDARD.decode(bytes).unwrap();
+            let histogram: hdrhistogram::Histogram<u64> =
+                Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
+            lines += 1;
+            count += histogram.len();
+        }
+    }
+    (lines, count)
+}
+
+#[test]
+fn hdr_logs_hold_every_latency() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latencies.hlog");
+    let options = ["--hdr", path.to_str().unwrap(), "--rate", "100/s", "--duration", "2500ms"];
+    let (output, stdout) = run(polite_server(), &options);
+    assert_eq!(output.status.code(), Some(0), "{stdout}");
+    let log = std::fs::read(&path).unwrap();
+    assert_eq!(lines_of_log(&log, "connect"), (1, 20));
+    for tag in ["reply", "reply-since-due"] {
+        let (lines, count) = lines_of_log(&log, tag);
+        assert_eq!((count, lines), (250, 3), "{tag}: a line for each second");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere").join("file");
+    let (output, stdout) = run(polite_server(), &["--hdr", nowhere.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout, "");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("client: can't write "), "{stderr}");
+}
+
+#[test]
 fn not_all_answered_is_status_1() {
     let mute = server(|stream| for_each_line(stream, |_| Ok(())));
     let (output, stdout) = run(mute, &[]);
@@ -85,7 +164,9 @@ fn help_has_groups_and_examples() {
     let output = client(&["--help"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
-    for words in ["Examples:", "The crowd:", "Exit status:", "client --dribbling 2"] {
+    for words in
+        ["Examples:", "The crowd:", "Exit status:", "client --dribbling 2", "a phone in a tunnel"]
+    {
         assert!(help.contains(words), "{help}");
     }
 }
@@ -103,6 +184,14 @@ fn wrong_usage_is_refused_with_what_is_right() {
         (&["--protocol", "http"], "`lines` or `one-shot`"),
         (&["--order", "any"], "`connect-first` or `as-connected`"),
         (&["localhost"], "`localhost:8686`"),
+        (&["--rate", "fast"], "`2000/s`"),
+        (&["--rate", "0/s"], "`2000/s`"),
+        (&["--rate", "10/s", "--silent", "20"], "`--rate` is for the prompt clients"),
+        (&["--duration", "0s"], "`--duration 10s`"),
+        (&["--duration", "1s", "--requests", "5"], "cannot be used with"),
+        (&["--percentiles", "50,100"], "`50,99,99.9`"),
+        (&["--deaf", "21"], "21 deaf are 21 clients"),
+        (&["--protocol", "one-shot", "--chatty", "1"], "`--chatty`"),
     ] {
         let stderr = refused(arguments);
         assert!(stderr.contains(words), "{arguments:?}: {stderr}");

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use client::Crowd;
 use client::report::Stage;
+use client::{Crowd, Kind};
 use protocol::Protocol;
 
 use crate::floods::{assert_good, flood};
@@ -65,7 +65,7 @@ fn a_greeting_before_the_question() {
         stream.read_to_end(&mut Vec::new()).map(drop)
     });
     // Only a slow client can tell that it came before: its request is not sent yet.
-    let crowd = Crowd { connections: 5, dribbling: 5, ..Crowd::default() };
+    let crowd = Crowd { connections: 5, mix: [(Kind::Dribbling, 5)].into(), ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_eq!(report.answered, 0, "{report}");
     let trouble = report.errors.of(Stage::Reply);

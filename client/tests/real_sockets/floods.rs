@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use client::report::{Stage, Stuck};
-use client::{Crowd, Happening, Order, Report};
+use client::{Crowd, Happening, Kind, Order, Report};
 use protocol::Protocol;
 
 use crate::servers::{one_at_a_time, polite_server, read_once, server};
@@ -77,7 +77,7 @@ fn dribbling_clients_send_byte_by_byte_and_hold_up_nobody() {
     });
     let crowd = Crowd {
         connections: 8,
-        dribbling: 2,
+        mix: [(Kind::Dribbling, 2)].into(),
         every: Duration::from_millis(10),
         ..Crowd::default()
     };
@@ -106,7 +106,7 @@ fn silent_clients_stay_until_the_others_are_done() {
         }
         stream.read_to_end(&mut request).map(drop)
     });
-    let crowd = Crowd { connections: 10, silent: 4, ..Crowd::default() };
+    let crowd = Crowd { connections: 10, mix: [(Kind::Silent, 4)].into(), ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_good(&report);
     assert_eq!((report.asked, report.answered), (6, 6));
@@ -118,7 +118,7 @@ fn silent_clients_stay_until_the_others_are_done() {
 #[test]
 fn a_server_may_close_silent_clients() {
     let address = server(|_| Ok(()));
-    let crowd = Crowd { silent: 20, ..Crowd::default() };
+    let crowd = Crowd { mix: [(Kind::Silent, 20)].into(), ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_good(&report);
     assert_eq!((report.connected, report.silent_closed), (20, 20));
@@ -126,7 +126,11 @@ fn a_server_may_close_silent_clients() {
 
 #[test]
 fn silent_clients_among_themselves_stay_until_the_time_is_up() {
-    let crowd = Crowd { silent: 20, timeout: Duration::from_millis(300), ..Crowd::default() };
+    let crowd = Crowd {
+        mix: [(Kind::Silent, 20)].into(),
+        timeout: Duration::from_millis(300),
+        ..Crowd::default()
+    };
     let report = flood(polite_server(), &crowd);
     assert_good(&report);
     assert!(report.elapsed >= crowd.timeout);
@@ -200,7 +204,11 @@ fn one_shot_takes_a_piece_of_a_request_for_all_of_it() {
         while read_once(&stream)? > 0 {}
         Ok(())
     });
-    let crowd = Crowd { protocol: Protocol::OneShot, dribbling: 5, ..Crowd::default() };
+    let crowd = Crowd {
+        protocol: Protocol::OneShot,
+        mix: [(Kind::Dribbling, 5)].into(),
+        ..Crowd::default()
+    };
     let report = flood(address, &crowd);
     assert_eq!(report.answered, 15, "{report}");
     let trouble = report.errors.of(Stage::Reply);
@@ -239,7 +247,11 @@ fn as_connected_does_not_deadlock() {
 
 #[test]
 fn a_busy_server_is_no_deadlock() {
-    let crowd = Crowd { silent: 1, timeout: Duration::from_millis(300), ..Crowd::default() };
+    let crowd = Crowd {
+        mix: [(Kind::Silent, 1)].into(),
+        timeout: Duration::from_millis(300),
+        ..Crowd::default()
+    };
     let (address, _) = one_at_a_time(128);
     let report = flood(address, &crowd);
     let expected = Stuck { awaiting_reply: 19, silent: 1, ..Stuck::default() };
@@ -252,7 +264,7 @@ fn a_busy_server_is_no_deadlock() {
 
 #[test]
 fn a_crowd_that_cannot_be_is_refused() {
-    let crowd = Crowd { silent: 21, ..Crowd::default() };
+    let crowd = Crowd { mix: [(Kind::Silent, 21)].into(), ..Crowd::default() };
     let nowhere = ([127, 0, 0, 1], 9).into();
     let error = client::flood(nowhere, &crowd, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);

@@ -3,5 +3,7 @@
 mod binary;
 mod faults;
 mod floods;
+mod open_loop;
 mod probes;
 mod servers;
+mod zoo;

@@ -1,0 +1,168 @@
+//! Latency that can be trusted: plans, stalls, warm-up, and what is never answered.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::{Arc, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use client::report::Latencies;
+use client::{Crowd, Kind, Order, Report};
+use protocol::Protocol;
+
+use crate::floods::{assert_good, flood};
+use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, reset, server};
+
+fn since_due(report: &Report) -> &Latencies {
+    &report.open_loop.as_ref().unwrap().reply_since_due
+}
+
+#[test]
+fn requests_are_sent_by_the_plan() {
+    let crowd = Crowd { connections: 10, requests: 20, rate: Some(400.0), ..Crowd::default() };
+    let report = flood(polite_server(), &crowd);
+    assert_good(&report);
+    assert_eq!((report.answered, since_due(&report).count()), (200, 200));
+    // The last is due after 199 times 2.5 ms.
+    assert!(report.elapsed >= Duration::from_millis(490), "{report}");
+    assert!(report.elapsed < Duration::from_secs(3), "{report}");
+    assert!(since_due(&report).quantile(0.5) >= report.reply.quantile(0.5), "{report}");
+}
+
+/// A server that answers nobody between the times given, counted from its start.
+fn stalling_server(from: Duration, until: Duration) -> SocketAddr {
+    let gate = Arc::new(RwLock::new(()));
+    let for_staller = gate.clone();
+    thread::spawn(move || {
+        thread::sleep(from);
+        let _closed = for_staller.write().unwrap();
+        thread::sleep(until - from);
+    });
+    server(move |stream| {
+        for_each_line(stream, |stream| {
+            let _open = gate.read().unwrap();
+            stream.write_all(Protocol::Lines.reply())
+        })
+    })
+}
+
+/// Half a second of two: a quarter of all requests are due in it, and they wait for half a
+/// second down to nothing.
+#[test]
+fn a_stall_is_seen_by_all_who_were_due_in_it() {
+    let stall = (Duration::from_millis(500), Duration::from_millis(1000));
+    let crowd = Crowd {
+        connections: 10,
+        duration: Some(Duration::from_secs(2)),
+        rate: Some(400.0),
+        ..Crowd::default()
+    };
+    let report = flood(stalling_server(stall.0, stall.1), &crowd);
+    assert_good(&report);
+    assert_eq!(report.asked, 800, "all that were due in two seconds");
+    let (sent, due) = (&report.reply, since_due(&report));
+    // Of the upper quarter, nine tenths of all are 60% up: 0.3 s.
+    let p90 = due.quantile(0.9);
+    assert!(p90 > Duration::from_millis(200) && p90 < Duration::from_millis(450), "{report}");
+    // By the other clock one request of each connection has waited, ten of 800.
+    assert!(sent.quantile(0.9) < Duration::from_millis(150), "{report}");
+    assert!(sent.max() > Duration::from_millis(400), "{report}");
+    assert!(report.to_string().contains("coordinated omission"), "{report}");
+}
+
+#[test]
+fn what_is_never_answered_counts_as_at_least_so_long() {
+    let began = Instant::now();
+    let address = server(move |stream| {
+        for_each_line(stream, |stream| {
+            if began.elapsed() < Duration::from_millis(300) {
+                stream.write_all(Protocol::Lines.reply())?;
+            }
+            Ok(())
+        })
+    });
+    for rate in [None, Some(200.0)] {
+        let crowd = Crowd {
+            connections: 10,
+            duration: Some(Duration::from_secs(1)),
+            rate,
+            timeout: Duration::from_millis(700),
+            ..Crowd::default()
+        };
+        let report = flood(address, &crowd);
+        assert!(report.answered < report.asked, "{report}");
+        // A closed loop stops with one request on each connection.
+        let in_vain = &report.reply;
+        assert_eq!(in_vain.unanswered(), 10, "{report}");
+        assert!(in_vain.max() >= crowd.timeout && in_vain.is_at_least(1.0), "{report}");
+        if rate.is_some() {
+            // In an open loop, whoever is due after that waits, too.
+            let due = since_due(&report);
+            assert_eq!(due.count(), report.asked, "{report}");
+            assert_eq!(due.unanswered(), report.asked - report.answered, "{report}");
+            assert!(due.unanswered() > 50 && due.is_at_least(0.9), "{report}");
+        }
+        assert!(report.to_string().contains('≥'), "{report}");
+    }
+}
+
+#[test]
+fn an_open_loop_goes_on_though_connections_are_lost() {
+    let address = server(|mut stream| {
+        read_once(&stream)?;
+        stream.write_all(Protocol::Lines.reply())?;
+        read_once(&stream)?;
+        reset(stream)
+    });
+    for (duration, requests) in [(Some(Duration::from_secs(1)), 1), (None, 10)] {
+        let crowd =
+            Crowd { connections: 10, duration, requests, rate: Some(100.0), ..Crowd::default() };
+        let report = flood(address, &crowd);
+        assert_eq!(report.answered, 10, "{report}");
+        let due = since_due(&report);
+        assert_eq!(due.count() - due.unanswered(), 10, "{report}");
+        // The second request of each is lost, and all that were due until the last was.
+        assert!(due.unanswered() >= 10, "{report}");
+        assert!(report.asked >= due.count(), "{report}");
+    }
+}
+
+#[test]
+fn the_warm_up_is_answered_and_not_measured() {
+    for rate in [None, Some(1000.0)] {
+        let crowd = Crowd {
+            connections: 4,
+            duration: Some(Duration::from_millis(300)),
+            warm_up: Duration::from_millis(300),
+            rate,
+            ..Crowd::default()
+        };
+        let report = flood(polite_server(), &crowd);
+        assert_good(&report);
+        assert!(report.elapsed >= Duration::from_millis(590), "{report}");
+        let measured = report.reply.count();
+        assert!(measured > 0 && measured < report.answered, "{report}");
+        if rate.is_some() {
+            assert_eq!((report.answered, measured), (600, 300), "{report}");
+        }
+    }
+}
+
+#[test]
+fn connections_that_ran_into_a_repeated_syn_are_doubted() {
+    let (address, _) = one_at_a_time(1);
+    // The pausing one comes first, and the queue is full while it pauses.
+    let crowd = Crowd {
+        connections: 6,
+        mix: [(Kind::Pausing, 1)].into(),
+        order: Order::AsConnected,
+        pause: Duration::from_millis(500),
+        ..Crowd::default()
+    };
+    let report = flood(address, &crowd);
+    assert_good(&report);
+    if cfg!(target_os = "linux") {
+        let doubts = report.doubts().join("\n");
+        assert!(doubts.contains("connections took a second or longer"), "{report}");
+    }
+}

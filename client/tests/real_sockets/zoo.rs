@@ -1,0 +1,284 @@
+//! Each kind of client: what the server sees of it, and that it checks what it gets.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use client::report::Stage;
+use client::{Crowd, Kind, Mix};
+use protocol::Protocol;
+
+use crate::floods::{assert_good, flood};
+use crate::servers::{for_each_line, polite_server, read_once, server};
+
+/// A crowd of one kind, whose times are short.
+fn crowd(kind: Kind, connections: usize) -> Crowd {
+    Crowd {
+        connections,
+        mix: [(kind, connections)].into(),
+        every: Duration::from_millis(5),
+        pause: Duration::from_millis(100),
+        think: Duration::from_millis(50),
+        timeout: Duration::from_secs(5),
+        ..Crowd::default()
+    }
+}
+
+/// What a server sees of a connection.
+#[derive(Debug)]
+enum Seen {
+    Bytes(Vec<u8>, Instant),
+    End,
+    Error(ErrorKind),
+}
+
+/// A polite server that tells what it sees.
+fn watching_server() -> (SocketAddr, Receiver<Seen>) {
+    let (tell, told) = mpsc::channel();
+    let address = server(move |mut stream| {
+        let mut buffer = [0; 1024];
+        let mut in_line = false;
+        loop {
+            let seen = match stream.read(&mut buffer) {
+                Ok(0) => Seen::End,
+                Ok(count) => Seen::Bytes(buffer[..count].into(), Instant::now()),
+                Err(error) => Seen::Error(error.kind()),
+            };
+            let replies = match &seen {
+                Seen::Bytes(bytes, _) => {
+                    in_line = !bytes.ends_with(b"\n");
+                    bytes.iter().filter(|&&byte| byte == b'\n').count()
+                }
+                Seen::End => usize::from(in_line),
+                Seen::Error(_) => 0,
+            };
+            let is_over = !matches!(seen, Seen::Bytes(..));
+            let _ = tell.send(seen);
+            stream.write_all(&Protocol::Lines.reply().repeat(replies))?;
+            if is_over {
+                return Ok(());
+            }
+        }
+    });
+    (address, told)
+}
+
+/// Everything that the server sees until it is over.
+fn seen_of(crowd: &Crowd) -> Vec<Seen> {
+    let (address, told) = watching_server();
+    assert_good(&flood(address, crowd));
+    let mut all = Vec::new();
+    loop {
+        let seen = told.recv().unwrap();
+        let is_over = !matches!(seen, Seen::Bytes(..));
+        all.push(seen);
+        if is_over {
+            return all;
+        }
+    }
+}
+
+#[test]
+fn in_a_mixed_crowd_everybody_gets_what_it_should() {
+    let mix: Mix = Kind::ALL.map(|kind| (kind, 2)).into();
+    let crowd = Crowd { connections: 25, mix, requests: 3, ..crowd(Kind::Prompt, 0) };
+    let report = flood(polite_server(), &crowd);
+    assert_good(&report);
+    assert_eq!(report.kinds.len(), Kind::ALL.len());
+    for part in &report.kinds {
+        let clients = if part.kind == Kind::Prompt { 9 } else { 2 };
+        let asked = match part.kind {
+            Kind::Silent | Kind::Resetting | Kind::Vanishing => 0,
+            Kind::Chatty => 2 * 5,
+            Kind::Deaf => part.asked, // as many as the sockets took
+            _ => 3 * clients as u64,
+        };
+        assert_eq!((part.clients, part.failed), (clients, 0), "{report}");
+        assert_eq!(part.asked, asked, "{report}");
+        assert_eq!(part.answered, part.asked, "{report}");
+    }
+    let by_kind: u64 = report.kinds.iter().map(|part| part.answered).sum();
+    assert_eq!(report.answered, by_kind);
+}
+
+#[test]
+fn a_pausing_client_sends_half_and_the_rest_later() {
+    let crowd = crowd(Kind::Pausing, 1);
+    let seen = seen_of(&crowd);
+    let [Seen::Bytes(half, first), Seen::Bytes(rest, second), Seen::End] = &seen[..] else {
+        panic!("{seen:?}");
+    };
+    assert!(*second - *first >= crowd.pause / 2, "{seen:?}");
+    assert_eq!([&half[..], rest].concat(), b"hello from client number 0\n");
+}
+
+#[test]
+fn a_chatty_client_thinks_before_it_asks_again() {
+    let crowd = crowd(Kind::Chatty, 1);
+    let seen = seen_of(&crowd);
+    let times: Vec<_> = seen
+        .iter()
+        .filter_map(|seen| match seen {
+            Seen::Bytes(bytes, at) => Some((bytes.len(), *at)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(times.len(), 5, "{seen:?}");
+    assert!(times.windows(2).all(|pair| pair[1].1 - pair[0].1 >= crowd.think / 2), "{seen:?}");
+}
+
+#[test]
+fn a_half_closing_client_ends_before_it_reads_and_its_last_line_has_no_end() {
+    let (tell, told) = mpsc::channel();
+    let address = server(move |mut stream| {
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all)?; // it would hang if the client waited for a reply
+        let _ = tell.send(all);
+        stream.write_all(&Protocol::Lines.reply().repeat(1000))
+    });
+    let crowd = Crowd { requests: 1000, ..crowd(Kind::HalfClosing, 1) };
+    assert_good(&flood(address, &crowd));
+    let mut requests = b"hello from client number 0\n".repeat(1000);
+    requests.pop();
+    assert!(told.recv().unwrap() == requests);
+}
+
+#[test]
+fn a_half_closing_client_wants_the_reply_to_its_unfinished_line() {
+    let address = server(|stream| {
+        let reader = stream.try_clone()?;
+        for_each_whole_line(reader, |mut stream| stream.write_all(Protocol::Lines.reply()))
+    });
+    let report = flood(address, &Crowd { requests: 3, ..crowd(Kind::HalfClosing, 1) });
+    assert_eq!((report.asked, report.answered), (3, 2), "{report}");
+    assert_eq!(report.errors.of(Stage::ClosedEarly).count, 1, "{report}");
+}
+
+/// Does the same for each LF that comes.
+fn for_each_whole_line(
+    mut stream: TcpStream,
+    answer: impl Fn(&TcpStream) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        for _ in buffer[..count].iter().filter(|&&byte| byte == b'\n') {
+            answer(&stream)?;
+        }
+    }
+}
+
+#[test]
+fn a_resetting_client_is_gone_in_the_middle_of_a_request() {
+    let seen = seen_of(&crowd(Kind::Resetting, 1));
+    let [Seen::Bytes(half, _), Seen::Error(ErrorKind::ConnectionReset)] = &seen[..] else {
+        panic!("{seen:?}");
+    };
+    assert!(b"hello from client number 0\n".starts_with(half) && half.len() < 27, "{seen:?}");
+}
+
+#[test]
+fn a_vanishing_client_says_nothing() {
+    let seen = seen_of(&crowd(Kind::Vanishing, 1));
+    assert!(matches!(seen[..], [Seen::End]), "{seen:?}");
+}
+
+#[test]
+fn a_deaf_client_reads_at_last_and_gets_every_reply() {
+    let (tell, told) = mpsc::channel();
+    let address = server(move |mut stream| {
+        let began = Instant::now();
+        let mut longest = Duration::ZERO;
+        for_each_line(stream.try_clone()?, |_| {
+            let before = Instant::now();
+            stream.write_all(Protocol::Lines.reply())?; // sleeps while the client is deaf
+            longest = longest.max(before.elapsed());
+            Ok(())
+        })?;
+        let _ = tell.send((longest, began.elapsed()));
+        Ok(())
+    });
+    let crowd = Crowd {
+        connections: 3,
+        mix: [(Kind::Deaf, 1), (Kind::Pausing, 1)].into(),
+        pause: Duration::from_millis(1500),
+        ..crowd(Kind::Deaf, 0)
+    };
+    let report = flood(address, &crowd);
+    assert_good(&report);
+    assert!(report.asked > 10_000, "only {} fitted into the sockets", report.asked);
+    let longest = told.iter().take(3).map(|(longest, _)| longest).max().unwrap();
+    assert!(longest >= Duration::from_millis(300), "it slept {longest:?} in a write at most");
+}
+
+#[test]
+fn what_a_deaf_client_does_not_get_is_told() {
+    let address = server(|mut stream| {
+        stream.set_write_timeout(Some(Duration::from_millis(50)))?;
+        for_each_line(stream.try_clone()?, |_| {
+            let _ = stream.write_all(Protocol::Lines.reply()); // what does not fit is lost
+            Ok(())
+        })
+    });
+    let report = flood(address, &Crowd { timeout: Duration::from_secs(2), ..crowd(Kind::Deaf, 1) });
+    assert!(!report.is_good() && report.answered < report.asked, "{report}");
+    assert_eq!(report.errors.count(), 1, "{report}");
+}
+
+#[test]
+fn a_deaf_client_that_is_never_let_read_is_part_of_the_explanation() {
+    let address = server(|mut stream| match read_once(&stream)? {
+        0 => Ok(()),
+        _ => {
+            stream.write_all(Protocol::Lines.reply())?;
+            thread::park();
+            Ok(())
+        }
+    });
+    let crowd = Crowd {
+        connections: 4,
+        requests: 2,
+        timeout: Duration::from_millis(500),
+        ..crowd(Kind::Deaf, 1)
+    };
+    let report = flood(address, &crowd);
+    let stuck = report.stuck.unwrap();
+    assert_eq!((stuck.deaf, stuck.awaiting_reply), (1, 3), "{report}");
+    assert!(report.to_string().contains("a deaf one"), "{report}");
+}
+
+#[test]
+fn slow_kinds_hear_of_bytes_that_nobody_asked_for() {
+    let address = server(|mut stream| {
+        stream.write_all(b"Welcome!\n")?;
+        while read_once(&stream)? > 0 {}
+        Ok(())
+    });
+    for kind in [Kind::Pausing, Kind::Silent, Kind::Resetting, Kind::Dribbling] {
+        let crowd = Crowd { timeout: Duration::from_millis(500), ..crowd(kind, 3) };
+        let report = flood(address, &crowd);
+        assert_eq!(report.errors.of(Stage::Reply).count, 3, "{kind}: {report}");
+    }
+}
+
+#[test]
+fn one_shot_has_its_own_zoo() {
+    let address = server(|mut stream| {
+        if read_once(&stream)? > 0 {
+            stream.write_all(Protocol::OneShot.reply())?;
+        }
+        Ok(())
+    });
+    let kinds = [Kind::Deaf, Kind::HalfClosing, Kind::Resetting, Kind::Vanishing, Kind::Silent];
+    for kind in kinds {
+        let crowd = Crowd { connections: 6, protocol: Protocol::OneShot, ..crowd(kind, 3) };
+        assert_good(&flood(address, &crowd));
+    }
+    let chat = Crowd { protocol: Protocol::OneShot, ..crowd(Kind::Chatty, 3) };
+    assert!(chat.check().unwrap_err().contains("leave `--chatty` out"));
+}
