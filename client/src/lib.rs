@@ -37,6 +37,7 @@ mod phase;
 pub mod probe;
 pub mod report;
 mod system;
+pub mod timeline;
 
 pub use crowd::{Crowd, Order};
 pub use flood::{Happening, Latency, flood};

@@ -1,0 +1,108 @@
+//! From a client's steps to the bars of its row.
+//!
+//! A bar narrower than a pixel can't be seen, and hundreds of thousands of them make a file
+//! that no browser shows. So short phases are joined with what comes next until together
+//! they are wide enough. A joined bar has the colour of the phase that took longest, and
+//! its tooltip tells them all.
+
+use std::time::Duration;
+
+use super::Row;
+use super::axis::Span;
+use super::style::name;
+use crate::phase::Phase;
+
+/// A stretch of a client's time, with one colour.
+pub(super) struct Bar {
+    pub(super) from: Duration,
+    pub(super) to: Duration,
+    /// How long each phase took, by its place in [`Phase::ALL`].
+    took: [Duration; Phase::ALL.len()],
+    /// How many replies came.
+    replies: usize,
+}
+
+impl Bar {
+    fn new(from: Duration) -> Self {
+        Bar { from, to: from, took: [Duration::ZERO; Phase::ALL.len()], replies: 0 }
+    }
+
+    fn length(&self) -> Duration {
+        self.to - self.from
+    }
+
+    fn join(&mut self, next: Bar) {
+        self.to = next.to;
+        self.replies += next.replies;
+        for (took, more) in self.took.iter_mut().zip(next.took) {
+            *took += more;
+        }
+    }
+
+    /// Whether it stands for more than one phase.
+    pub(super) fn is_joined(&self) -> bool {
+        self.took.iter().filter(|took| !took.is_zero()).count() > 1
+    }
+
+    /// The phase that took longest.
+    pub(super) fn phase(&self) -> Phase {
+        let longest_first = |phase: &Phase| self.took[*phase as usize];
+        // Of phases that all took no time the last is the one that counts.
+        Phase::ALL.into_iter().max_by_key(longest_first).unwrap_or(Phase::Connecting)
+    }
+
+    /// What happened meanwhile, in words.
+    pub(super) fn tooltip(&self, row: &Row) -> String {
+        let phases = Phase::ALL.into_iter().filter(|&phase| !self.took[phase as usize].is_zero());
+        let mut words: Vec<String> = phases
+            .map(|phase| format!("{} {}", name(phase), Span(self.took[phase as usize])))
+            .collect();
+        match self.replies {
+            0 => {}
+            1 => words.push("a reply".into()),
+            replies => words.push(format!("{replies} replies")),
+        }
+        let what = words.join(", ");
+        format!("{}: {what} (from {} to {})", who(row), Span(self.from), Span(self.to))
+    }
+}
+
+/// The client in words.
+pub(super) fn who(row: &Row) -> String {
+    format!("client {} ({})", row.number, row.kind)
+}
+
+/// The bars of a row that goes on until `end` at the latest, none of them shorter than
+/// `shortest` unless the whole row is.
+pub(super) fn bars(row: &Row, end: Duration, shortest: Duration) -> Vec<Bar> {
+    let mut bars: Vec<Bar> = Vec::new();
+    for bar in phases(row, end) {
+        match bars.last_mut() {
+            Some(last) if last.length() < shortest => last.join(bar),
+            _ => bars.push(bar),
+        }
+    }
+    if let Some(last) = bars.pop_if(|last| last.length() < shortest) {
+        match bars.last_mut() {
+            Some(before) => before.join(last),
+            None => bars.push(last),
+        }
+    }
+    bars
+}
+
+/// Each phase of a row as a bar of its own.
+fn phases(row: &Row, end: Duration) -> impl Iterator<Item = Bar> {
+    let end = row.ending.at().unwrap_or(end);
+    let mut steps = row.steps.iter().peekable();
+    std::iter::from_fn(move || {
+        let (phase, from) = steps.find_map(|step| Some((step.phase()?, step.at())))?;
+        let mut bar = Bar::new(from);
+        while steps.next_if(|step| step.phase().is_none()).is_some() {
+            bar.replies += 1;
+        }
+        bar.to = steps.peek().map_or(end, |next| next.at()).max(from);
+        bar.took[phase as usize] = bar.length();
+        Some(bar)
+    })
+}

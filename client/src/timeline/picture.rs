@@ -1,0 +1,477 @@
+//! Draws a timeline as SVG.
+
+use std::time::Duration;
+
+use svg::Document;
+use svg::node::element::{
+    Description, Group as Element, Line, Path, Rectangle, Style, Text, Title,
+};
+
+use super::axis::{Axis, Span};
+use super::bars::{Bar, bars, who};
+use super::groups::groups;
+use super::replay::Replay;
+use super::style::{class, height, name, sheet};
+use super::{Row, Timeline};
+use crate::phase::Phase;
+use crate::report::Stage;
+
+/// What stands around the rows, and how large they are drawn.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// The headline.
+    pub title: String,
+    /// The figures, for example; each entry is a paragraph.
+    pub lines: Vec<String>,
+    /// What is to be learned from it, if that needs to be said.
+    pub caption: Option<String>,
+    /// When the time axis ends, for pictures that are compared. Otherwise it ends with the
+    /// timeline.
+    pub until: Option<Duration>,
+    /// Whether it draws itself.
+    pub replay: bool,
+    /// The width in pixels; at least 320.
+    pub width: u32,
+    /// How many rows are shown; if there are more, evenly picked ones of each kind are.
+    pub rows: usize,
+    /// The element's `id`. If several pictures stand in one HTML page, each needs another;
+    /// letters, digits and hyphens.
+    pub id: String,
+}
+
+impl Default for Picture {
+    fn default() -> Self {
+        Picture {
+            title: String::new(),
+            lines: Vec::new(),
+            caption: None,
+            until: None,
+            replay: false,
+            width: 960,
+            rows: 50,
+            id: "timeline".into(),
+        }
+    }
+}
+
+/// Narrower than this, words of the legend would not fit.
+const NARROWEST: u32 = 320;
+
+/// Around everything, in pixels.
+const MARGIN: f64 = 20.0;
+
+/// Where the rows begin; left of it stand the clients' numbers.
+const LEFT: f64 = 62.0;
+
+/// Room for half of the last tick's label.
+const RIGHT: f64 = 34.0;
+
+/// With more bars the file would be larger than about a megabyte, 200 bytes each.
+const MOST_BARS: usize = 4000;
+
+/// Closer together, marks of replies could not be told apart, in pixels.
+const BETWEEN_REPLIES: f64 = 3.0;
+
+/// What is shorter is drawn so wide all the same, in pixels.
+const NARROWEST_BAR: f64 = 1.0;
+
+/// An average character's width as a share of the font's size: rather more than less, since
+/// which font it will be is not known.
+const CHARACTER: f64 = 0.56;
+
+impl Picture {
+    /// The picture: one `svg` element, for a file of its own or inside of an HTML page.
+    ///
+    /// The same timeline always gives the same text.
+    pub fn svg(&self, timeline: &Timeline) -> String {
+        let width = f64::from(self.width.max(NARROWEST));
+        let axis = Axis::new(timeline, self.until, LEFT, width - RIGHT);
+        let (groups, shortest) = drawn(timeline, self.rows, axis.pixel());
+        let mut page = Page { document: self.document(), width, y: MARGIN };
+        page.paragraph(&self.title, 20.0, "ink bold");
+        for line in &self.lines {
+            page.paragraph(line, 14.0, "faint");
+        }
+        if let Some(caption) = &self.caption {
+            page.paragraph(caption, 14.0, "caption");
+        }
+        page.legend(&legend(&groups));
+        page.plot(&groups, &axis, self.replay.then(|| Replay::new(&axis)).as_ref(), &self.id);
+        for note in self.notes(timeline, &groups, &axis, shortest) {
+            page.paragraph(&note, 12.0, "faint");
+        }
+        page.finish()
+    }
+
+    fn document(&self) -> Document {
+        let description = self.lines.iter().chain(&self.caption).map(String::as_str);
+        let description = description.collect::<Vec<_>>().join(" ");
+        let [title, description] = [&self.title, &description].map(|text| printable(text));
+        Document::new()
+            .set("id", self.id.as_str())
+            .set("role", "img")
+            .set("aria-labelledby", format!("{0}-title {0}-description", self.id))
+            .set("style", "max-width: 100%; height: auto")
+            .add(Title::new(title).set("id", format!("{}-title", self.id)))
+            .add(
+                Description::new()
+                    .set("id", format!("{}-description", self.id))
+                    .add(svg::node::Text::new(description)),
+            )
+            .add(Style::new(sheet(&self.id)))
+            .add(
+                Rectangle::new()
+                    .set("class", "paper")
+                    .set("width", "100%")
+                    .set("height", "100%")
+                    .set("rx", 8),
+            )
+    }
+
+    /// What has to be known in order not to be misled.
+    fn notes(
+        &self,
+        timeline: &Timeline,
+        groups: &[Drawn<'_>],
+        axis: &Axis,
+        shortest: Duration,
+    ) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.replay {
+            notes.push(Replay::new(axis).note());
+        }
+        if let Some(full_at) = timeline.full_at {
+            notes.push(format!(
+                "The recording was full after {}: what came later is not drawn.",
+                Span(full_at)
+            ));
+        }
+        let mut bars = groups.iter().flat_map(|group| &group.rows).flat_map(|(_, bars)| bars);
+        if bars.any(Bar::is_joined) {
+            notes.push(format!(
+                "What took less than {} is drawn together with what came next, in the colour of \
+                 what took longest.",
+                Span(shortest)
+            ));
+        }
+        notes.push(
+            "Each row is a connection. In a browser, point at a bar to read what it is.".into(),
+        );
+        notes
+    }
+}
+
+/// A group with the bars of its rows.
+struct Drawn<'a> {
+    heading: String,
+    rows: Vec<(&'a Row, Vec<Bar>)>,
+}
+
+/// What is drawn, and how short a bar may be; at least as long as a `pixel`, and so long that
+/// the bars are not too many.
+fn drawn(timeline: &Timeline, most_rows: usize, pixel: Duration) -> (Vec<Drawn<'_>>, Duration) {
+    let mut shortest = pixel;
+    loop {
+        let with_bars = |row| (row, bars(row, timeline.length, shortest));
+        let groups: Vec<_> = groups(timeline, most_rows)
+            .into_iter()
+            .map(|group| Drawn {
+                heading: group.heading,
+                rows: group.rows.into_iter().map(with_bars).collect(),
+            })
+            .collect();
+        let count: usize = rows(&groups).map(|(_, bars)| bars.len()).sum();
+        // Each row has a bar at least, so there is an end to it.
+        if count <= MOST_BARS || shortest > timeline.length {
+            return (groups, shortest);
+        }
+        shortest *= 2;
+    }
+}
+
+fn rows<'a, 'g>(groups: &'g [Drawn<'a>]) -> impl Iterator<Item = &'g (&'a Row, Vec<Bar>)> {
+    groups.iter().flat_map(|group| &group.rows)
+}
+
+/// What the legend explains.
+enum Sample {
+    Before,
+    Bar(Phase),
+    Reply,
+    Failure(Stage),
+}
+
+impl Sample {
+    fn name(&self) -> &'static str {
+        match self {
+            Sample::Before => "not yet begun",
+            Sample::Bar(phase) => name(*phase),
+            Sample::Reply => "a reply has come",
+            Sample::Failure(Stage::Connect) => "could not connect",
+            Sample::Failure(Stage::Send) => "could not send",
+            Sample::Failure(Stage::Reply) => "wrong reply",
+            Sample::Failure(Stage::ClosedEarly) => "closed early by the server",
+            Sample::Failure(Stage::TimedOut) => "given up",
+        }
+    }
+}
+
+/// Only what occurs.
+fn legend(groups: &[Drawn<'_>]) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    if rows(groups).any(|(row, _)| row.steps.is_empty()) {
+        samples.push(Sample::Before);
+    }
+    let occurs = |phase| rows(groups).any(|(_, bars)| bars.iter().any(|bar| bar.phase() == phase));
+    samples.extend(Phase::ALL.into_iter().filter(|&phase| occurs(phase)).map(Sample::Bar));
+    if rows(groups).any(|(row, _)| row.steps.iter().any(|step| step.phase().is_none())) {
+        samples.push(Sample::Reply);
+    }
+    let fails = |stage| {
+        rows(groups).any(|(row, _)| row.ending.failure().is_some_and(|it| it.stage == stage))
+    };
+    samples.extend(Stage::ALL.into_iter().filter(|&stage| fails(stage)).map(Sample::Failure));
+    samples
+}
+
+/// The picture as far as it is drawn, from top to bottom.
+struct Page {
+    document: Document,
+    width: f64,
+    /// Down to here it is full.
+    y: f64,
+}
+
+impl Page {
+    fn add(&mut self, node: impl Into<Box<dyn svg::Node>>) {
+        svg::Node::append(&mut self.document, node);
+    }
+
+    fn paragraph(&mut self, words: &str, size: f64, class: &str) {
+        let columns = (self.width - 2.0 * MARGIN) / (size * CHARACTER);
+        for line in textwrap::wrap(words, columns as usize) {
+            self.y += size * 1.3;
+            self.add(text(&line, MARGIN, self.y, size, class));
+        }
+        self.y += size * 0.2;
+    }
+
+    fn legend(&mut self, samples: &[Sample]) {
+        const SIZE: f64 = 12.0;
+        const SAMPLE: f64 = 24.0;
+        self.y += 18.0;
+        let mut x = MARGIN;
+        for sample in samples {
+            let length = SAMPLE + 6.0 + sample.name().chars().count() as f64 * SIZE * CHARACTER;
+            if x + length > self.width - MARGIN && x > MARGIN {
+                x = MARGIN;
+                self.y += 20.0;
+            }
+            let middle = self.y + 6.0;
+            match sample {
+                Sample::Before => self.add(before(x, x + SAMPLE, middle)),
+                Sample::Bar(phase) => self.add(bar(*phase, x, x + SAMPLE, middle, 15.0)),
+                Sample::Reply => self.add(replies(&[x + SAMPLE / 2.0], self.y - 2.0, 16.0)),
+                Sample::Failure(_) => self.add(cross(x + SAMPLE / 2.0, middle)),
+            }
+            self.add(text(sample.name(), x + SAMPLE + 6.0, self.y + 10.0, SIZE, "ink"));
+            x += length + 16.0;
+        }
+        self.y += 20.0;
+    }
+
+    /// The rows and the time axis below them.
+    fn plot(&mut self, groups: &[Drawn<'_>], axis: &Axis, replay: Option<&Replay>, id: &str) {
+        let pitch = match rows(groups).count() {
+            ..=24 => 18.0,
+            25..=36 => 14.0,
+            _ => 11.0,
+        };
+        const HEADING: f64 = 26.0;
+        let top = self.y;
+        let heights = groups.iter().map(|group| HEADING + group.rows.len() as f64 * pitch);
+        let bottom = top + heights.sum::<f64>() + 8.0;
+        self.add(grid(axis, top, bottom));
+        let mut headings = Vec::new();
+        for group in groups {
+            headings.push(text(&group.heading, MARGIN, self.y + 18.0, 13.0, "ink bold"));
+            self.y += HEADING;
+            for (row, bars) in &group.rows {
+                self.add(lane(row, bars, axis, self.y, pitch));
+                let size = (pitch - 1.0_f64).min(11.0);
+                let number = text(
+                    &row.number.to_string(),
+                    LEFT - 8.0,
+                    self.y + pitch / 2.0 + size * 0.36,
+                    size,
+                    "faint",
+                );
+                self.add(number.set("text-anchor", "end"));
+                self.y += pitch;
+            }
+        }
+        if let Some(tear) = &axis.tear {
+            let middle = f64::midpoint(axis.x(tear.from), axis.x(axis.end));
+            self.add(torn(middle, top, bottom));
+        }
+        if let Some(replay) = replay {
+            self.add(replay.curtain(axis, top, bottom, id));
+        }
+        for heading in headings {
+            self.add(heading);
+        }
+        self.add(labels(axis, bottom));
+        self.y = bottom + 34.0;
+    }
+
+    fn finish(self) -> String {
+        let (width, height) = (self.width, (self.y + MARGIN).round());
+        let document = self.document.set("viewBox", (0, 0, width, height));
+        document.set("width", width).set("height", height).to_string()
+    }
+}
+
+/// A client's bars and marks.
+fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
+    let middle = y + pitch / 2.0;
+    let mut lane = Element::new();
+    let begins = bars.first().map(|bar| bar.from).or(row.ending.at());
+    let begins = begins.map_or(axis.x(axis.end), |at| axis.x(at));
+    if begins > axis.x(Duration::ZERO) + 2.0 {
+        lane = lane.add(before(axis.x(Duration::ZERO), begins, middle));
+    }
+    for stretch in bars {
+        let (from, to) = (axis.x(stretch.from), axis.x(stretch.to));
+        let to = to.max(from + NARROWEST_BAR);
+        let rectangle = bar(stretch.phase(), from, to, middle, pitch);
+        lane = lane.add(rectangle.add(Title::new(stretch.tooltip(row))));
+    }
+    let mut marks: Vec<f64> = Vec::new();
+    for step in row.steps.iter().filter(|step| step.phase().is_none()) {
+        let x = axis.x(step.at());
+        if marks.last().is_none_or(|last| x - last >= BETWEEN_REPLIES) {
+            marks.push(x);
+        }
+    }
+    if !marks.is_empty() {
+        lane = lane.add(replies(&marks, y, pitch));
+    }
+    if let (Some(at), Some(failure)) = (row.ending.at(), row.ending.failure()) {
+        let what =
+            format!("{}: {} at {}: {}", who(row), failure.stage.name(), Span(at), failure.why);
+        lane = lane.add(cross(axis.x(at), middle).add(Title::new(printable(&what))));
+    }
+    lane
+}
+
+fn bar(phase: Phase, from: f64, to: f64, middle: f64, pitch: f64) -> Rectangle {
+    let height = height(phase) * pitch;
+    Rectangle::new()
+        .set("class", class(phase))
+        .set("x", pixels(from))
+        .set("y", pixels(middle - height / 2.0))
+        .set("width", pixels(to - from))
+        .set("height", pixels(height))
+}
+
+fn before(from: f64, to: f64, y: f64) -> Line {
+    line("before", (from, y), (to, y))
+}
+
+/// The marks of replies reach from row to row, so that those that come at once are a wall.
+fn replies(marks: &[f64], y: f64, pitch: f64) -> Path {
+    let line = |x: &f64| format!("M{} {}v{}", pixels(*x), pixels(y), pixels(pitch));
+    Path::new().set("class", "reply").set("d", marks.iter().map(line).collect::<String>())
+}
+
+fn cross(x: f64, y: f64) -> Element {
+    const ARM: f64 = 3.5;
+    let (left, top) = (pixels(x - ARM), pixels(y - ARM));
+    let lines = format!("M{left} {top}l7 7m-7 0l7-7");
+    // Between the lines, too, it can be pointed at.
+    Element::new()
+        .set("class", "failure")
+        .set("pointer-events", "bounding-box")
+        .add(Path::new().set("d", lines))
+}
+
+fn grid(axis: &Axis, top: f64, bottom: f64) -> Element {
+    let lines = axis.ticks().into_iter().map(|(at, _)| {
+        let x = axis.x(at);
+        line("grid", (x, top), (x, bottom))
+    });
+    lines.fold(Element::new(), Element::add)
+}
+
+/// The axis itself, below the rows.
+fn labels(axis: &Axis, y: f64) -> Element {
+    let (left, right) = (axis.x(Duration::ZERO), axis.x(axis.end));
+    let mut labels = Element::new().add(line("axis", (left, y), (right, y)));
+    let centred = |words: &str, x: f64, class: &str, row: f64| {
+        text(words, x, y + 4.0 + row * 14.0, 12.0, class).set("text-anchor", "middle")
+    };
+    let mut limit = f64::INFINITY;
+    if let Some(tear) = &axis.tear {
+        let middle = f64::midpoint(axis.x(tear.from), right);
+        let how_long = format!("for {}", Span(tear.standstill));
+        labels = labels.add(centred("nothing moved", middle, "ink", 1.0));
+        labels = labels.add(centred(&how_long, middle, "ink", 2.0));
+        limit = axis.x(tear.from) - 20.0;
+    }
+    for (at, label) in axis.ticks() {
+        let x = axis.x(at);
+        labels = labels.add(line("axis", (x, y), (x, y + 4.0)));
+        if x < limit {
+            labels = labels.add(centred(&label, x, "ink", 1.0));
+        }
+    }
+    labels
+}
+
+/// Paper torn from top to bottom.
+fn torn(x: f64, top: f64, bottom: f64) -> Element {
+    const TOOTH: f64 = 7.0;
+    let teeth = ((bottom - top) / TOOTH).ceil() as usize;
+    let edge = |shift: f64| {
+        let point = move |tooth: usize| {
+            let x = x + shift + if tooth.is_multiple_of(2) { -3.0 } else { 3.0 };
+            let y = (top + tooth as f64 * TOOTH).min(bottom);
+            format!("{} {}", pixels(x), pixels(y))
+        };
+        (0..=teeth).map(point).collect::<Vec<_>>()
+    };
+    let (left, mut right) = (edge(-5.0), edge(5.0));
+    let lines = format!("M{}M{}", left.join("L"), right.join("L"));
+    right.reverse();
+    let gap = format!("M{}L{}z", left.join("L"), right.join("L"));
+    Element::new()
+        .add(Path::new().set("class", "paper").set("d", gap))
+        .add(Path::new().set("class", "axis").set("fill", "none").set("d", lines))
+}
+
+pub(super) fn line(class: &str, from: (f64, f64), to: (f64, f64)) -> Line {
+    Line::new()
+        .set("class", class)
+        .set("x1", pixels(from.0))
+        .set("y1", pixels(from.1))
+        .set("x2", pixels(to.0))
+        .set("y2", pixels(to.1))
+}
+
+fn text(words: &str, x: f64, y: f64, size: f64, class: &str) -> Text {
+    Text::new(printable(words))
+        .set("class", class)
+        .set("x", pixels(x))
+        .set("y", pixels(y))
+        .set("font-size", size)
+}
+
+/// A tenth of a pixel is seen by nobody.
+pub(super) fn pixels(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+/// XML allows no control characters, however they are written.
+fn printable(words: &str) -> String {
+    words.replace(char::is_control, "\u{fffd}")
+}
