@@ -12,7 +12,7 @@
 //!
 //! let crowd = Crowd::default();
 //! let address = protocol::DEFAULT_ADDRESS.parse().unwrap();
-//! let mut recorder = Recorder::new(Instant::now());
+//! let mut recorder = Recorder::new();
 //! flood(address, &crowd, &mut |happening| {
 //!     recorder.watch(happening);
 //!     ControlFlow::Continue(())
@@ -77,6 +77,13 @@ pub struct Row {
     pub steps: Vec<Step>,
     /// How it ended.
     pub ending: Ending,
+}
+
+impl Row {
+    /// When a reply came, each in its turn.
+    fn replies(&self) -> impl Iterator<Item = Duration> {
+        self.steps.iter().filter(|step| step.phase.is_none()).map(|step| step.at())
+    }
 }
 
 /// How a client ended.

@@ -156,3 +156,33 @@ impl fmt::Display for Span {
         write!(f, "{number:.digits$} {name}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits() {
+        let spans = [0, 7, 999, 1_000, 12_345, 999_999, 1_000_000, 61_000_000_000];
+        let spans = spans.map(|nanoseconds| Span(Duration::from_nanos(nanoseconds)).to_string());
+        assert_eq!(
+            spans,
+            ["0 ns", "7.00 ns", "999 ns", "1.00 µs", "12.3 µs", "1000 µs", "1.00 ms", "61.0 s"]
+        );
+    }
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        for (length, labels) in [
+            (Duration::from_micros(1230), ["0 ms", "0.2 ms"]),
+            (Duration::from_millis(999), ["0 ms", "200 ms"]),
+            (Duration::from_secs(7), ["0 s", "1 s"]),
+            (Duration::ZERO, ["0 µs", "0.2 µs"]),
+        ] {
+            let timeline = Timeline { length, ..Timeline::default() };
+            let ticks = Axis::new(&timeline, None, 0.0, 900.0).ticks();
+            assert_eq!([&ticks[0].1, &ticks[1].1], labels, "{length:?}");
+            assert!((4..=9).contains(&ticks.len()), "{ticks:?}");
+        }
+    }
+}

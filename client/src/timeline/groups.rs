@@ -2,16 +2,16 @@
 
 use super::{Row, Timeline};
 
-/// However few rows there is room for, a kind has so many.
-const FEWEST_OF_A_KIND: usize = 4;
-
 /// Rows of one kind, below a heading.
 pub(super) struct Group<'a> {
     pub(super) heading: String,
     pub(super) rows: Vec<&'a Row>,
 }
 
-/// The rows of a timeline in groups, altogether not many more than `most`.
+/// The rows of a timeline in groups, altogether `most` unless there are more kinds than that.
+///
+/// Half of the room is shared out alike among the kinds, since the few are what the many
+/// have to be compared with.
 ///
 /// If not all are shown, those that failed have groups of their own: however few they are,
 /// they don't get lost.
@@ -28,21 +28,24 @@ pub(super) fn groups(timeline: &Timeline, most: usize) -> Vec<Group<'_>> {
             None => kinds.push((kind, vec![row])),
         }
     }
-    kinds.into_iter().map(|(kind, rows)| group(&kind, rows, most, all)).collect()
+    let alike = most / 2 / kinds.len().max(1);
+    let by_size = most - alike * kinds.len();
+    let room = |rows: &[&Row]| alike + by_size * rows.len() / all;
+    kinds.into_iter().map(|(kind, rows)| group(&kind, room(&rows), rows)).collect()
 }
 
-fn group<'a>(kind: &str, rows: Vec<&'a Row>, most: usize, all: usize) -> Group<'a> {
+fn group<'a>(kind: &str, room: usize, rows: Vec<&'a Row>) -> Group<'a> {
     let clients = if rows.len() == 1 { "client" } else { "clients" };
     let mut heading = format!("{kind}: {} {clients}", rows.len());
-    let share = (rows.len() * most / all.max(1)).max(FEWEST_OF_A_KIND);
-    if all <= most || rows.len() <= share {
+    if rows.len() <= room {
         return Group { heading, rows };
     }
-    heading += &format!(", {share} of them shown");
-    Group { heading, rows: sample(&rows, share) }
+    let shown = sample(&rows, room.max(1));
+    heading += &format!(", {} of them shown", shown.len());
+    Group { heading, rows: shown }
 }
 
 /// So many of the rows, evenly picked, the first and the last among them.
 fn sample<'a>(rows: &[&'a Row], count: usize) -> Vec<&'a Row> {
-    (0..count).map(|place| rows[place * (rows.len() - 1) / (count - 1)]).collect()
+    (0..count).map(|place| rows[place * (rows.len() - 1) / (count - 1).max(1)]).collect()
 }

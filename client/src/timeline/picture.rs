@@ -63,14 +63,20 @@ const MARGIN: f64 = 20.0;
 /// Where the rows begin; left of it stand the clients' numbers.
 const LEFT: f64 = 62.0;
 
-/// Room for half of the last tick's label.
-const RIGHT: f64 = 34.0;
+/// Room for the time beside a reply that comes at the very end.
+const RIGHT: f64 = 64.0;
 
 /// With more bars the file would be larger than about a megabyte, 200 bytes each.
 const MOST_BARS: usize = 4000;
 
 /// Closer together, marks of replies could not be told apart, in pixels.
 const BETWEEN_REPLIES: f64 = 3.0;
+
+/// Closer together, beads on them would hide how far they are apart.
+const BETWEEN_BEADS: f64 = 14.0;
+
+/// Rows as high as this have room for a time.
+const PITCH_WITH_TIMES: f64 = 14.0;
 
 /// What is shorter is drawn so wide all the same, in pixels.
 const NARROWEST_BAR: f64 = 1.0;
@@ -79,13 +85,16 @@ const NARROWEST_BAR: f64 = 1.0;
 /// which font it will be is not known.
 const CHARACTER: f64 = 0.56;
 
+/// Before time 0, so that what happens then is not taken for the edge, in pixels.
+const BEFORE_ZERO: f64 = 8.0;
+
 impl Picture {
     /// The picture: one `svg` element, for a file of its own or inside of an HTML page.
     ///
     /// The same timeline always gives the same text.
     pub fn svg(&self, timeline: &Timeline) -> String {
         let width = f64::from(self.width.max(NARROWEST));
-        let axis = Axis::new(timeline, self.until, LEFT, width - RIGHT);
+        let axis = Axis::new(timeline, self.until, LEFT + BEFORE_ZERO, width - RIGHT);
         let (groups, shortest) = drawn(timeline, self.rows, axis.pixel());
         let mut page = Page { document: self.document(), width, y: MARGIN };
         page.paragraph(&self.title, 20.0, "ink bold");
@@ -206,7 +215,7 @@ impl Sample {
         match self {
             Sample::Before => "not yet begun",
             Sample::Bar(phase) => name(*phase),
-            Sample::Reply => "a reply has come",
+            Sample::Reply => "a reply has come, and when the last one did",
             Sample::Failure(Stage::Connect) => "could not connect",
             Sample::Failure(Stage::Send) => "could not send",
             Sample::Failure(Stage::Reply) => "wrong reply",
@@ -224,7 +233,7 @@ fn legend(groups: &[Drawn<'_>]) -> Vec<Sample> {
     }
     let occurs = |phase| rows(groups).any(|(_, bars)| bars.iter().any(|bar| bar.phase() == phase));
     samples.extend(Phase::ALL.into_iter().filter(|&phase| occurs(phase)).map(Sample::Bar));
-    if rows(groups).any(|(row, _)| row.steps.iter().any(|step| step.phase().is_none())) {
+    if rows(groups).any(|(row, _)| row.replies().next().is_some()) {
         samples.push(Sample::Reply);
     }
     let fails = |stage| {
@@ -262,7 +271,7 @@ impl Page {
         self.y += 18.0;
         let mut x = MARGIN;
         for sample in samples {
-            let length = SAMPLE + 6.0 + sample.name().chars().count() as f64 * SIZE * CHARACTER;
+            let length = SAMPLE + 6.0 + sample.name().chars().count() as f64 * SIZE * 0.5;
             if x + length > self.width - MARGIN && x > MARGIN {
                 x = MARGIN;
                 self.y += 20.0;
@@ -321,7 +330,7 @@ impl Page {
             self.add(heading);
         }
         self.add(labels(axis, bottom));
-        self.y = bottom + 34.0;
+        self.y = bottom + 40.0;
     }
 
     fn finish(self) -> String {
@@ -346,13 +355,7 @@ fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
         let rectangle = bar(stretch.phase(), from, to, middle, pitch);
         lane = lane.add(rectangle.add(Title::new(stretch.tooltip(row))));
     }
-    let mut marks: Vec<f64> = Vec::new();
-    for step in row.steps.iter().filter(|step| step.phase().is_none()) {
-        let x = axis.x(step.at());
-        if marks.last().is_none_or(|last| x - last >= BETWEEN_REPLIES) {
-            marks.push(x);
-        }
-    }
+    let marks = marks(row, axis);
     if !marks.is_empty() {
         lane = lane.add(replies(&marks, y, pitch));
     }
@@ -360,8 +363,26 @@ fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
         let what =
             format!("{}: {} at {}: {}", who(row), failure.stage.name(), Span(at), failure.why);
         lane = lane.add(cross(axis.x(at), middle).add(Title::new(printable(&what))));
+    } else if let Some(last) = row.replies().last()
+        && pitch >= PITCH_WITH_TIMES
+    {
+        let end = bars.last().map_or(last, |bar| bar.to.max(last));
+        lane =
+            lane.add(text(&Span(last).to_string(), axis.x(end) + 8.0, middle + 3.6, 10.0, "faint"));
     }
     lane
+}
+
+/// Where a client's replies are marked, in pixels.
+fn marks(row: &Row, axis: &Axis) -> Vec<f64> {
+    let mut marks: Vec<f64> = Vec::new();
+    for reply in row.replies() {
+        let x = axis.x(reply);
+        if marks.last().is_none_or(|last| x - last >= BETWEEN_REPLIES) {
+            marks.push(x);
+        }
+    }
+    marks
 }
 
 fn bar(phase: Phase, from: f64, to: f64, middle: f64, pitch: f64) -> Rectangle {
@@ -379,9 +400,19 @@ fn before(from: f64, to: f64, y: f64) -> Line {
 }
 
 /// The marks of replies reach from row to row, so that those that come at once are a wall.
-fn replies(marks: &[f64], y: f64, pitch: f64) -> Path {
-    let line = |x: &f64| format!("M{} {}v{}", pixels(*x), pixels(y), pixels(pitch));
-    Path::new().set("class", "reply").set("d", marks.iter().map(line).collect::<String>())
+/// Where there is room for it, each has a bead.
+fn replies(marks: &[f64], y: f64, pitch: f64) -> Element {
+    let has_room = |pair: &[f64]| pair[1] - pair[0] >= BETWEEN_BEADS;
+    let draw = |class: &str, from: f64, length: f64| {
+        let line = |x: &f64| format!("M{} {}v{}", pixels(*x), pixels(from), pixels(length));
+        Path::new().set("class", class).set("d", marks.iter().map(line).collect::<String>())
+    };
+    let lines = draw("reply", y, pitch);
+    if !marks.windows(2).all(has_room) {
+        return Element::new().add(lines);
+    }
+    let bead = |class| draw(class, y + pitch / 2.0, 0.0);
+    Element::new().add(bead("halo")).add(lines).add(bead("reply bead"))
 }
 
 fn cross(x: f64, y: f64) -> Element {
@@ -416,7 +447,7 @@ fn labels(axis: &Axis, y: f64) -> Element {
         let how_long = format!("for {}", Span(tear.standstill));
         labels = labels.add(centred("nothing moved", middle, "ink", 1.0));
         labels = labels.add(centred(&how_long, middle, "ink", 2.0));
-        limit = axis.x(tear.from) - 20.0;
+        limit = middle - 75.0; // half of these words and half of a tick's
     }
     for (at, label) in axis.ticks() {
         let x = axis.x(at);
@@ -471,7 +502,8 @@ pub(super) fn pixels(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
-/// XML allows no control characters, however they are written.
+/// XML has no place for these, however they are written.
 fn printable(words: &str) -> String {
-    words.replace(char::is_control, "\u{fffd}")
+    let is_forbidden = |it: char| it.is_control() || matches!(it, '\u{fffe}' | '\u{ffff}');
+    words.replace(is_forbidden, "\u{fffd}")
 }

@@ -11,8 +11,10 @@ const MOST_STEPS: usize = 2_000_000;
 
 /// Records what a flood tells. What it tells after the first 2,000,000 steps is left out,
 /// and the picture says so.
+#[derive(Default)]
 pub struct Recorder {
-    began: Instant,
+    /// The first happening's time if nobody has said it.
+    began: Option<Instant>,
     clients: Vec<Client>,
     steps: usize,
     full_at: Option<Duration>,
@@ -26,9 +28,14 @@ struct Client {
 }
 
 impl Recorder {
-    /// Every time counts from `began`, which is best taken just before the flood.
-    pub fn new(began: Instant) -> Self {
-        Recorder { began, clients: Vec::new(), steps: 0, full_at: None }
+    /// Every time counts from the first happening.
+    pub fn new() -> Self {
+        Recorder::default()
+    }
+
+    /// Every time counts from `began`, so that several floods can stand in one timeline.
+    pub fn since(began: Instant) -> Self {
+        Recorder { began: Some(began), ..Recorder::default() }
     }
 
     /// To be called with everything that the flood tells.
@@ -50,7 +57,7 @@ impl Recorder {
                 let at = self.time(Instant::now());
                 self.end(client, Ending::Failed { at, failure: failure.clone() });
             }
-            Happening::Connected { .. } | Happening::Received { .. } | Happening::Tick => {}
+            _ => {}
         }
     }
 
@@ -58,8 +65,11 @@ impl Recorder {
     /// a client.
     ///
     /// The commonest kind comes last: above it stand the few that it may have to wait for.
-    pub fn finish(self, ended: Instant, kind: impl Fn(usize) -> &'static str) -> Timeline {
-        let length = self.full_at.unwrap_or_else(|| self.time(ended));
+    pub fn finish(mut self, ended: Instant, kind: impl Fn(usize) -> &'static str) -> Timeline {
+        let length = match self.full_at {
+            Some(full_at) => full_at,
+            None => self.time(ended),
+        };
         let rows = self.clients.into_iter().enumerate();
         let mut rows: Vec<Row> = rows
             .map(|(number, Client { steps, ending })| Row {
@@ -78,8 +88,8 @@ impl Recorder {
         Timeline { rows, length, full_at: self.full_at }
     }
 
-    fn time(&self, at: Instant) -> Duration {
-        at.saturating_duration_since(self.began)
+    fn time(&mut self, at: Instant) -> Duration {
+        at.saturating_duration_since(*self.began.get_or_insert(at))
     }
 
     fn add(&mut self, number: usize, step: Step) {
@@ -112,5 +122,46 @@ impl Recorder {
             self.clients.resize(number + 1, unknown);
         }
         &mut self.clients[number]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phase::Phase;
+
+    #[test]
+    fn a_step_takes_16_bytes() {
+        assert_eq!(size_of::<Step>(), 16);
+    }
+
+    #[test]
+    fn a_recording_that_gets_too_long_stops() {
+        let began = Instant::now();
+        let mut recorder = Recorder::since(began);
+        let at = |steps: usize| began + Duration::from_micros(steps as u64);
+        for step in 0..MOST_STEPS + 10 {
+            let phase = Phase::Sending;
+            recorder.watch(&Happening::Entered { client: step % 2, phase, at: at(step) });
+        }
+        recorder.watch(&Happening::Closed { client: 0, at: at(MOST_STEPS + 10) });
+        let timeline = recorder.finish(at(MOST_STEPS + 20), |_| "prompt");
+        assert_eq!(timeline.full_at, Some(at(MOST_STEPS) - began));
+        assert_eq!(timeline.length, at(MOST_STEPS) - began);
+        assert_eq!(timeline.rows.iter().map(|row| row.steps.len()).sum::<usize>(), MOST_STEPS);
+        assert!(timeline.rows[0].ending.at().is_none(), "nobody knows how it went on");
+    }
+
+    #[test]
+    fn the_commonest_kind_comes_last_and_each_by_number() {
+        let began = Instant::now();
+        let mut recorder = Recorder::since(began);
+        for client in 0..6 {
+            recorder.watch(&Happening::Closed { client, at: began });
+        }
+        let kind = |number| ["prompt", "prompt", "slow"][number % 3];
+        let rows = recorder.finish(began, kind).rows;
+        let order: Vec<_> = rows.iter().map(|row| row.number).collect();
+        assert_eq!(order, [2, 5, 0, 1, 3, 4]);
     }
 }

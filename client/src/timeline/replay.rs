@@ -92,3 +92,36 @@ impl Replay {
 fn moved(x: f64) -> String {
     format!("transform: translateX({}px)", pixels(x))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::Timeline;
+
+    fn replay(length: Duration) -> Replay {
+        let timeline = Timeline { length, ..Timeline::default() };
+        Replay::new(&Axis::new(&timeline, None, 0.0, 900.0))
+    }
+
+    #[test]
+    fn it_lasts_five_to_fifteen_seconds_at_a_round_tempo() {
+        for power in 0..100 {
+            let length = Duration::from_nanos(1).mul_f64(1.4_f64.powi(power));
+            let Replay { slower, seconds } = replay(length);
+            assert!((4.999..=15.0).contains(&seconds), "{length:?}: {seconds}");
+            assert!(slower < 1e10);
+        }
+    }
+
+    #[test]
+    fn it_tells_its_tempo() {
+        for (millis, tempo) in [
+            (100, "Drawn 50 times slower than it was."),
+            (7_000, "Drawn as fast as it was."),
+            (60_000, "Drawn 10 times faster than it was."),
+        ] {
+            let note = replay(Duration::from_millis(millis)).note();
+            assert!(note.starts_with(tempo), "{note}");
+        }
+    }
+}

@@ -12,18 +12,19 @@ use std::fmt::Write;
 
 use crate::phase::Phase;
 
-/// What is below all the rest: class, attribute, on light, on dark.
-const PAPER: (&str, &str, &str, &str) = ("paper", "fill", "#ffffff", "#15181d");
+/// A class, what of it has a colour, the colour on light and on dark.
+type Colour = (&'static str, &'static str, &'static str, &'static str);
 
-/// What is drawn on it.
-const COLOURS: [(&str, &str, &str, &str); 16] = [
+const COLOURS: [Colour; 19] = [
+    ("paper", "fill", "#ffffff", "#15181d"),
+    ("halo", "stroke", "#ffffff", "#15181d"),
     ("ink", "fill", "#1c2128", "#e8eaed"),
     ("faint", "fill", "#5b6470", "#a0a8b3"),
     ("caption", "fill", "#b3261e", "#ff9b8f"),
     ("grid", "stroke", "#e3e6ea", "#2b3038"),
     ("axis", "stroke", "#8b949e", "#6b7480"),
     ("hand", "stroke", "#1c2128", "#e8eaed"),
-    ("before", "stroke", "#c3c9d1", "#454c56"),
+    ("before", "stroke", "#aab2bd", "#565e69"),
     ("connecting", "fill", "#e8912d", "#e08a2b"),
     ("held", "fill", "#b9c3d0", "#56606e"),
     ("sending", "fill", "#0072b2", "#3fa2e6"),
@@ -33,10 +34,8 @@ const COLOURS: [(&str, &str, &str, &str); 16] = [
     ("resting", "fill", "#dcdfe4", "#3a4048"),
     ("awaiting-end", "fill", "#8fd0bb", "#2e6f5d"),
     ("reply", "stroke", "#00805d", "#35dcaa"),
+    ("failure", "stroke", "#d7191c", "#ff5a52"),
 ];
-
-/// Marks of what went wrong.
-const FAILURE: (&str, &str, &str, &str) = ("failure", "stroke", "#d7191c", "#ff5a52");
 
 /// A phase in the legend and in tooltips.
 pub(super) fn name(phase: Phase) -> &'static str {
@@ -79,7 +78,7 @@ pub(super) fn height(phase: Phase) -> f64 {
 pub(super) fn sheet(id: &str) -> String {
     let mut light = String::new();
     let mut dark = String::new();
-    for (class, attribute, on_light, on_dark) in [&[PAPER, FAILURE], &COLOURS[..]].concat() {
+    for (class, attribute, on_light, on_dark) in COLOURS {
         for (sheet, colour) in [(&mut light, on_light), (&mut dark, on_dark)] {
             // Writing into a string can't fail.
             let _ = writeln!(sheet, "#{id} .{class} {{ {attribute}: {colour} }}");
@@ -91,6 +90,8 @@ pub(super) fn sheet(id: &str) -> String {
          #{id} .before {{ stroke-dasharray: 1 3 }}\n\
          #{id} .failure {{ fill: none; stroke-width: 2.2; stroke-linecap: round }}\n\
          #{id} .reply {{ stroke-width: 2 }}\n\
+         #{id} .bead {{ stroke-width: 7; stroke-linecap: round }}\n\
+         #{id} .halo {{ stroke-width: 10; stroke-linecap: round }}\n\
          {light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
     )
 }

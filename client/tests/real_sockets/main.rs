@@ -6,4 +6,5 @@ mod floods;
 mod open_loop;
 mod probes;
 mod servers;
+mod timelines;
 mod zoo;

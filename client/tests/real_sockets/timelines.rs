@@ -1,0 +1,78 @@
+//! What real floods look like.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use client::report::Stage;
+use client::timeline::{Ending, Recorder, Timeline};
+use client::{Crowd, Kind, Phase};
+use std::net::SocketAddr;
+
+use crate::servers::{one_at_a_time, polite_server, read_once, server};
+
+fn recorded(address: SocketAddr, crowd: &Crowd) -> Timeline {
+    let mut recorder = Recorder::new();
+    client::flood(address, crowd, &mut |happening| {
+        recorder.watch(happening);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    recorder.finish(Instant::now(), |client| crowd.kind(client).name())
+}
+
+/// The phases of a row; `None` is a reply.
+fn phases(timeline: &Timeline, row: usize) -> Vec<Option<Phase>> {
+    timeline.rows[row].steps.iter().map(|step| step.phase()).collect()
+}
+
+#[test]
+fn a_client_goes_through_its_phases() {
+    let crowd = Crowd {
+        connections: 4,
+        mix: [(Kind::Dribbling, 1)].into(),
+        requests: 2,
+        ..Crowd::default()
+    };
+    let crowd = Crowd { every: Duration::from_millis(1), ..crowd };
+    let timeline = recorded(polite_server(), &crowd);
+    let asks = [Some(Phase::Sending), Some(Phase::AwaitingReply), None];
+    let expected = [
+        &[Some(Phase::Connecting), Some(Phase::Held)][..],
+        &asks,
+        &asks,
+        &[Some(Phase::AwaitingEnd)],
+    ]
+    .concat();
+    assert_eq!(timeline.rows.len(), 4);
+    assert_eq!((timeline.rows[0].kind, timeline.rows[1].kind), ("dribbling", "prompt"));
+    for (place, row) in timeline.rows.iter().enumerate() {
+        assert_eq!(phases(&timeline, place), expected);
+        assert!(row.steps.is_sorted_by_key(|step| step.at()));
+        let Ending::Closed { at } = row.ending else { panic!("{:?}", row.ending) };
+        assert!(row.steps.last().unwrap().at() <= at && at <= timeline.length);
+    }
+}
+
+#[test]
+fn who_never_came_to_connect_has_a_row_too() {
+    let crowd = Crowd { timeout: Duration::from_millis(1500), ..Crowd::default() };
+    let (address, _) = one_at_a_time(10);
+    let timeline = recorded(address, &crowd);
+    assert_eq!(timeline.rows.len(), 20);
+    assert_eq!(phases(&timeline, 0), [Some(Phase::Connecting), Some(Phase::Held)]);
+    assert_eq!(phases(&timeline, 19), []);
+    for row in &timeline.rows {
+        let Ending::Failed { failure, .. } = &row.ending else { panic!("{:?}", row.ending) };
+        assert_eq!(failure.stage, Stage::TimedOut);
+    }
+}
+
+#[test]
+fn what_was_closed_early_says_so() {
+    let address = server(|stream| read_once(&stream).map(drop));
+    let timeline = recorded(address, &Crowd { connections: 3, ..Crowd::default() });
+    for row in &timeline.rows {
+        let Ending::Failed { failure, .. } = &row.ending else { panic!("{:?}", row.ending) };
+        assert_eq!(failure.stage, Stage::ClosedEarly);
+    }
+}

@@ -1,0 +1,200 @@
+//! Pictures of timelines made by hand: whatever stands in them is XML, is said, and is true.
+
+use std::time::Duration;
+
+use client::Phase;
+use client::report::{Failure, Stage};
+use client::timeline::{Ending, Picture, Row, Step, Timeline};
+use roxmltree::{Document, Node};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Client `number` of those of a blocking server, each of which takes a millisecond for each
+/// of its requests.
+fn row(kind: &'static str, number: usize, requests: u32) -> Row {
+    let begins = MS * number as u32;
+    let mut steps = vec![Step::entered(Phase::Connecting, Duration::ZERO)];
+    for request in 0..requests {
+        let sends = begins + MS * request;
+        steps.push(Step::entered(Phase::Sending, sends));
+        steps.push(Step::entered(Phase::AwaitingReply, sends + MS / 20));
+        steps.push(Step::answered(sends + MS));
+    }
+    Row { kind, number, steps, ending: Ending::Closed { at: begins + MS * requests } }
+}
+
+fn timeline(rows: Vec<Row>) -> Timeline {
+    let ends = rows.iter().map(|row| match row.ending {
+        Ending::Open => Duration::ZERO,
+        Ending::Closed { at } | Ending::Failed { at, .. } => at,
+    });
+    Timeline { length: ends.max().unwrap_or_default(), rows, full_at: None }
+}
+
+fn fail(row: &mut Row, stage: Stage, why: &str) {
+    let at = row.steps.last().unwrap().at() + MS;
+    row.ending = Ending::Failed { at, failure: Failure { stage, why: why.into() } };
+}
+
+fn texts(svg: &str, name: &str) -> Vec<String> {
+    let document = Document::parse(svg).unwrap();
+    let text = |node: Node| node.text().unwrap_or_default().trim().to_string();
+    document.descendants().filter(|node| node.has_tag_name(name)).map(text).collect()
+}
+
+fn said(svg: &str) -> String {
+    texts(svg, "text").join("\n")
+}
+
+#[test]
+fn every_client_has_its_row_and_its_tooltips() {
+    let rows = (0..20).map(|number| row("prompt", number, 1)).collect();
+    let svg = Picture::default().svg(&timeline(rows));
+    let (said, tooltips) = (said(&svg), texts(&svg, "title"));
+    assert!(said.contains("prompt: 20 clients\n"), "{said}");
+    for number in 0..20 {
+        assert!(said.lines().any(|line| line == number.to_string()), "{said}");
+        let who = format!("client {number} (prompt): ");
+        let about: Vec<_> = tooltips.iter().filter(|tooltip| tooltip.starts_with(&who)).collect();
+        let reply = format!("a reply (from {number}.05 ms");
+        assert!(
+            !(1..=9).contains(&number) || about.iter().any(|it| it.contains(&reply)),
+            "{about:?}"
+        );
+    }
+    for name in ["connecting", "waiting for the reply", "sending"] {
+        assert!(said.contains(name), "{said}");
+    }
+    for name in ["can't send on", "closed early", "not yet begun", "drawn together"] {
+        assert!(!said.contains(name), "only what occurs is explained: {said}");
+    }
+}
+
+#[test]
+fn the_same_timeline_gives_the_same_text() {
+    let rows: Vec<_> = (0..100).map(|number| row("prompt", number, 3)).collect();
+    let picture = Picture { replay: true, ..Picture::default() };
+    let svg = picture.svg(&timeline(rows.clone()));
+    assert_eq!(svg, picture.svg(&timeline(rows)));
+}
+
+#[test]
+fn whatever_a_text_contains_it_is_xml() {
+    let evil = "</text><script>&amp; \"'\u{0}\u{1b}[31m\u{fffe}";
+    let mut failed = row("prompt", 0, 1);
+    fail(&mut failed, Stage::Reply, evil);
+    let picture = Picture {
+        title: evil.into(),
+        lines: vec![evil.into(), "x".repeat(500)],
+        caption: Some(evil.into()),
+        ..Picture::default()
+    };
+    let svg = picture.svg(&timeline(vec![failed]));
+    let harmless = "</text><script>&amp; \"'\u{fffd}\u{fffd}[31m\u{fffd}";
+    assert!(texts(&svg, "title").iter().any(|tooltip| tooltip.ends_with(harmless)), "{svg}");
+    assert!(said(&svg).contains(harmless), "{svg}");
+    assert_eq!(said(&svg).matches('x').count(), 503, "too long for a line, and not cut");
+}
+
+#[test]
+fn what_is_not_shown_is_said() {
+    let mut rows: Vec<_> = (0..1000).map(|number| row("prompt", number, 1)).collect();
+    for number in [123, 456, 789] {
+        fail(&mut rows[number], Stage::ClosedEarly, "the server died");
+    }
+    rows.extend((0..30).map(|number| row("dribbling", number, 1)));
+    let svg = Picture::default().svg(&timeline(rows));
+    let said = said(&svg);
+    for heading in [
+        "prompt: 997 clients, 33 of them shown",
+        "prompt, failed: 3 clients\n",
+        "dribbling: 30 clients, 8 of them shown",
+        "closed early by the server",
+    ] {
+        assert!(said.contains(heading), "{said}");
+    }
+    for number in ["0", "29", "123", "456", "789", "999"] {
+        assert!(said.lines().any(|line| line == number), "{number} in {said}");
+    }
+}
+
+#[test]
+fn a_hundred_thousand_requests_make_a_file_of_a_megabyte() {
+    let rows = (0..1000).map(|number| row("prompt", number, 100)).collect();
+    let svg = Picture { replay: true, ..Picture::default() }.svg(&timeline(rows));
+    assert!(svg.len() < 1_200_000, "{} bytes", svg.len());
+    let replies = |tooltip: &String| {
+        let (count, _) = tooltip.split_once(" replies")?;
+        count.rsplit(' ').next()?.parse::<usize>().ok()
+    };
+    let told: usize = texts(&svg, "title").iter().filter_map(replies).sum();
+    let alone = svg.matches("a reply (").count();
+    assert_eq!(told + alone, 50 * 100, "all replies of the rows that are shown");
+    assert!(said(&svg).contains("is drawn together"));
+}
+
+#[test]
+fn a_long_standstill_is_torn() {
+    let mut rows: Vec<_> = (0..20).map(|number| row("prompt", number, 1)).collect();
+    let late = Duration::from_secs(10);
+    for row in &mut rows[10..] {
+        let failure = Failure { stage: Stage::TimedOut, why: "no reply has come".into() };
+        row.ending = Ending::Failed { at: late, failure };
+    }
+    let told = said(&Picture::default().svg(&timeline(rows.clone())));
+    assert!(told.contains("nothing moved\nfor 9.98 s"), "{told}");
+    assert!(told.contains("5 ms\n"), "the rest is to scale: {told}");
+    let compared = Picture { until: Some(late), ..Picture::default() };
+    let told = said(&compared.svg(&timeline(rows)));
+    assert!(!told.contains("nothing moved"), "not if it is compared: {told}");
+}
+
+#[test]
+fn a_wait_for_replies_is_not_torn() {
+    let mut row = row("prompt", 0, 1);
+    let late = Duration::from_secs(10);
+    row.steps.pop();
+    row.steps.push(Step::answered(late));
+    row.ending = Ending::Closed { at: late };
+    let told = said(&Picture::default().svg(&timeline(vec![row])));
+    assert!(!told.contains("nothing moved"), "{told}");
+}
+
+#[test]
+fn pictures_on_one_page_share_an_axis_and_no_names() {
+    let until = Some(MS * 100);
+    let picture = |id: &str| Picture { id: id.into(), until, replay: true, ..Picture::default() };
+    let short = picture("one").svg(&timeline(vec![row("prompt", 0, 2)]));
+    let long = picture("two").svg(&timeline(vec![row("prompt", 0, 100)]));
+    let page = format!("<html>{short}{long}</html>");
+    let document = Document::parse(&page).unwrap();
+    let ids: Vec<_> = document.descendants().filter_map(|node| node.attribute("id")).collect();
+    assert_eq!(ids, ["one", "one-title", "one-description", "two", "two-title", "two-description"]);
+    let ticks = |svg: &str| said(svg).lines().filter(|it| it.ends_with("0 ms")).count();
+    assert_eq!((ticks(&short), ticks(&long)), (7, 7), "and the time of the last reply");
+    for (sheet, id) in [(texts(&short, "style"), "one"), (texts(&long, "style"), "two")] {
+        let sheet = sheet.join("\n");
+        let rules = sheet.lines().filter(|line| line.contains('{'));
+        for rule in rules.filter(|rule| !rule.starts_with("@media")) {
+            let applies = [format!("#{id} "), format!("#{id}:"), format!("@keyframes {id}-")];
+            assert!(applies.iter().any(|start| rule.starts_with(start)), "{rule}");
+        }
+    }
+}
+
+#[test]
+fn timelines_with_one_beginning_are_put_together() {
+    let mut both = timeline(vec![row("slow", 0, 50)]);
+    both.append(timeline(vec![row("prompt", 0, 10), row("prompt", 1, 10)]));
+    both.full_at = Some(MS * 50);
+    let told = said(&Picture::default().svg(&both));
+    assert!(told.contains("slow: 1 client\n") && told.contains("prompt: 2 clients\n"), "{told}");
+    assert!(told.contains("The recording was full after 50.0 ms"), "{told}");
+}
+
+#[test]
+fn nothing_can_be_drawn_too() {
+    let svg = Picture { replay: true, rows: 0, width: 0, ..Picture::default() };
+    said(&svg.svg(&Timeline::default()));
+    said(&svg.svg(&timeline(vec![row("prompt", 0, 1)])));
+}
