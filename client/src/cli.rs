@@ -1,202 +1,24 @@
-//! The program: its options, and its course from them to the exit status.
+//! The program: from its options to the exit status.
+
+mod options;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::Instant;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use protocol::{DEFAULT_ADDRESS, Protocol};
 
 use crate::console::{self, Console};
-use crate::crowd::{Crowd, Order};
-use crate::flood::flood;
+use crate::crowd::Crowd;
+use crate::flood::{Happening, flood};
 use crate::hdr::{HdrFile, HdrLog};
-use crate::kind::Kind;
 use crate::report::{PERCENTILES, Report};
-
-/// Floods a server with clients, prompt and slow ones, and tells what came of it.
-#[derive(Debug, Parser)]
-#[command(name = "client", version, after_help = EXAMPLES)]
-struct Options {
-    /// The server, as HOST:PORT
-    #[arg(default_value = DEFAULT_ADDRESS, value_parser = address)]
-    address: String,
-
-    #[command(flatten)]
-    crowd: CrowdOptions,
-
-    #[command(flatten)]
-    zoo: ZooOptions,
-
-    #[command(flatten)]
-    output: OutputOptions,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The crowd")]
-struct CrowdOptions {
-    /// How many connections to open
-    #[arg(short, long, value_name = "COUNT", default_value = "20", value_parser = positive)]
-    connections: usize,
-
-    /// How many requests each asks; the next is sent when a reply has come
-    #[arg(short, long, value_name = "COUNT", default_value = "1", value_parser = positive)]
-    #[arg(conflicts_with = "duration")]
-    requests: usize,
-
-    /// Ask for so long, instead of a number of requests
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    duration: Option<Duration>,
-
-    /// Send by a plan, so many a second in all (open loop), and count latency from when a
-    /// request was due, whether the server kept up or not
-    #[arg(long, value_name = "COUNT/s", value_parser = rate)]
-    rate: Option<f64>,
-
-    /// Ask for so long before latencies count
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
-    warm_up: Duration,
-
-    /// `lines`, or `one-shot` as the article's programs speak it
-    #[arg(long, default_value_t)]
-    protocol: Protocol,
-
-    /// `connect-first` (when all are connected, all send) or `as-connected`
-    #[arg(long, default_value_t)]
-    order: Order,
-
-    /// Give up when nothing has moved on any connection for so long
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    timeout: Duration,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The zoo: how many of the connections are of which kind")]
-struct ZooOptions {
-    /// Send a byte at a time, like a phone in a tunnel
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(hide_default_value = true)]
-    dribbling: usize,
-
-    /// Send half of a request, wait, send the rest: an upload that stalls
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(hide_default_value = true)]
-    pausing: usize,
-
-    /// Keep the connection, think, and ask again, at least five times: a person who types
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(hide_default_value = true)]
-    chatty: usize,
-
-    /// Send everything, close the sending half, and only then read: a file piped into `nc`
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(hide_default_value = true)]
-    half_closing: usize,
-
-    /// Send until nothing more fits and read nothing until the others are done: a laptop
-    /// that sleeps in the middle of a download
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(hide_default_value = true)]
-    deaf: usize,
-
-    /// Say nothing until the others are done, like a browser's spare connections
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(hide_default_value = true)]
-    silent: usize,
-
-    /// Send half of a request, wait, and reset the connection: an app that is killed
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(hide_default_value = true)]
-    resetting: usize,
-
-    /// Connect and close without a word: a health check, a scanner of ports
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
-    #[arg(hide_default_value = true)]
-    vanishing: usize,
-
-    /// How long a dribbling client waits after each byte
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = duration)]
-    every: Duration,
-
-    /// How long pausing and resetting clients wait in the middle of a request
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
-    pause: Duration,
-
-    /// How long a chatty client thinks between a reply and its next request
-    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
-    think: Duration,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What is told")]
-struct OutputOptions {
-    /// Print the summary only; otherwise up to 50 connections print each reply, unless they
-    /// ask by time
-    #[arg(short, long)]
-    quiet: bool,
-
-    /// Print the summary as one JSON object, and nothing else
-    #[arg(long)]
-    json: bool,
-
-    /// The percentiles of the summary, such as 50,99,99.9
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = percentile)]
-    percentiles: Vec<f64>,
-
-    /// Write the latencies of each second into FILE, as an HdrHistogram log
-    #[arg(long, value_name = "FILE")]
-    hdr: Option<PathBuf>,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  client                                   20 clients against 127.0.0.1:8686
-  client --dribbling 2                     two of them are slow: who waits for them?
-  client --silent 1 --timeout 3s           one says nothing: a blocking server hangs
-  client -c 1000 -r 100 localhost:8686     100,000 requests on 1000 connections
-  client --rate 2000/s --duration 10s      2000 requests a second, late or not
-  client --deaf 1 --resetting 3 --chatty 5 a mixed crowd, the other 11 prompt
-  client --protocol one-shot               speak with the article's Python servers
-  client --json | jq .reply_us.p99         one figure, in microseconds
-
-TIME is a number with a unit, such as 250ms, 10s or 1m.
-Exit status: 0 if every request was answered, 1 if not, 2 if the options are wrong.";
-
-impl Options {
-    fn crowd(&self) -> Crowd {
-        let CrowdOptions { connections, requests, duration, rate, warm_up, .. } = self.crowd;
-        let CrowdOptions { protocol, order, timeout, .. } = self.crowd;
-        let ZooOptions { every, pause, think, .. } = self.zoo;
-        Crowd {
-            connections,
-            mix: [
-                (Kind::Dribbling, self.zoo.dribbling),
-                (Kind::Pausing, self.zoo.pausing),
-                (Kind::Chatty, self.zoo.chatty),
-                (Kind::HalfClosing, self.zoo.half_closing),
-                (Kind::Deaf, self.zoo.deaf),
-                (Kind::Silent, self.zoo.silent),
-                (Kind::Resetting, self.zoo.resetting),
-                (Kind::Vanishing, self.zoo.vanishing),
-            ]
-            .into(),
-            requests,
-            duration,
-            rate,
-            warm_up,
-            protocol,
-            order,
-            every,
-            pause,
-            think,
-            timeout,
-        }
-    }
-}
+use crate::timeline::{Picture, Recorder};
+use options::{Options, OutputOptions};
 
 /// Does what the process's arguments say, and returns its exit status.
 ///
@@ -225,14 +47,34 @@ pub fn run() -> ExitCode {
 fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
     let Options { address, output, .. } = options;
     let mut file = output.hdr.as_deref().map(HdrFile::create).transpose()?;
-    let mut log = file.as_mut().map(|file| file.begin(&format!("client {address}"))).transpose()?;
-    let mut console = Console::new(crowd, output.quiet, output.json);
-    let report = flood_first_that_listens(address, crowd, &mut console, log.as_mut())?;
+    if let Some(path) = &output.timeline {
+        write(path, "")?; // it would be a pity to find out afterwards that it can't be written
+    }
+    let mut audience = Audience {
+        console: Console::new(crowd, output.quiet, output.json),
+        log: file.as_mut().map(|file| file.begin(&format!("client {address}"))).transpose()?,
+        recorder: None,
+        trouble: None,
+    };
+    let report = flood_first_that_listens(options, crowd, &mut audience)?;
+    let Audience { console, log, recorder, .. } = audience;
     console.finish()?;
     log.map_or(Ok(()), HdrLog::finish)?;
     file.map_or(Ok(()), HdrFile::finish)?;
+    if let (Some(path), Some(recorder)) = (&output.timeline, recorder) {
+        let timeline = recorder.finish(Instant::now(), |client| crowd.kind(client).name());
+        let name = output.name.as_deref().unwrap_or(address);
+        let picture = Picture { replay: output.replay, ..Picture::of(&report, name) };
+        write(path, &picture.svg(&timeline))?;
+    }
     console::print(if output.json { report.json()? } else { text(&report, output) })?;
     Ok(report)
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    std::fs::write(path, text).map_err(|error| {
+        io::Error::new(error.kind(), format!("can't write {}: {error}", path.display()))
+    })
 }
 
 fn text(report: &Report, output: &OutputOptions) -> String {
@@ -246,14 +88,38 @@ fn text(report: &Report, output: &OutputOptions) -> String {
     text
 }
 
+/// Who watches the flood.
+struct Audience<'a> {
+    console: Console,
+    log: Option<HdrLog<'a>>,
+    recorder: Option<Recorder>,
+    /// Something could not be written, so the flood was broken off.
+    trouble: Option<io::Error>,
+}
+
+impl Audience<'_> {
+    fn watch(&mut self, happening: &Happening<'_>) -> ControlFlow<()> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.watch(happening);
+        }
+        if let Some(log) = &mut self.log
+            && let Err(error) = log.watch(happening)
+        {
+            self.trouble = Some(error);
+            return ControlFlow::Break(());
+        }
+        self.console.watch(happening)
+    }
+}
+
 /// A name can stand for several addresses (`localhost` is often `::1` and `127.0.0.1`): the
 /// next is tried if not a single client can connect to the one before.
 fn flood_first_that_listens(
-    address: &str,
+    options: &Options,
     crowd: &Crowd,
-    console: &mut Console,
-    mut log: Option<&mut HdrLog<'_>>,
+    audience: &mut Audience<'_>,
 ) -> io::Result<Report> {
+    let Options { address, output, .. } = options;
     let unknown = |why: &str| {
         let what = format!("can't find the host of `{address}`: {why}; is the name right?");
         io::Error::new(io::ErrorKind::NotFound, what)
@@ -262,15 +128,9 @@ fn flood_first_that_listens(
         address.to_socket_addrs().map_err(|error| unknown(&error.to_string()))?.collect();
     let mut last = Err(unknown("it has no address"));
     for address in addresses {
-        let mut trouble = None;
-        let report = flood(address, crowd, &mut |happening| {
-            if let Some(Err(error)) = log.as_mut().map(|log| log.watch(happening)) {
-                trouble = Some(error);
-                return ControlFlow::Break(());
-            }
-            console.watch(happening)
-        })?;
-        trouble.map_or(Ok(()), Err)?;
+        audience.recorder = output.timeline.as_ref().map(|_| Recorder::new());
+        let report = flood(address, crowd, &mut |happening| audience.watch(happening))?;
+        audience.trouble.take().map_or(Ok(()), Err)?;
         let goes_on = report.connected == 0 && report.stuck.is_none() && !report.ended_early;
         last = Ok(report);
         if !goes_on {
@@ -278,58 +138,4 @@ fn flood_first_that_listens(
         }
     }
     last
-}
-
-fn address(text: &str) -> Result<String, String> {
-    match text.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.into()),
-        _ => Err(format!("write HOST:PORT, for example `{DEFAULT_ADDRESS}` or `localhost:8686`")),
-    }
-}
-
-fn count(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "write a whole number, for example `5`".into())
-}
-
-fn positive(text: &str) -> Result<usize, String> {
-    match count(text)? {
-        0 => Err("there must be at least 1".into()),
-        count => Ok(count),
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|_| "write a number and a unit, for example `250ms`, `10s` or `1m`".into())
-}
-
-/// Requests a second.
-fn rate(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix("/s").unwrap_or(text);
-    let rate = number.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| "write requests a second, for example `2000/s` or `0.5/s`".into())
-}
-
-fn percentile(text: &str) -> Result<f64, String> {
-    let percentile = text.strip_prefix('p').unwrap_or(text).parse().ok();
-    percentile
-        .filter(|percentile: &f64| (0.0..100.0).contains(percentile))
-        .ok_or_else(|| "write numbers from 0 to below 100, for example `50,99,99.9`".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_options_it_is_the_default_crowd() {
-        let options = Options::parse_from(["client"]);
-        assert_eq!(options.address, DEFAULT_ADDRESS);
-        assert_eq!(format!("{:?}", options.crowd()), format!("{:?}", Crowd::default()));
-    }
-
-    #[test]
-    fn the_options_fit_together() {
-        Options::command().debug_assert();
-    }
 }

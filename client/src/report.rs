@@ -177,18 +177,24 @@ impl Report {
         stuck.or_else(|| doubts::coordinated_omission(self))
     }
 
+    /// How much was answered, in one line.
+    pub fn headline(&self) -> String {
+        let Crowd { connections, rate, duration, .. } = self.crowd;
+        let Report { asked, answered, connected, elapsed, .. } = *self;
+        let mut line = format!(
+            "answered {answered} of {asked} requests, connected {connected} of {connections} \
+             clients, in {elapsed:.1?}"
+        );
+        if rate.is_some() || duration.is_some() {
+            line += &format!(": {:.0}/s", answered as f64 / elapsed.as_secs_f64());
+        }
+        line
+    }
+
     /// What a person reads, with these percentiles. One that the replies are too few for is
     /// shown as `-`.
     pub fn text(&self, percentiles: &[f64]) -> String {
-        let Crowd { connections, .. } = self.crowd;
-        let mut text = format!(
-            "answered {} of {} requests, connected {} of {connections} clients, in {:.1?}",
-            self.answered, self.asked, self.connected, self.elapsed
-        );
-        if self.crowd.rate.is_some() || self.crowd.duration.is_some() {
-            let rate = self.answered as f64 / self.elapsed.as_secs_f64();
-            text += &format!(": {rate:.0}/s");
-        }
+        let mut text = self.headline();
         text += &self.latencies_text(percentiles);
         if self.kinds.len() > 1 {
             text += &self.kinds_text();

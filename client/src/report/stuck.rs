@@ -33,25 +33,36 @@ impl Stuck {
         self.connecting > 0 && self.held > 0
     }
 
-    /// In words for a person: who waits for what, most likely why, and what to try.
-    pub(crate) fn explanation(&self, crowd: &Crowd) -> String {
+    /// How many are stuck, in a sentence or two.
+    pub(crate) fn headline(&self, crowd: &Crowd) -> String {
         let Stuck { connecting, held, sending, awaiting_reply, awaiting_end, silent, deaf } = *self;
         let connected = held + sending + awaiting_reply + awaiting_end + silent + deaf;
-        let Crowd { connections, timeout, .. } = *crowd;
-        let mut words = vec![format!(
-            "Nothing has moved for {timeout:?}: {} connected, {connecting} still connecting.",
+        let mut words = format!(
+            "Nothing has moved for {:?}: {} connected, {connecting} still connecting.",
+            crowd.timeout,
             clients(connected)
-        )];
+        );
+        if self.is_deadlock() {
+            words += " This is a deadlock.";
+        }
+        words
+    }
+
+    /// In words for a person: who waits for what, most likely why, and what to try.
+    pub(crate) fn explanation(&self, crowd: &Crowd) -> String {
+        let Stuck { connecting, sending, awaiting_reply, awaiting_end, silent, deaf, .. } = *self;
+        let Crowd { connections, .. } = *crowd;
+        let mut words = vec![self.headline(crowd)];
         if self.is_deadlock() {
             words.push(format!(
-                "This is a deadlock. The connected ones send nothing until all are connected \
+                "The connected ones send nothing until all are connected \
                  (`--order connect-first`). The server waits for the first of them to send \
                  something and accepts nobody meanwhile; the others fill its accept queue, so \
                  the kernel lets nobody else in. Neither side can move. Try `--order \
                  as-connected`, or start the server with a longer queue (`--backlog \
                  {connections}`), or one that serves many connections at once."
             ));
-        } else if connected == 0 {
+        } else if connecting > 0 && *self == (Stuck { connecting, ..Stuck::default() }) {
             words.push(
                 "No client can connect at all: either the address is wrong, or a firewall \
                  swallows the attempts, or the server's accept queue is full and it accepts \

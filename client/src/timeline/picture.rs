@@ -13,8 +13,9 @@ use super::groups::groups;
 use super::replay::Replay;
 use super::style::{class, height, name, sheet};
 use super::{Row, Timeline};
+use crate::crowd::Crowd;
 use crate::phase::Phase;
-use crate::report::Stage;
+use crate::report::{Report, Stage};
 
 /// What stands around the rows, and how large they are drawn.
 #[derive(Clone, Debug)]
@@ -50,6 +51,32 @@ impl Default for Picture {
             width: 960,
             rows: 50,
             id: "timeline".into(),
+        }
+    }
+}
+
+impl Picture {
+    /// A picture of the flood of the server called `server`: the title says whom it flooded
+    /// with which mix of clients, the lines what came of it.
+    pub fn of(report: &Report, server: &str) -> Self {
+        let Crowd { connections, ref mix, .. } = report.crowd;
+        let kinds: Vec<_> =
+            report.kinds.iter().map(|part| format!("{} {}", part.clients, part.kind)).collect();
+        let crowd = if mix.total() == 0 {
+            format!("{connections} prompt clients")
+        } else {
+            format!("{connections} clients, {}", kinds.join(", "))
+        };
+        let reply = &report.reply;
+        let replies = (reply.count() > 0).then(|| {
+            let (p50, max) = (reply.quantile(0.5), reply.max());
+            format!("waiting for a reply: {p50:.1?} (the median), {max:.1?} (the longest)")
+        });
+        Picture {
+            title: format!("{server}: {crowd}"),
+            lines: [Some(report.headline()), replies].into_iter().flatten().collect(),
+            caption: report.stuck.map(|stuck| stuck.headline(&report.crowd)),
+            ..Picture::default()
         }
     }
 }
