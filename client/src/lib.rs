@@ -21,6 +21,7 @@
 //! | `expected` | checks each byte that comes from the server |
 //! | `flood` | the event loop; its `connection` is one client, `watched` its socket and the poller's eye on it, `record` the way into the report |
 //! | [`report`] | figures, errors by stage, and in words why nothing moves any more |
+//! | [`timeline`] | what each client went through, drawn: a row for each, time to the right |
 //! | [`probe`] | one well-behaved client, to be measured beside a flood |
 //! | [`cli`], `console` | the program: its options, and what it prints meanwhile |
 //!

@@ -25,15 +25,17 @@
 //!
 //! Read in this order: `recorder` turns happenings into rows; `groups` chooses the rows that
 //! are shown; `bars` makes bars of steps, and one bar of those too narrow to be seen; `axis`
-//! says where in the picture an instant lies; `picture` draws, in the `style`'s colours;
-//! `replay` lets it draw itself.
+//! says where in the picture an instant lies; `picture` puts everything in its place, with
+//! the `legend`, in `shapes` and `style`; `replay` lets it draw itself.
 
 mod axis;
 mod bars;
 mod groups;
+mod legend;
 mod picture;
 mod recorder;
 mod replay;
+mod shapes;
 mod style;
 
 pub use picture::Picture;

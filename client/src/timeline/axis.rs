@@ -80,9 +80,10 @@ impl Axis {
         self.tear.as_ref().map_or(self.right, |tear| tear.x)
     }
 
-    /// How long a pixel is.
+    /// How long a pixel is; never no time at all.
     pub(super) fn pixel(&self) -> Duration {
-        self.to_scale().div_f64(self.right_to_scale() - self.left)
+        let pixel = self.to_scale().div_f64(self.right_to_scale() - self.left);
+        pixel.max(Duration::from_nanos(1))
     }
 
     /// Where the ticks are, and what stands at them.

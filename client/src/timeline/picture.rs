@@ -3,19 +3,18 @@
 use std::time::Duration;
 
 use svg::Document;
-use svg::node::element::{
-    Description, Group as Element, Line, Path, Rectangle, Style, Text, Title,
-};
+use svg::node::element::{Description, Group as Element, Rectangle, Style, Title};
 
 use super::axis::{Axis, Span};
 use super::bars::{Bar, bars, who};
 use super::groups::groups;
+use super::legend::{Sample, legend};
 use super::replay::Replay;
-use super::style::{class, height, name, sheet};
+use super::shapes::{bar, before, cross, line, printable, replies, text, torn};
+use super::style::sheet;
 use super::{Row, Timeline};
 use crate::crowd::Crowd;
-use crate::phase::Phase;
-use crate::report::{Report, Stage};
+use crate::report::Report;
 
 /// What stands around the rows, and how large they are drawn.
 #[derive(Clone, Debug)]
@@ -99,11 +98,8 @@ const MOST_BARS: usize = 4000;
 /// Closer together, marks of replies could not be told apart, in pixels.
 const BETWEEN_REPLIES: f64 = 3.0;
 
-/// Closer together, beads on them would hide how far they are apart.
-const BETWEEN_BEADS: f64 = 14.0;
-
 /// Rows as high as this have room for a time.
-const PITCH_WITH_TIMES: f64 = 14.0;
+pub(super) const PITCH_WITH_TIMES: f64 = 14.0;
 
 /// What is shorter is drawn so wide all the same, in pixels.
 const NARROWEST_BAR: f64 = 1.0;
@@ -131,7 +127,7 @@ impl Picture {
         if let Some(caption) = &self.caption {
             page.paragraph(caption, 14.0, "caption");
         }
-        page.legend(&legend(&groups));
+        page.legend(&legend(&groups, &axis));
         page.plot(&groups, &axis, self.replay.then(|| Replay::new(&axis)).as_ref(), &self.id);
         for note in self.notes(timeline, &groups, &axis, shortest) {
             page.paragraph(&note, 12.0, "faint");
@@ -198,9 +194,9 @@ impl Picture {
 }
 
 /// A group with the bars of its rows.
-struct Drawn<'a> {
+pub(super) struct Drawn<'a> {
     heading: String,
-    rows: Vec<(&'a Row, Vec<Bar>)>,
+    pub(super) rows: Vec<(&'a Row, Vec<Bar>)>,
 }
 
 /// What is drawn, and how short a bar may be; at least as long as a `pixel`, and so long that
@@ -225,49 +221,10 @@ fn drawn(timeline: &Timeline, most_rows: usize, pixel: Duration) -> (Vec<Drawn<'
     }
 }
 
-fn rows<'a, 'g>(groups: &'g [Drawn<'a>]) -> impl Iterator<Item = &'g (&'a Row, Vec<Bar>)> {
+pub(super) fn rows<'a, 'g>(
+    groups: &'g [Drawn<'a>],
+) -> impl Iterator<Item = &'g (&'a Row, Vec<Bar>)> {
     groups.iter().flat_map(|group| &group.rows)
-}
-
-/// What the legend explains.
-enum Sample {
-    Before,
-    Bar(Phase),
-    Reply,
-    Failure(Stage),
-}
-
-impl Sample {
-    fn name(&self) -> &'static str {
-        match self {
-            Sample::Before => "not yet begun",
-            Sample::Bar(phase) => name(*phase),
-            Sample::Reply => "a reply has come, and when the last one did",
-            Sample::Failure(Stage::Connect) => "could not connect",
-            Sample::Failure(Stage::Send) => "could not send",
-            Sample::Failure(Stage::Reply) => "wrong reply",
-            Sample::Failure(Stage::ClosedEarly) => "closed early by the server",
-            Sample::Failure(Stage::TimedOut) => "given up",
-        }
-    }
-}
-
-/// Only what occurs.
-fn legend(groups: &[Drawn<'_>]) -> Vec<Sample> {
-    let mut samples = Vec::new();
-    if rows(groups).any(|(row, _)| row.steps.is_empty()) {
-        samples.push(Sample::Before);
-    }
-    let occurs = |phase| rows(groups).any(|(_, bars)| bars.iter().any(|bar| bar.phase() == phase));
-    samples.extend(Phase::ALL.into_iter().filter(|&phase| occurs(phase)).map(Sample::Bar));
-    if rows(groups).any(|(row, _)| row.replies().next().is_some()) {
-        samples.push(Sample::Reply);
-    }
-    let fails = |stage| {
-        rows(groups).any(|(row, _)| row.ending.failure().is_some_and(|it| it.stage == stage))
-    };
-    samples.extend(Stage::ALL.into_iter().filter(|&stage| fails(stage)).map(Sample::Failure));
-    samples
 }
 
 /// The picture as far as it is drawn, from top to bottom.
@@ -307,7 +264,7 @@ impl Page {
             match sample {
                 Sample::Before => self.add(before(x, x + SAMPLE, middle)),
                 Sample::Bar(phase) => self.add(bar(*phase, x, x + SAMPLE, middle, 15.0)),
-                Sample::Reply => self.add(replies(&[x + SAMPLE / 2.0], self.y - 2.0, 16.0)),
+                Sample::Reply { .. } => self.add(replies(&[x + SAMPLE / 2.0], self.y - 2.0, 16.0)),
                 Sample::Failure(_) => self.add(cross(x + SAMPLE / 2.0, middle)),
             }
             self.add(text(sample.name(), x + SAMPLE + 6.0, self.y + 10.0, SIZE, "ink"));
@@ -318,11 +275,7 @@ impl Page {
 
     /// The rows and the time axis below them.
     fn plot(&mut self, groups: &[Drawn<'_>], axis: &Axis, replay: Option<&Replay>, id: &str) {
-        let pitch = match rows(groups).count() {
-            ..=24 => 18.0,
-            25..=36 => 14.0,
-            _ => 11.0,
-        };
+        let pitch = pitch(groups);
         const HEADING: f64 = 26.0;
         let top = self.y;
         let heights = groups.iter().map(|group| HEADING + group.rows.len() as f64 * pitch);
@@ -367,13 +320,27 @@ impl Page {
     }
 }
 
+/// How far rows are apart, in pixels.
+pub(super) fn pitch(groups: &[Drawn<'_>]) -> f64 {
+    match rows(groups).count() {
+        ..=24 => 18.0,
+        25..=36 => 14.0,
+        _ => 11.0,
+    }
+}
+
+/// Where a row begins, in pixels, if that is seen to be later than the others.
+pub(super) fn begins(row: &Row, bars: &[Bar], axis: &Axis) -> Option<f64> {
+    let begins = bars.first().map(|bar| bar.from).or(row.ending.at());
+    let begins = axis.x(begins.unwrap_or(axis.end));
+    (begins > axis.x(Duration::ZERO) + 2.0).then_some(begins)
+}
+
 /// A client's bars and marks.
 fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
     let middle = y + pitch / 2.0;
     let mut lane = Element::new();
-    let begins = bars.first().map(|bar| bar.from).or(row.ending.at());
-    let begins = begins.map_or(axis.x(axis.end), |at| axis.x(at));
-    if begins > axis.x(Duration::ZERO) + 2.0 {
+    if let Some(begins) = begins(row, bars, axis) {
         lane = lane.add(before(axis.x(Duration::ZERO), begins, middle));
     }
     for stretch in bars {
@@ -412,47 +379,6 @@ fn marks(row: &Row, axis: &Axis) -> Vec<f64> {
     marks
 }
 
-fn bar(phase: Phase, from: f64, to: f64, middle: f64, pitch: f64) -> Rectangle {
-    let height = height(phase) * pitch;
-    Rectangle::new()
-        .set("class", class(phase))
-        .set("x", pixels(from))
-        .set("y", pixels(middle - height / 2.0))
-        .set("width", pixels(to - from))
-        .set("height", pixels(height))
-}
-
-fn before(from: f64, to: f64, y: f64) -> Line {
-    line("before", (from, y), (to, y))
-}
-
-/// The marks of replies reach from row to row, so that those that come at once are a wall.
-/// Where there is room for it, each has a bead.
-fn replies(marks: &[f64], y: f64, pitch: f64) -> Element {
-    let has_room = |pair: &[f64]| pair[1] - pair[0] >= BETWEEN_BEADS;
-    let draw = |class: &str, from: f64, length: f64| {
-        let line = |x: &f64| format!("M{} {}v{}", pixels(*x), pixels(from), pixels(length));
-        Path::new().set("class", class).set("d", marks.iter().map(line).collect::<String>())
-    };
-    let lines = draw("reply", y, pitch);
-    if !marks.windows(2).all(has_room) {
-        return Element::new().add(lines);
-    }
-    let bead = |class| draw(class, y + pitch / 2.0, 0.0);
-    Element::new().add(bead("halo")).add(lines).add(bead("reply bead"))
-}
-
-fn cross(x: f64, y: f64) -> Element {
-    const ARM: f64 = 3.5;
-    let (left, top) = (pixels(x - ARM), pixels(y - ARM));
-    let lines = format!("M{left} {top}l7 7m-7 0l7-7");
-    // Between the lines, too, it can be pointed at.
-    Element::new()
-        .set("class", "failure")
-        .set("pointer-events", "bounding-box")
-        .add(Path::new().set("d", lines))
-}
-
 fn grid(axis: &Axis, top: f64, bottom: f64) -> Element {
     let lines = axis.ticks().into_iter().map(|(at, _)| {
         let x = axis.x(at);
@@ -484,53 +410,4 @@ fn labels(axis: &Axis, y: f64) -> Element {
         }
     }
     labels
-}
-
-/// Paper torn from top to bottom.
-fn torn(x: f64, top: f64, bottom: f64) -> Element {
-    const TOOTH: f64 = 7.0;
-    let teeth = ((bottom - top) / TOOTH).ceil() as usize;
-    let edge = |shift: f64| {
-        let point = move |tooth: usize| {
-            let x = x + shift + if tooth.is_multiple_of(2) { -3.0 } else { 3.0 };
-            let y = (top + tooth as f64 * TOOTH).min(bottom);
-            format!("{} {}", pixels(x), pixels(y))
-        };
-        (0..=teeth).map(point).collect::<Vec<_>>()
-    };
-    let (left, mut right) = (edge(-5.0), edge(5.0));
-    let lines = format!("M{}M{}", left.join("L"), right.join("L"));
-    right.reverse();
-    let gap = format!("M{}L{}z", left.join("L"), right.join("L"));
-    Element::new()
-        .add(Path::new().set("class", "paper").set("d", gap))
-        .add(Path::new().set("class", "axis").set("fill", "none").set("d", lines))
-}
-
-pub(super) fn line(class: &str, from: (f64, f64), to: (f64, f64)) -> Line {
-    Line::new()
-        .set("class", class)
-        .set("x1", pixels(from.0))
-        .set("y1", pixels(from.1))
-        .set("x2", pixels(to.0))
-        .set("y2", pixels(to.1))
-}
-
-fn text(words: &str, x: f64, y: f64, size: f64, class: &str) -> Text {
-    Text::new(printable(words))
-        .set("class", class)
-        .set("x", pixels(x))
-        .set("y", pixels(y))
-        .set("font-size", size)
-}
-
-/// A tenth of a pixel is seen by nobody.
-pub(super) fn pixels(number: f64) -> f64 {
-    (number * 10.0).round() / 10.0
-}
-
-/// XML has no place for these, however they are written.
-fn printable(words: &str) -> String {
-    let is_forbidden = |it: char| it.is_control() || matches!(it, '\u{fffe}' | '\u{ffff}');
-    words.replace(is_forbidden, "\u{fffd}")
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use svg::node::element::{Group, Rectangle, Style};
 
 use super::axis::{Axis, round_up};
-use super::picture::{line, pixels};
+use super::shapes::{line, pixels};
 
 /// How long a replay lasts at least, in seconds; it lasts less than three times as long.
 const SHORTEST: f64 = 5.0;

@@ -1,12 +1,12 @@
 //! Names, colours and shapes.
 //!
-//! Doing is vivid and waiting is pale. Whoever waits for the server has a bar of full
-//! height; whoever waits for somebody else, or for nothing, has a thin one: so it can be
-//! told without colours, too. The colours are near those of Okabe and Ito, which people see
-//! apart whatever kind of colour-blindness they have.
+//! Doing is vivid and waiting is pale. Whoever waits for an answer has a bar of full height,
+//! whoever waits for others a thin one, and whoever wants nothing a hairline: so they are told
+//! apart without colours, too. Colours of bars of one height differ whatever kind of
+//! colour-blindness one has; they are near those of Okabe and Ito.
 //!
-//! The background is drawn, so a picture in an `<img>` can be read on any page. Whether it is
-//! light or dark says the reader's system (`prefers-color-scheme`).
+//! The background is drawn, so a picture in an `<img>` can be read on any page. It is
+//! light or dark as the reader's system asks for (`prefers-color-scheme`).
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ type Colour = (&'static str, &'static str, &'static str, &'static str);
 
 const COLOURS: [Colour; 19] = [
     ("paper", "fill", "#ffffff", "#15181d"),
-    ("halo", "stroke", "#ffffff", "#15181d"),
+    ("halo", "stroke", "#ffffff", "#15181d"), // around a mark
     ("ink", "fill", "#1c2128", "#e8eaed"),
     ("faint", "fill", "#5b6470", "#a0a8b3"),
     ("caption", "fill", "#b3261e", "#ff9b8f"),
@@ -26,13 +26,13 @@ const COLOURS: [Colour; 19] = [
     ("hand", "stroke", "#1c2128", "#e8eaed"),
     ("before", "stroke", "#aab2bd", "#565e69"),
     ("connecting", "fill", "#e8912d", "#e08a2b"),
-    ("held", "fill", "#b9c3d0", "#56606e"),
+    ("held", "fill", "#97a5bd", "#66748a"),
     ("sending", "fill", "#0072b2", "#3fa2e6"),
     ("blocked", "fill", "#c163a0", "#d67fb6"),
     ("awaiting-reply", "fill", "#f3dfa2", "#665a30"),
     ("reading", "fill", "#009e73", "#2fd0a0"),
-    ("resting", "fill", "#dcdfe4", "#3a4048"),
-    ("awaiting-end", "fill", "#8fd0bb", "#2e6f5d"),
+    ("resting", "fill", "#a9afb8", "#5b636e"),
+    ("awaiting-end", "fill", "#93dcc4", "#2a6a57"),
     ("reply", "stroke", "#00805d", "#35dcaa"),
     ("failure", "stroke", "#d7191c", "#ff5a52"),
 ];
@@ -68,7 +68,8 @@ pub(super) fn class(phase: Phase) -> &'static str {
 /// How much of a row's height a phase's bars have.
 pub(super) fn height(phase: Phase) -> f64 {
     match phase {
-        Phase::Held | Phase::Resting | Phase::AwaitingEnd => 0.3,
+        Phase::Resting => 0.1,
+        Phase::Held | Phase::AwaitingEnd => 0.3,
         _ => 0.76,
     }
 }
@@ -89,9 +90,6 @@ pub(super) fn sheet(id: &str) -> String {
          #{id} .bold {{ font-weight: bold }}\n\
          #{id} .before {{ stroke-dasharray: 1 3 }}\n\
          #{id} .failure {{ fill: none; stroke-width: 2.2; stroke-linecap: round }}\n\
-         #{id} .reply {{ stroke-width: 2 }}\n\
-         #{id} .bead {{ stroke-width: 7; stroke-linecap: round }}\n\
-         #{id} .halo {{ stroke-width: 10; stroke-linecap: round }}\n\
          {light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
     )
 }
