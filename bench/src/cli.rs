@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::findings::{findings, table};
+use crate::page::page;
 use crate::{Model, Plan, Row, compare, serve_for_parent};
 
 /// Compares the ways to wait: floods each server with the same crowd, some of it slow, and
@@ -25,6 +27,7 @@ Examples:
   cargo run --release -p bench
   cargo run --release -p bench -- --slow 0
   cargo run --release -p bench -- --server select-server --server poll-server --connections 1000
+  cargo run --release -p bench -- --open --replay
   cargo run --release -p bench -- --json
 
 Exit status: 0 if every request was answered, 1 if not, 2 if the command line is wrong."
@@ -56,6 +59,19 @@ struct Options {
     #[arg(long)]
     json: bool,
 
+    /// Where to write the page with the timelines [default: ways-to-wait.html, in the folder
+    /// of this program]
+    #[arg(long, value_name = "FILE.html")]
+    page: Option<PathBuf>,
+
+    /// Open the page in a browser
+    #[arg(long)]
+    open: bool,
+
+    /// Let the timelines draw themselves, as they came about
+    #[arg(long)]
+    replay: bool,
+
     #[command(subcommand)]
     hidden: Option<Hidden>,
 }
@@ -83,7 +99,7 @@ pub fn run() -> ExitCode {
             Options::command().error(clap::error::ErrorKind::ValueValidation, sentence).exit()
         }
     };
-    match compare_and_tell(&plan, options.json) {
+    match compare_and_tell(&plan, &options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever read this has seen enough (`| head`).
@@ -108,16 +124,46 @@ fn plan(options: &Options) -> Result<Plan, String> {
 }
 
 /// Returns whether every request was answered.
-fn compare_and_tell(plan: &Plan, json: bool) -> io::Result<bool> {
+fn compare_and_tell(plan: &Plan, options: &Options) -> io::Result<bool> {
+    let program = env::current_exe()?;
+    let path = match &options.page {
+        Some(path) => path.clone(),
+        None => from_here(program.with_file_name("ways-to-wait.html")),
+    };
+    write_page(&path, "")?; // it would be a pity to find out afterwards that it can't be written
     // Both ends of each connection need descriptors, the client's all in this process.
     rlimit::increase_nofile_limit(u64::MAX)?;
     let progress = progress_bar();
-    let result = compare(plan, &env::current_exe()?, &progress);
+    let result = compare(plan, &program, &progress);
     progress.finish_and_clear();
     let rows = result?;
-    let text = if json { json_object(plan, &rows)? } else { human_text(plan, &rows) };
+    write_page(&path, &page(&introduction(plan), &findings(plan, &rows), &rows, options.replay))?;
+    let text = if options.json {
+        json_object(plan, &rows, &path)?
+    } else {
+        human_text(plan, &rows, &path)
+    };
     writeln!(io::stdout(), "{text}")?;
+    if options.open {
+        opener::open(&path).map_err(|error| {
+            io::Error::other(format!("can't open {} in a browser: {error}", path.display()))
+        })?;
+    }
     Ok(rows.iter().all(Row::is_good))
+}
+
+/// The path as seen from the current folder, if it lies in there: shorter to read.
+fn from_here(path: PathBuf) -> PathBuf {
+    let here = env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)
+}
+
+fn write_page(path: &Path, page: &str) -> io::Result<()> {
+    std::fs::write(path, page).map_err(|error| {
+        let path = path.display();
+        let what = format!("can't write {path}: {error}; say where with `--page FILE.html`");
+        io::Error::new(error.kind(), what)
+    })
 }
 
 /// On standard error, and only if that is a terminal.
@@ -130,26 +176,29 @@ fn progress_bar() -> ProgressBar {
     progress
 }
 
-fn human_text(plan: &Plan, rows: &[Row]) -> String {
+fn introduction(plan: &Plan) -> String {
     let Plan { connections, slow, requests, .. } = *plan;
     let prompt = connections - slow;
     let rounds = match plan.rounds {
         1 => "once".into(),
         rounds => format!("{rounds} times"),
     };
-    let mut text = format!(
+    format!(
         "{connections} clients against each server, {rounds}: {prompt} ask {requests} times each, \
          {slow} dribble.\nProbes arrive meanwhile, one every 10 ms, connect and ask; p50, p99 and max \
-         are how long they waited.\n\n{}\n",
-        table(rows)
-    );
+         are how long they waited."
+    )
+}
+
+fn human_text(plan: &Plan, rows: &[Row], page: &Path) -> String {
+    let mut text = format!("{}\n\n{}\n", introduction(plan), table(rows));
     for sentence in findings(plan, rows) {
         text += &format!("\n{sentence}");
     }
-    text
+    text + &format!("\n\nWhat each client went through: {}", page.display())
 }
 
-fn json_object(plan: &Plan, rows: &[Row]) -> io::Result<String> {
+fn json_object(plan: &Plan, rows: &[Row], page: &Path) -> io::Result<String> {
     #[derive(Serialize)]
     struct Object<'a> {
         connections: usize,
@@ -158,6 +207,7 @@ fn json_object(plan: &Plan, rows: &[Row]) -> io::Result<String> {
         rounds: usize,
         servers: &'a [Row],
         findings: Vec<String>,
+        page: &'a Path,
     }
     Ok(serde_json::to_string(&Object {
         connections: plan.connections,
@@ -166,5 +216,6 @@ fn json_object(plan: &Plan, rows: &[Row]) -> io::Result<String> {
         rounds: plan.rounds,
         servers: rows,
         findings: findings(plan, rows),
+        page,
     })?)
 }

@@ -15,8 +15,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client::report::{Latencies, Stage};
-use client::{Crowd, Happening, Kind, Order, Probe, Report, flood};
+use client::report::{Failure, Latencies, Stage};
+use client::timeline::{self, Ending, Recorder, Step, Timeline};
+use client::{Crowd, Happening, Kind, Order, Phase, Probe, Report, flood};
 use indicatif::ProgressBar;
 use protocol::Protocol;
 use serde::Serialize;
@@ -133,6 +134,9 @@ pub struct Row {
     pub usage: Option<Usage>,
     /// What went wrong, in words.
     pub trouble: Vec<String>,
+    /// What crowd and probes went through in the first round.
+    #[serde(skip)]
+    pub timeline: Timeline,
 }
 
 impl Row {
@@ -146,6 +150,7 @@ impl Row {
             probe: Latencies::default(),
             usage: None,
             trouble: Vec::new(),
+            timeline: Timeline::default(),
         }
     }
 
@@ -162,6 +167,21 @@ impl Row {
     /// The share of one core that the server used while it was flooded.
     pub fn share_of_a_core(&self) -> Option<f64> {
         Some(self.process()?.processor_seconds / self.took.as_secs_f64())
+    }
+
+    /// Adds what came of the probes in one round: how long each waited, from before it
+    /// connected.
+    fn add_visits(&mut self, visits: &Visits) {
+        let mut failures = Vec::new();
+        for Visit { began, course, .. } in &visits.0 {
+            match course {
+                Ok((_, answered)) => self.probe.record(*answered - *began),
+                Err(error) => failures.push(error),
+            }
+        }
+        if let Some(first) = failures.first() {
+            self.trouble.push(format!("{} probes failed: {first}", failures.len()));
+        }
     }
 
     /// Adds what came of one crowd in one round.
@@ -196,7 +216,10 @@ pub fn compare(plan: &Plan, program: &Path, progress: &ProgressBar) -> io::Resul
     for round in 1..=plan.rounds {
         for (server, row) in &mut contest {
             progress.set_message(format!("round {round} of {}: {}", plan.rounds, row.server));
-            flood_once(plan, server, row, progress)?;
+            let timeline = flood_once(plan, server, row, progress)?;
+            if round == 1 {
+                row.timeline = timeline;
+            }
         }
     }
     progress.set_message("stopping the servers");
@@ -223,39 +246,49 @@ fn flood_once(
     server: &ServerProcess,
     row: &mut Row,
     progress: &ProgressBar,
-) -> io::Result<()> {
+) -> io::Result<Timeline> {
     let address = server.address();
     let crowds = plan.crowds();
     let is_over = AtomicBool::new(false);
     let began = Instant::now();
-    let (reports, visits) = thread::scope(|scope| {
+    let (floods, visits) = thread::scope(|scope| {
         let floods: Vec<_> = crowds
             .iter()
-            .map(|crowd| {
-                scope.spawn(|| {
-                    flood(address, crowd, &mut |happening| {
-                        if matches!(happening, Happening::Answered { .. }) {
-                            progress.inc(1);
-                        }
-                        ControlFlow::Continue(())
-                    })
-                })
-            })
+            .map(|crowd| scope.spawn(|| flood_recorded(address, crowd, began, progress)))
             .collect();
         let probe = scope.spawn(|| send_probes(address, &is_over));
-        let reports: Vec<_> = floods.into_iter().map(joined).collect();
+        let floods: Vec<_> = floods.into_iter().map(joined).collect();
         row.took += began.elapsed();
         is_over.store(true, Ordering::Relaxed);
-        (reports, joined(probe))
+        (floods, joined(probe))
     });
-    for report in reports {
-        row.add(&report?);
+    let mut timeline = Timeline::default();
+    for flood in floods {
+        let (report, its_timeline) = flood?;
+        row.add(&report);
+        timeline.append(its_timeline);
     }
-    row.probe.add(&visits.latencies);
-    if let Some(error) = visits.first_failure {
-        row.trouble.push(format!("{} probes failed: {error}", visits.failures));
-    }
-    Ok(())
+    timeline.append(visits.timeline(began));
+    row.add_visits(&visits);
+    Ok(timeline)
+}
+
+fn flood_recorded(
+    address: SocketAddr,
+    crowd: &Crowd,
+    began: Instant,
+    progress: &ProgressBar,
+) -> io::Result<(Report, Timeline)> {
+    let mut recorder = Recorder::since(began);
+    let report = flood(address, crowd, &mut |happening| {
+        recorder.watch(happening);
+        if matches!(happening, Happening::Answered { .. }) {
+            progress.inc(1);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let timeline = recorder.finish(Instant::now(), |client| crowd.kind(client).name());
+    Ok((report, timeline))
 }
 
 /// What a thread has returned; its panic is this thread's panic.
@@ -268,8 +301,8 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
 fn send_probes(address: SocketAddr, is_over: &AtomicBool) -> Visits {
     let visits = Mutex::new(Visits::default());
     let under_way = AtomicUsize::new(0);
-    let back = |latency| {
-        visits.lock().unwrap_or_else(PoisonError::into_inner).add(latency);
+    let back = |visit| {
+        visits.lock().unwrap_or_else(PoisonError::into_inner).0.push(visit);
         under_way.fetch_sub(1, Ordering::Relaxed);
     };
     let mut due = Instant::now();
@@ -277,9 +310,10 @@ fn send_probes(address: SocketAddr, is_over: &AtomicBool) -> Visits {
         while !is_over.load(Ordering::Relaxed) {
             if under_way.load(Ordering::Relaxed) < MOST_PROBES {
                 under_way.fetch_add(1, Ordering::Relaxed);
+                let began = Instant::now();
                 let thread = thread::Builder::new().stack_size(PROBE_STACK);
                 if let Err(error) = thread.spawn_scoped(scope, || back(visit(address))) {
-                    back(Err(error));
+                    back(Visit::failed(began, error));
                 }
             }
             due += BETWEEN_PROBES;
@@ -289,34 +323,64 @@ fn send_probes(address: SocketAddr, is_over: &AtomicBool) -> Visits {
     visits.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One visit: connect, ask, be answered, leave. Returns how long the answer took, from before
-/// the connection.
-fn visit(address: SocketAddr) -> io::Result<Duration> {
+/// One visit: connect, ask, be answered, leave.
+fn visit(address: SocketAddr) -> Visit {
     let began = Instant::now();
-    let mut probe = Probe::connect(address, Protocol::Lines, PROBE_PATIENCE)?;
-    probe.ask()?;
-    let latency = began.elapsed();
-    probe.end()?;
-    Ok(latency)
+    let visit = || {
+        let mut probe = Probe::connect(address, Protocol::Lines, PROBE_PATIENCE)?;
+        let connected = Instant::now();
+        probe.ask()?;
+        let answered = Instant::now();
+        probe.end()?;
+        Ok((connected, answered))
+    };
+    Visit { began, course: visit(), ended: Instant::now() }
 }
 
-/// What came of the probes.
-#[derive(Default)]
-struct Visits {
-    latencies: Latencies,
-    failures: usize,
-    first_failure: Option<io::Error>,
+/// What came of a probe.
+struct Visit {
+    began: Instant,
+    /// When it was connected, and when it was answered.
+    course: io::Result<(Instant, Instant)>,
+    ended: Instant,
 }
+
+impl Visit {
+    fn failed(began: Instant, error: io::Error) -> Self {
+        Visit { began, course: Err(error), ended: Instant::now() }
+    }
+}
+
+/// What came of the probes, in the order in which they were back.
+#[derive(Default)]
+struct Visits(Vec<Visit>);
 
 impl Visits {
-    fn add(&mut self, latency: io::Result<Duration>) {
-        match latency {
-            Ok(latency) => self.latencies.record(latency),
-            Err(error) => {
-                self.failures += 1;
-                self.first_failure.get_or_insert(error);
-            }
-        }
+    /// A row for each, in the order in which they came.
+    fn timeline(&self, began: Instant) -> Timeline {
+        let mut visits: Vec<_> = self.0.iter().collect();
+        visits.sort_by_key(|visit| visit.began);
+        let after = |instant: Instant| instant - began;
+        let row = |(number, visit): (usize, &Visit)| {
+            let mut steps = vec![Step::entered(Phase::Connecting, after(visit.began))];
+            let at = after(visit.ended);
+            let ending = match &visit.course {
+                Ok((connected, answered)) => {
+                    steps.push(Step::entered(Phase::AwaitingReply, after(*connected)));
+                    steps.push(Step::answered(after(*answered)));
+                    steps.push(Step::entered(Phase::AwaitingEnd, after(*answered)));
+                    Ending::Closed { at }
+                }
+                Err(error) => {
+                    let failure = Failure { stage: Stage::Reply, why: error.to_string() };
+                    Ending::Failed { at, failure }
+                }
+            };
+            timeline::Row { kind: "probes", number, steps, ending }
+        };
+        let length = visits.iter().map(|visit| after(visit.ended)).max().unwrap_or_default();
+        let rows = visits.into_iter().enumerate().map(row).collect();
+        Timeline { rows, length, full_at: None }
     }
 }
 

@@ -7,52 +7,67 @@ use comfy_table::{CellAlignment, LineStyle, Table};
 
 use crate::{Plan, Row};
 
+/// What stands above the columns of the table.
+pub const COLUMNS: [&str; 9] = [
+    "server",
+    "answered",
+    "took",
+    "probes",
+    "p50",
+    "p99",
+    "max",
+    "processor time",
+    "calls/request",
+];
+
+/// What stands in the columns for one row.
+pub fn cells(row: &Row) -> [String; COLUMNS.len()] {
+    let usage = row.usage.as_ref();
+    let unknown = if usage.is_some() { "unknown" } else { "died" };
+    let processor_seconds = row.process().map(|process| process.processor_seconds);
+    let calls = usage.and_then(|usage| usage.calls_per_request());
+    [
+        row.server.to_owned(),
+        if row.answered == row.asked {
+            row.answered.to_string()
+        } else {
+            format!("{} of {}", row.answered, row.asked)
+        },
+        told(row.took),
+        row.probe.count().to_string(),
+        told(row.probe.quantile(0.5)),
+        told(row.probe.quantile(0.99)),
+        told(row.probe.max()),
+        processor_seconds.map_or(unknown.into(), |s| told(Duration::from_secs_f64(s))),
+        calls.map_or(unknown.into(), |calls| format!("{calls:.2}")),
+    ]
+}
+
 /// The rows as a table for people, with a line below for whatever went wrong.
 pub fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
     let style = UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
-    table.load_style(style).set_header([
-        "server",
-        "answered",
-        "took",
-        "probes",
-        "p50",
-        "p99",
-        "max",
-        "processor time",
-        "calls/request",
-    ]);
+    table.load_style(style).set_header(COLUMNS);
     for row in rows {
-        let usage = row.usage.as_ref();
-        let unknown = if usage.is_some() { "unknown" } else { "died" };
-        let processor_seconds = row.process().map(|process| process.processor_seconds);
-        let calls = usage.and_then(|usage| usage.calls_per_request());
-        table.add_row([
-            row.server.to_owned(),
-            if row.answered == row.asked {
-                row.answered.to_string()
-            } else {
-                format!("{} of {}", row.answered, row.asked)
-            },
-            told(row.took),
-            row.probe.count().to_string(),
-            told(row.probe.quantile(0.5)),
-            told(row.probe.quantile(0.99)),
-            told(row.probe.max()),
-            processor_seconds.map_or(unknown.into(), |s| told(Duration::from_secs_f64(s))),
-            calls.map_or(unknown.into(), |calls| format!("{calls:.2}")),
-        ]);
+        table.add_row(cells(row));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut text = table.to_string();
-    for row in rows {
-        for trouble in &row.trouble {
-            text += &format!("\n{}: {trouble}", row.server);
-        }
+    for trouble in troubles(rows) {
+        text += &format!("\n{trouble}");
     }
     text
+}
+
+/// What went wrong, and at which server.
+pub fn troubles(rows: &[Row]) -> Vec<String> {
+    let of_row = |row: &Row| {
+        let told = row.trouble.iter().map(|trouble| format!("{}: {trouble}", row.server));
+        told.collect::<Vec<_>>()
+    };
+    rows.iter().flat_map(of_row).collect()
 }
 
 /// What is to be seen in these very numbers: a sentence that they don't bear out is not in
@@ -189,7 +204,7 @@ fn doubt(rows: &[&Row]) -> Option<String> {
 }
 
 /// A time with about three digits, as people read it.
-fn told(time: Duration) -> String {
+pub(crate) fn told(time: Duration) -> String {
     let digits = match time.as_nanos().checked_ilog10() {
         None => return "0s".into(),
         Some(power) => 2 - (power % 3) as usize,
@@ -236,6 +251,7 @@ mod tests {
             probe,
             usage: Some(usage),
             trouble: Vec::new(),
+            timeline: client::timeline::Timeline::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! - [`compare`]: floods each server of a [`Plan`], beside a probe that is measured; a
 //!   [`Row`] for each comes out.
 //! - [`findings`]: the table, and what is to be seen in it.
+//! - [`page`]: the table and the timelines of all servers, for a browser.
 //! - [`Model`]: the servers to choose from.
 //! - [`ServerProcess`]: a server in a process of its own, so that its processor time and
 //!   its memory are its own, and so that it can be stopped, starved and watched.
@@ -14,6 +15,7 @@ pub mod cli;
 mod comparison;
 pub mod findings;
 mod model;
+pub mod page;
 mod server_process;
 
 pub use comparison::{Plan, Row, compare};

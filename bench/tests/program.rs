@@ -55,6 +55,40 @@ fn the_table_has_a_row_for_each_server_that_was_asked_for() {
 }
 
 #[test]
+fn the_page_has_the_table_and_a_timeline_of_each_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.html");
+    let output = run(&[&SMALL[..], &["--page", path.to_str().unwrap(), "--replay"]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.trim_end().ends_with(path.to_str().unwrap()), "{text}");
+    let page = std::fs::read_to_string(&path).unwrap();
+    for server in ["sync-server", "poll-server"] {
+        assert!(page.contains(&format!("<td>{server}</td>")), "in the table");
+        assert_eq!(page.matches(&format!("id=\"{server}\"")).count(), 1, "a picture");
+    }
+    let pictures = page.matches("<svg ").count();
+    assert_eq!(pictures, if cfg!(unix) { 3 } else { 2 });
+    for group in ["dribbling: 2 clients", "prompt: 18 clients", "probes: "] {
+        assert_eq!(page.matches(group).count(), pictures, "{group}");
+    }
+    assert_eq!(page.matches("@keyframes").count(), pictures, "each draws itself");
+    for elsewhere in ["<script", "src=", "<link", "@import", "url("] {
+        assert!(!page.contains(elsewhere), "{elsewhere} needs more than this file");
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_told_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere").join("page.html");
+    let output = run(&["--page", nowhere.to_str().unwrap(), "--rounds", "1000000"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("can't write ") && text.contains("`--page FILE.html`"), "{text}");
+}
+
+#[test]
 fn a_wrong_command_line_is_refused_with_a_sentence() {
     for (arguments, advice) in [
         (vec!["--slow", "5", "--connections", "4"], "at most `--connections`"),
