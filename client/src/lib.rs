@@ -1,29 +1,30 @@
-//! A crowd of clients that shows how a server waits for them, and tells what came of it.
+//! A crowd of clients that shows how a server waits for them, measures what that costs, draws
+//! it, and judges which promises the server keeps.
 //!
 //! ```text
-//! cargo run -p sync-server                 # in one terminal, and in another one:
-//! cargo run -p client                      # 20 clients at once, as in the article
-//! cargo run -p client -- --dribbling 2     # two of them send a byte at a time
-//! cargo run -p client -- --help            # all that it can do
+//! cargo run -p sync-server                            # in one terminal, and in another one:
+//! cargo run -p client                                 # 20 clients at once, as in the article
+//! cargo run -p client -- --dribbling 2                # two of them send a byte at a time
+//! cargo run -p client -- --rate 2000/s --duration 5s  # by a plan, late or not
+//! cargo run -p client -- --timeline slow.svg          # what each of them went through
+//! cargo run -p client -- --help                       # all that it can do
 //! ```
 //!
 //! [`flood`] drives the whole crowd in one thread, the same way as an event-driven server:
 //! it never waits for one client, but for all of them at once. So it can hold as many
-//! connections as there are descriptors and local ports, which are some 28,000 on Linux. It
-//! is no instrument for finding the most that a server can do: each client asks only after
-//! it has been answered, so a slow server is asked less.
+//! connections as there are descriptors and local ports, which are some 28,000 on Linux.
 //!
 //! Read in this order:
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | `crowd` | what the clients do: how many, of which kinds, in which order |
+//! | `kind`, `crowd` | what the clients do: how many, of which kinds, in which order, how often |
 //! | `expected` | checks each byte that comes from the server |
-//! | `flood` | the event loop; its `connection` is one client, `watched` its socket and the poller's eye on it, `record` the way into the report |
-//! | [`report`] | figures, errors by stage, and in words why nothing moves any more |
-//! | [`timeline`] | what each client went through, drawn: a row for each, time to the right |
+//! | `flood` | the event loop; its `connection` is one client, `outbox` what it sends, `plan` when, `watched` its socket and the poller's eye on it, `record` the way into the report |
+//! | [`report`] | figures, errors by stage, in words why nothing moves any more, and how far the figures can be trusted |
+//! | [`timeline`] | what each client went through, as a picture |
 //! | [`probe`] | one well-behaved client, to be measured beside a flood |
-//! | [`cli`], `console` | the program: its options, and what it prints meanwhile |
+//! | [`cli`], `console`, `hdr` | the program: its options, what it prints meanwhile, and the log for other plotters |
 //!
 //! The library prints nothing but in [`cli::run`].
 
