@@ -1,6 +1,6 @@
 //! The program: from its options to the exit status.
 
-mod options;
+pub(crate) mod options;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -12,19 +12,23 @@ use std::time::Instant;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+use crate::check::cli::Options as CheckOptions;
 use crate::console::{self, Console};
 use crate::crowd::Crowd;
 use crate::flood::{Happening, flood};
 use crate::hdr::{HdrFile, HdrLog};
 use crate::report::{PERCENTILES, Report};
 use crate::timeline::{Picture, Recorder};
-use options::{Options, OutputOptions};
+use options::{Options, Other, OutputOptions};
 
 /// Does what the process's arguments say, and returns its exit status.
 ///
 /// Raises the process's soft limit of descriptors to the hard one.
 pub fn run() -> ExitCode {
-    let options = Options::parse();
+    let mut options = Options::parse();
+    if let Some(Other::Check(options)) = options.other.take() {
+        return check(options);
+    }
     let crowd = options.crowd();
     if let Err(why) = crowd.check() {
         Options::command().error(ErrorKind::ArgumentConflict, why).exit();
@@ -34,14 +38,23 @@ pub fn run() -> ExitCode {
     match flood_and_tell(&options, &crowd) {
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            // Whoever closed the pipe wants to hear no more, so it is not told.
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                writeln!(io::stderr(), "client: {error}").ok();
-            }
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn check(options: CheckOptions) -> ExitCode {
+    match options.order() {
+        Ok(order) => order.execute().unwrap_or_else(|error| failed(&error)),
+        Err(why) => Options::command().error(ErrorKind::ValueValidation, why).exit(),
+    }
+}
+
+fn failed(error: &io::Error) -> ExitCode {
+    // Whoever closed the pipe wants to hear no more, so it is not told.
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        writeln!(io::stderr(), "client: {error}").ok();
+    }
+    ExitCode::FAILURE
 }
 
 fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {

@@ -24,10 +24,12 @@
 //! | [`report`] | figures, errors by stage, in words why nothing moves any more, and how far the figures can be trusted |
 //! | [`timeline`] | what each client went through, as a picture |
 //! | [`probe`] | one well-behaved client, to be measured beside a flood |
+//! | [`check`] | which promises a server keeps: `client check` |
 //! | [`cli`], `console`, `hdr` | the program: its options, what it prints meanwhile, and the log for other plotters |
 //!
 //! The library prints nothing but in [`cli::run`].
 
+pub mod check;
 pub mod cli;
 mod console;
 mod crowd;

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use protocol::{DEFAULT_ADDRESS, Protocol};
 
+use crate::check::cli::Options as CheckOptions;
 use crate::crowd::{Crowd, Order};
 use crate::kind::Kind;
 
 /// Floods a server with clients, prompt and slow ones, and tells what came of it.
 #[derive(Debug, Parser)]
 #[command(name = "client", version, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(super) struct Options {
     /// The server, as HOST:PORT
     #[arg(default_value = DEFAULT_ADDRESS, value_parser = address)]
@@ -25,6 +27,15 @@ pub(super) struct Options {
 
     #[command(flatten)]
     pub(super) output: OutputOptions,
+
+    #[command(subcommand)]
+    pub(super) other: Option<Other>,
+}
+
+/// What else the program can do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Other {
+    Check(CheckOptions),
 }
 
 #[derive(Debug, clap::Args)]
@@ -166,6 +177,7 @@ Examples:
   client --dribbling 5 --timeline slow.svg what each of them went through, as a picture
   client --protocol one-shot               speak with the article's Python servers
   client --json | jq .reply_us.p99         one figure, in microseconds
+  client check --help                      which promises does a server keep?
 
 TIME is a number with a unit, such as 250ms, 10s or 1m.
 Exit status: 0 if every request was answered, 1 if not, 2 if the options are wrong.";
@@ -220,7 +232,7 @@ fn positive(text: &str) -> Result<usize, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "write a number and a unit, for example `250ms`, `10s` or `1m`".into())
 }

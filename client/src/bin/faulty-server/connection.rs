@@ -1,0 +1,220 @@
+//! One client of the loop: its socket, and its conversation.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use protocol::{Conversation, Interest, Protocol, Terms};
+
+use crate::fault::Fault;
+
+/// How much is read in one go: what the article's programs ask of one `recv`.
+const READ_SIZE: usize = 1024;
+
+/// How long fault `patient-read` waits for the next byte: longer than the checker's dribbling
+/// client, and not for ever.
+const READ_TIMEOUT: Duration = Duration::from_millis(200);
+
+pub(crate) struct Connection {
+    stream: TcpStream,
+    conversation: Conversation,
+    /// What is to be sent.
+    outgoing: Vec<u8>,
+    /// A write did not take everything.
+    was_full: bool,
+    was_read: bool,
+    was_answered: bool,
+    is_over: bool,
+    fault: Fault,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, fault: Fault) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        Ok(Connection {
+            stream,
+            conversation: Conversation::new(Terms::default(), 0, Instant::now()),
+            outgoing: Vec::new(),
+            was_full: false,
+            was_read: false,
+            was_answered: false,
+            is_over: false,
+            fault,
+        })
+    }
+
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The connection is lost.
+    pub(crate) fn fail(&mut self) {
+        self.is_over = true;
+    }
+
+    /// What the socket is to be watched for.
+    pub(crate) fn interest(&self) -> Interest {
+        let mut interest = self.conversation.interest();
+        interest.writable = !self.outgoing.is_empty();
+        // What is still to be sent is owed, too, be it in the conversation or here.
+        let is_owed_much = self.outgoing.len() > protocol::PENDING_MAX / 2;
+        match self.fault {
+            // Fault `greets-for-ever`: a socket is nearly always writable.
+            Fault::GreetsForEver => interest.writable |= self.was_answered,
+            // Fault `write-interest-stays`: the same, but only after it was needed once.
+            Fault::WriteInterestStays => interest.writable |= self.was_full,
+            // Fault `no-re-arm`: as with EPOLLONESHOT, when nobody asks for the next event.
+            Fault::NoReArm => interest.readable &= !self.was_read,
+            _ => {}
+        }
+        // Fault `unbounded-buffer`: it does not matter how much somebody is owed.
+        interest.readable &= !is_owed_much || self.fault == Fault::UnboundedBuffer;
+        interest
+    }
+
+    /// Does what the kernel says can be done.
+    pub(crate) fn ready(&mut self, ready: Interest) -> io::Result<()> {
+        if ready.readable {
+            self.read()?;
+        }
+        if ready.writable && self.fault == Fault::GreetsForEver && self.outgoing.is_empty() {
+            self.outgoing.extend(Protocol::Lines.reply()); // nothing says that it has been done
+        }
+        self.send()
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        self.read_once()?;
+        match self.fault {
+            // Fault `blocking-read`: a whole request is wanted, and the rest may never come.
+            Fault::BlockingRead => self.read_until_answered(None),
+            // Fault `patient-read`: every byte buys its sender more time.
+            Fault::PatientRead => self.read_until_answered(Some(READ_TIMEOUT)),
+            _ => Ok(()),
+        }
+    }
+
+    fn read_until_answered(&mut self, time_out: Option<Duration>) -> io::Result<()> {
+        self.stream.set_nonblocking(false)?;
+        self.stream.set_read_timeout(time_out)?;
+        while self.outgoing.is_empty() && self.conversation.interest().readable {
+            if !self.read_once()? {
+                break;
+            }
+        }
+        self.stream.set_nonblocking(true)
+    }
+
+    /// Whether something was there, be it the end.
+    fn read_once(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; READ_SIZE];
+        let room = self.conversation.room().min(buffer.len());
+        let count = match self.stream.read(&mut buffer[..room]) {
+            Ok(count) => count,
+            // The kernel may report readiness without a reason; and signals interrupt.
+            Err(error) if is_not_now(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        self.was_read = true;
+        match &buffer[..count] {
+            [] => self.receive_end()?,
+            bytes => self.receive(bytes),
+        }
+        Ok(true)
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        let now = Instant::now();
+        let first_line = || bytes.split_inclusive(|&byte| byte == b'\n').next();
+        let requests = match self.fault {
+            // Fault `mute`.
+            Fault::Mute => 0,
+            // Fault `one-read-one-message`: whatever came is a request, and the only one.
+            Fault::OneReadOneMessage => self.conversation.receive(b"\n", now),
+            // Fault `first-line-only`.
+            Fault::FirstLineOnly => self.conversation.receive(first_line().unwrap_or(bytes), now),
+            _ => self.conversation.receive(bytes, now),
+        };
+        self.was_answered |= requests > 0;
+        self.take_replies();
+    }
+
+    fn receive_end(&mut self) -> io::Result<()> {
+        match self.fault {
+            // Fault `ignores-the-end`: nothing came, so there is nothing to do.
+            Fault::IgnoresTheEnd => return Ok(()),
+            // Fault `dies-on-hasty-goodbye`.
+            Fault::DiesOnHastyGoodbye => assert!(self.was_answered, "there is no first line"),
+            // Fault `forgets-unfinished-line`.
+            Fault::ForgetsUnfinishedLine => {
+                self.is_over = self.outgoing.is_empty();
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.conversation.receive_end(Instant::now());
+        self.take_replies();
+        Ok(())
+    }
+
+    /// Moves what is to be said from the conversation to the socket's queue.
+    fn take_replies(&mut self) {
+        loop {
+            let pending = self.conversation.pending();
+            let count = pending.len();
+            if count == 0 {
+                break;
+            }
+            self.outgoing.extend(pending);
+            self.conversation.sent(count, Instant::now());
+        }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        if self.fault == Fault::BlockingWrite {
+            // Fault `blocking-write`: everybody waits until this one has read.
+            self.stream.set_nonblocking(false)?;
+            self.stream.write_all(&self.outgoing)?;
+            self.outgoing.clear();
+            self.stream.set_nonblocking(true)?;
+        }
+        while !self.outgoing.is_empty() {
+            match self.stream.write(&self.outgoing) {
+                Ok(count) => drop(self.outgoing.drain(..count)),
+                Err(error) if is_not_now(&error) => {
+                    self.was_full = true;
+                    // Fault `drops-what-did-not-fit`: it was said once, and that is that.
+                    if self.fault == Fault::DropsWhatDidNotFit {
+                        self.outgoing.clear();
+                    }
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.finish()
+    }
+
+    /// Everything is sent: ends what is to be ended.
+    fn finish(&mut self) -> io::Result<()> {
+        if self.conversation.half_close_is_due() {
+            // Fault `resets-after-too-long`: the kernel answers what is unread with a reset.
+            self.is_over = self.fault == Fault::ResetsAfterTooLong;
+            self.stream.shutdown(Shutdown::Write)?;
+            self.conversation.half_closed(Instant::now());
+        }
+        self.is_over |= self.conversation.ending().is_some();
+        Ok(())
+    }
+}
+
+/// It just can't be done now: there is nothing to read, no room to write, or a signal came.
+fn is_not_now(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}

@@ -1,0 +1,240 @@
+//! A server that the checker has started, in a process (or several) of its own.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::subject::with_port;
+use super::system::{self, Cost};
+
+/// How long a server may take until it listens. `cargo run` may have to compile it first; but
+/// then whoever runs the checker has waited once, and does it again.
+const START: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether something has happened that no event tells of: that a port
+/// is listened on, or that a process has ended (std can't wait for that with a time limit).
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How much of what a server says is kept, in bytes: its last words are enough.
+const KEPT: usize = 2000;
+
+/// Groups of processes that run, for [`kill_all`].
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// A server in a group of processes of its own. Dropping it ends them all.
+pub(super) struct ServerProcess {
+    child: Mutex<Child>,
+    group: u32,
+    address: SocketAddr,
+    said: Said,
+    /// Keeps other checkers away from the port.
+    _port: Port,
+}
+
+impl ServerProcess {
+    /// Starts the command, and waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if it can't be started, ends, or does not listen within ten seconds.
+    pub(super) fn start(words: &[String]) -> Result<Self, String> {
+        let port = Port::take()?;
+        let words = with_port(words, port.number);
+        let (program, arguments) = words.split_first().ok_or("there is no command")?;
+        let mut command = Command::new(program);
+        // Its standard input stays open as long as the checker lives, so a server that stops
+        // when that ends is not left behind, whatever ends the checker.
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        system::in_a_group_of_its_own(&mut command);
+        let mut running = lock(&RUNNING);
+        let mut child =
+            command.spawn().map_err(|error| format!("`{program}` can't be started: {error}"))?;
+        let group = child.id();
+        running.insert(group);
+        drop(running);
+
+        let said = Said::default();
+        child.stdout.take().into_iter().for_each(|pipe| said.keep(pipe));
+        child.stderr.take().into_iter().for_each(|pipe| said.keep(pipe));
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number));
+        let mut server =
+            ServerProcess { child: Mutex::new(child), group, address: nowhere, said, _port: port };
+        server.address = server.wait_until_it_listens()?;
+        Ok(server)
+    }
+
+    fn wait_until_it_listens(&self) -> Result<SocketAddr, String> {
+        let port = self.address.port();
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(address) = system::listener_on(port) {
+                return Ok(address);
+            }
+            let last_words = || self.said.last_words();
+            if let Some(status) = self.ended() {
+                let how = told(status);
+                return Err(format!("it {how} before it listened on port {port}{}", last_words()));
+            }
+            if Instant::now() >= deadline {
+                return Err(format!(
+                    "it did not listen on port {port} within {START:?}{}",
+                    last_words()
+                ));
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How it has ended, if it has, in words, and the last of what it said.
+    pub(super) fn death(&self) -> Option<String> {
+        let how = told(self.ended()?);
+        // Who has ended has said everything, but it may not have been read to the end.
+        thread::sleep(LOOK);
+        Some(format!("the server {how}{}", self.said.last_words()))
+    }
+
+    /// Waits until it has ended, for so long at most.
+    pub(super) fn wait(&self, at_most: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + at_most;
+        loop {
+            let ended = self.ended();
+            if ended.is_some() || Instant::now() >= deadline {
+                return ended;
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// What the server and its children have cost so far; `None` where nobody can tell.
+    pub(super) fn cost(&self) -> Option<Cost> {
+        system::cost(self.group)
+    }
+
+    /// Sends Ctrl-C. Whether that is possible here.
+    pub(super) fn interrupt(&self) -> bool {
+        system::interrupt(self.group)
+    }
+
+    fn ended(&self) -> Option<ExitStatus> {
+        // It fails only for a process that is not a child of this one.
+        lock(&self.child).try_wait().ok().flatten()
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        let mut running = lock(&RUNNING);
+        // Even if the process has ended: it may have left children.
+        system::kill(self.group);
+        running.remove(&self.group);
+        drop(running);
+        let mut child = lock(&self.child);
+        // Both fail only for a process that has ended already, and then all is well.
+        child.kill().ok();
+        child.wait().ok();
+    }
+}
+
+/// Ends every server that runs, and then this process with `status`. For whoever is
+/// interrupted: nothing is dropped then.
+pub(super) fn kill_all_and_exit(status: i32) -> ! {
+    // As long as this is locked, nobody starts one more.
+    let running = lock(&RUNNING);
+    running.iter().for_each(|&group| system::kill(group));
+    process::exit(status)
+}
+
+/// How a process has ended, in words: `ended with status 1`.
+pub(super) fn told(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        if let Some(number) = status.signal() {
+            let name = nix::sys::signal::Signal::try_from(number).map_or("?", |it| it.as_str());
+            return format!("was ended by signal {number} ({name})");
+        }
+    }
+    match status.code() {
+        Some(code) => format!("ended with status {code}"),
+        None => format!("ended with {status}"),
+    }
+}
+
+/// The last that a server has said, to standard output and standard error.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<VecDeque<u8>>>);
+
+impl Said {
+    /// Reads to the end, in a thread, so that the server can go on talking.
+    fn keep(&self, mut pipe: impl Read + Send + 'static) {
+        let Said(said) = self.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 16 * 1024];
+            // An error is as good as the end: nothing more will come.
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                let mut said = lock(&said);
+                said.extend(&buffer[..count]);
+                let surplus = said.len().saturating_sub(KEPT);
+                said.drain(..surplus);
+            }
+        });
+    }
+
+    /// Its last lines, as the end of a sentence; nothing if it said nothing.
+    fn last_words(&self) -> String {
+        const LINES: usize = 3;
+        let said: Vec<u8> = lock(&self.0).iter().copied().collect();
+        let said = String::from_utf8_lossy(&said);
+        let lines: Vec<&str> =
+            said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        match &lines[lines.len().saturating_sub(LINES)..] {
+            [] => String::new(),
+            last => format!("; it said: {}", last.join(" | ")),
+        }
+    }
+}
+
+/// A port that was free when it was taken.
+struct Port {
+    number: u16,
+    /// The port of the same number in UDP, which no server here needs. As long as it is bound,
+    /// other checkers leave the number alone, though nobody listens there yet.
+    _udp: UdpSocket,
+}
+
+impl Port {
+    /// Takes one that the kernel would give to nobody: otherwise a client of a check beside
+    /// this one could get it as its own before the server does.
+    fn take() -> Result<Self, String> {
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let ports = system::quiet_ports();
+        let count = ports.end - ports.start;
+        // Two checkers at the same time begin far from each other, most probably.
+        let begin = (process::id() as u16).wrapping_mul(7919);
+        for _ in 0..count {
+            let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+            let number = ports.start + step % count;
+            let local = (Ipv4Addr::LOCALHOST, number);
+            let Ok(udp) = UdpSocket::bind(local) else { continue };
+            if TcpListener::bind(local).is_ok() {
+                return Ok(Port { number, _udp: udp });
+            }
+        }
+        Err("no port is free".into())
+    }
+}
+
+/// A thread that has panicked has left nothing behind that could not be used.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

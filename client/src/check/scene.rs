@@ -1,0 +1,112 @@
+//! Where a check takes place: the server, and how patient its clients are.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use protocol::Protocol;
+
+use super::process::ServerProcess;
+use super::system::Cost;
+use super::visitor::Visitor;
+
+/// What a check comes to: if all is well, perhaps a figure for the table.
+pub(super) type Attempt<T = Option<String>> = Result<T, Trouble>;
+
+/// Why a promise can't be said to be kept.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It is not: what happened, as a sentence without its full stop.
+    Broken(String),
+    /// It can't be tried: why not.
+    NotTried(String),
+}
+
+impl Trouble {
+    /// The same, and to whom or beside what it happened.
+    pub(super) fn when(self, circumstances: &str) -> Self {
+        match self {
+            Trouble::Broken(what) => Trouble::Broken(format!("{what} ({circumstances})")),
+            not_tried => not_tried,
+        }
+    }
+}
+
+/// Ends a check with what happened.
+pub(super) fn broken<T>(what: impl Into<String>) -> Attempt<T> {
+    Err(Trouble::Broken(what.into()))
+}
+
+/// A server, and what its clients should know.
+pub(super) struct Scene {
+    pub(super) address: SocketAddr,
+    pub(super) protocol: Protocol,
+    /// How long an answer may take before it is taken as not coming.
+    pub(super) patience: Duration,
+    process: Option<ServerProcess>,
+}
+
+impl Scene {
+    /// At a server that somebody else has started.
+    pub(super) fn at(address: SocketAddr, protocol: Protocol, patience: Duration) -> Self {
+        Scene { address, protocol, patience, process: None }
+    }
+
+    /// At a server that was started for this.
+    pub(super) fn with(process: ServerProcess, protocol: Protocol, patience: Duration) -> Self {
+        Scene { address: process.address(), protocol, patience, process: Some(process) }
+    }
+
+    /// The server's process.
+    pub(super) fn process(&self) -> Attempt<&ServerProcess> {
+        let why =
+            "the checker must have started the server: give its command instead of an address";
+        self.process.as_ref().ok_or_else(|| Trouble::NotTried(why.into()))
+    }
+
+    /// What the server has cost so far.
+    pub(super) fn cost(&self) -> Attempt<Cost> {
+        let why = "on this system the checker can't see what a process costs";
+        self.process()?.cost().ok_or_else(|| Trouble::NotTried(why.into()))
+    }
+
+    /// How the server has ended, if it has. Who is about to is given a moment for it.
+    pub(super) fn death(&self) -> Option<String> {
+        const MOMENT: Duration = Duration::from_millis(200);
+        let process = self.process.as_ref()?;
+        process.wait(MOMENT);
+        process.death()
+    }
+
+    /// Makes sure that the server spends at most `bound` within `window`. What it spends at
+    /// first may be what is left to do, so it has several windows' time to come to rest.
+    pub(super) fn expect_sleep(
+        &self,
+        window: Duration,
+        bound: Duration,
+        meanwhile: &str,
+    ) -> Attempt<Duration> {
+        let began = Instant::now();
+        loop {
+            let before = self.cost()?.processor_time;
+            thread::sleep(window);
+            // Less than before: a child has ended, and nobody has waited for it.
+            let spent = self.cost()?.processor_time.saturating_sub(before);
+            if spent <= bound {
+                return Ok(spent);
+            }
+            if began.elapsed() >= self.patience {
+                return broken(format!(
+                    "it spent {spent:?} of processor time within {window:?} while {meanwhile}"
+                ));
+            }
+        }
+    }
+
+    /// A client that does nothing special: connects, asks, gets its reply, leaves.
+    pub(super) fn ask_as_anybody(&self) -> Attempt<()> {
+        let mut visitor = Visitor::connect(self)?;
+        visitor.ask()?;
+        visitor.replies(1)
+    }
+}

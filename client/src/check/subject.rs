@@ -1,0 +1,131 @@
+//! Who is tried: a server that runs already, or a command that starts one.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Stands in a command for the port on which the server is to listen.
+const PORT: &str = "{port}";
+
+/// A server to be tried.
+///
+/// ```
+/// use client::check::Subject;
+///
+/// let running: Subject = "127.0.0.1:8686".parse()?;
+/// let started: Subject = "python3 server.py {port}".parse()?;
+/// assert_eq!(started.to_string(), "python3 server.py {port}");
+/// let named = Subject::command(["python3", "server.py", "{port}"])?.named("server.py");
+/// assert_eq!(named.to_string(), "server.py");
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Subject {
+    name: String,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    /// `HOST:PORT`; the host may be a name.
+    Address(String),
+    /// A program and its arguments, in which `{port}` occurs.
+    Command(Vec<String>),
+}
+
+impl Subject {
+    /// A server that runs already, as `HOST:PORT`. What needs its process is not tried.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if the text is no such address.
+    pub fn address(text: &str) -> Result<Self, String> {
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                Ok(Subject { name: text.into(), kind: Kind::Address(text.into()) })
+            }
+            _ => Err(format!(
+                "`{text}` is neither HOST:PORT nor a command with {PORT} in it; write for example \
+                 `127.0.0.1:8686` or `python3 server.py {PORT}`"
+            )),
+        }
+    }
+
+    /// A program and its arguments, which start a server on the port that replaces `{port}`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if `{port}` stands nowhere: each check starts a server of its own, several
+    /// at the same time, and two can't listen on one port.
+    pub fn command<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Result<Self, String> {
+        let words: Vec<String> = words.into_iter().map(S::into).collect();
+        let name = shell_words::join(&words).replace(&shell_words::quote(PORT)[..], PORT);
+        if !words.iter().any(|word| word.contains(PORT)) {
+            return Err(format!(
+                "`{name}` does not say where the port goes: write {PORT} in its place, since \
+                 each check starts the server anew on a port of its own"
+            ));
+        }
+        Ok(Subject { name, kind: Kind::Command(words) })
+    }
+
+    /// The same server under another name.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+}
+
+/// A command is split into words as a shell does, but nothing else of a shell is there.
+impl FromStr for Subject {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.contains(char::is_whitespace) || text.contains(PORT) {
+            let words = shell_words::split(text).map_err(|why| format!("`{text}`: {why}"))?;
+            return Subject::command(words);
+        }
+        Subject::address(text)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name)
+    }
+}
+
+/// The words of a command with the port in its place.
+pub(super) fn with_port(words: &[String], port: u16) -> Vec<String> {
+    words.iter().map(|word| word.replace(PORT, &port.to_string())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_split_as_a_shell_does() {
+        let subject: Subject = "sh -c 'exec server --port={port}'".parse().unwrap();
+        let Kind::Command(words) = subject.kind else { panic!("it is a command") };
+        assert_eq!(with_port(&words, 7), ["sh", "-c", "exec server --port=7"]);
+    }
+
+    #[test]
+    fn the_name_is_what_was_written() {
+        let subject = Subject::command(["python3", "my server.py", "{port}"]).unwrap();
+        assert_eq!(subject.to_string(), "python3 'my server.py' {port}");
+    }
+
+    #[test]
+    fn what_is_neither_address_nor_command_is_refused_with_a_sentence() {
+        for (text, words) in [
+            ("localhost", "neither HOST:PORT nor"),
+            (":8686", "neither HOST:PORT nor"),
+            ("python3 server.py", "write {port} in its place"),
+            ("python3 'server.py {port}", "missing closing quote"),
+        ] {
+            let why = text.parse::<Subject>().unwrap_err();
+            assert!(why.contains(words), "{text}: {why}");
+        }
+    }
+}
