@@ -8,10 +8,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use client::check::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
+use protocol::Protocol;
 use serde::Serialize;
 
 use crate::findings::{findings, table};
+use crate::matrix::{limits, matrix, surprises};
 use crate::page::page;
 use crate::{Model, Plan, Row, compare, serve_for_parent};
 
@@ -29,6 +32,7 @@ Examples:
   cargo run --release -p bench -- --server select-server --server poll-server --connections 1000
   cargo run --release -p bench -- --open --replay
   cargo run --release -p bench -- --json
+  cargo run --release -p bench -- check
 
 Exit status: 0 if every request was answered, 1 if not, 2 if the command line is wrong."
 )]
@@ -73,11 +77,26 @@ struct Options {
     replay: bool,
 
     #[command(subcommand)]
-    hidden: Option<Hidden>,
+    other: Option<Other>,
 }
 
+/// What else the program can do.
 #[derive(Debug, Subcommand)]
-enum Hidden {
+enum Other {
+    /// Check which promises each server keeps, as `client check` does: the survival matrix
+    #[command(after_help = "\
+Exit status: 0 if each server keeps all that its way to wait allows, and nothing else; 1 if not.")]
+    Check {
+        /// A server to check; may be given more than once [default: all]
+        #[arg(long = "server", value_name = "NAME")]
+        servers: Vec<Model>,
+        /// `lines`, or `one-shot` as the article's programs speak it
+        #[arg(long, default_value_t)]
+        protocol: Protocol,
+        /// Print one JSON object instead of the table
+        #[arg(long)]
+        json: bool,
+    },
     /// Run a server for the program that has started this one
     #[command(hide = true)]
     Serve {
@@ -90,8 +109,14 @@ enum Hidden {
 /// The program, from the command line to the exit status.
 pub fn run() -> ExitCode {
     let options = Options::parse();
-    if let Some(Hidden::Serve { server, options }) = options.hidden {
-        return serve_for_parent(server, [server.name.into()].into_iter().chain(options));
+    match options.other {
+        Some(Other::Serve { server, options }) => {
+            return serve_for_parent(server, [server.name.into()].into_iter().chain(options));
+        }
+        Some(Other::Check { servers, protocol, json }) => {
+            return status_of(check_and_tell(&chosen(servers), protocol, json));
+        }
+        None => {}
     }
     let plan = match plan(&options) {
         Ok(plan) => plan,
@@ -99,7 +124,11 @@ pub fn run() -> ExitCode {
             Options::command().error(clap::error::ErrorKind::ValueValidation, sentence).exit()
         }
     };
-    match compare_and_tell(&plan, &options) {
+    status_of(compare_and_tell(&plan, &options))
+}
+
+fn status_of(is_good: io::Result<bool>) -> ExitCode {
+    match is_good {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever read this has seen enough (`| head`).
@@ -112,15 +141,43 @@ pub fn run() -> ExitCode {
 }
 
 fn plan(options: &Options) -> Result<Plan, String> {
-    let all = || Model::ALL.to_vec();
     let plan = Plan {
-        models: if options.servers.is_empty() { all() } else { options.servers.clone() },
+        models: chosen(options.servers.clone()),
         connections: options.connections as usize,
         slow: options.slow as usize,
         requests: options.requests as usize,
         rounds: options.rounds as usize,
     };
     plan.check().map(|()| plan)
+}
+
+/// Those, or all if it is none.
+fn chosen(models: Vec<Model>) -> Vec<Model> {
+    if models.is_empty() { Model::ALL.to_vec() } else { models }
+}
+
+/// Returns whether every server is as its model must be.
+fn check_and_tell(models: &[Model], protocol: Protocol, json: bool) -> io::Result<bool> {
+    let progress = progress_bar("checks, {msg}");
+    let matrix =
+        matrix(models, protocol, &env::current_exe()?, &|Progress { done, all, check }| {
+            progress.set_length(all as u64);
+            progress.set_position(done as u64);
+            progress.set_message(check.name);
+        });
+    progress.finish_and_clear();
+    let matrix = matrix?;
+    let mut text = if json { matrix.json()? } else { matrix.text() };
+    let columns = models.iter().zip(&matrix.columns);
+    let surprises: Vec<_> = columns.flat_map(|(&model, column)| surprises(model, column)).collect();
+    if !json {
+        text += &format!("\n\n{}", limits(models).join("\n"));
+        for surprise in &surprises {
+            text += &format!("\nNot as it must be: {surprise}");
+        }
+    }
+    writeln!(anstream::stdout(), "{}", text.trim_end())?;
+    Ok(surprises.is_empty())
 }
 
 /// Returns whether every request was answered.
@@ -133,7 +190,7 @@ fn compare_and_tell(plan: &Plan, options: &Options) -> io::Result<bool> {
     write_page(&path, "")?; // it would be a pity to find out afterwards that it can't be written
     // Both ends of each connection need descriptors, the client's all in this process.
     rlimit::increase_nofile_limit(u64::MAX)?;
-    let progress = progress_bar();
+    let progress = progress_bar("answered, {msg}");
     let result = compare(plan, &program, &progress);
     progress.finish_and_clear();
     let rows = result?;
@@ -167,9 +224,10 @@ fn write_page(path: &Path, page: &str) -> io::Result<()> {
 }
 
 /// On standard error, and only if that is a terminal.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{elapsed} {wide_bar} {pos} of {len} answered, {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+fn progress_bar(of_what: &str) -> ProgressBar {
+    let template = format!("{{elapsed}} {{wide_bar}} {{pos}} of {{len}} {of_what}");
+    let style =
+        ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let progress = ProgressBar::new(0).with_style(style);
     // A blocking server answers nobody for seconds: let the clock go on meanwhile.
     progress.enable_steady_tick(Duration::from_millis(100));

@@ -5,6 +5,7 @@
 //!   [`Row`] for each comes out.
 //! - [`findings`]: the table, and what is to be seen in it.
 //! - [`page`]: the table and the timelines of all servers, for a browser.
+//! - [`matrix`]: which promises each server keeps, and which it can't.
 //! - [`Model`]: the servers to choose from.
 //! - [`ServerProcess`]: a server in a process of its own, so that its processor time and
 //!   its memory are its own, and so that it can be stopped, starved and watched.
@@ -14,6 +15,7 @@
 pub mod cli;
 mod comparison;
 pub mod findings;
+pub mod matrix;
 mod model;
 pub mod page;
 mod server_process;

@@ -172,11 +172,16 @@ impl Outcome {
 }
 
 impl ServerProcess {
-    /// The command that runs `model`, on a free port of 127.0.0.1 unless the options say
-    /// otherwise. `program` is the binary of this package.
+    /// The command that runs `model` on a free port of 127.0.0.1. `program` is the binary of
+    /// this package.
     pub fn command(program: &Path, model: Model, options: &[&str]) -> Command {
+        ServerProcess::command_at("127.0.0.1:0", program, model, options)
+    }
+
+    /// The command that runs `model` at this address.
+    pub fn command_at(address: &str, program: &Path, model: Model, options: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(["serve", model.name, "--address", "127.0.0.1:0"]).args(options);
+        command.args(["serve", model.name, "--address", address]).args(options);
         command
     }
 

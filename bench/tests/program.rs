@@ -79,6 +79,21 @@ fn the_page_has_the_table_and_a_timeline_of_each_server() {
 }
 
 #[test]
+fn the_matrix_is_printed_by_one_command() {
+    let only = ["check", "--protocol", "one-shot", "--server", "sync-server"];
+    let output = run(&only);
+    assert!(output.status.success(), "a blocking server is as it must be: {output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row = |check: &str| text.lines().find(|line| line.starts_with(check)).unwrap();
+    assert!(row("answers").contains('✓') && row("silent-neighbour").contains('✗'), "{text}");
+    assert!(text.contains("sync-server can't keep silent-neighbour"), "{text}");
+
+    let output = run(&[&only[..], &["--json"]].concat());
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["servers"][0]["checks"][0]["verdict"], "kept");
+}
+
+#[test]
 fn a_page_that_cannot_be_written_is_told_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere").join("page.html");

@@ -8,9 +8,6 @@ use std::time::{Duration, Instant};
 use protocol::Protocol;
 use socket2::{Domain, Socket, Type};
 
-use crate::server::Server;
-use bench::Model;
-
 pub const GREETING: &str = "Hello from server!\n";
 
 /// How long a client waits for what must come. Only a failing test waits so long.
@@ -118,21 +115,6 @@ pub fn probe(address: SocketAddr) {
     assert!(waited < AT_ONCE, "the probe waited {waited:?}");
     client.end();
     assert_eq!(client.read_to_end(), "");
-}
-
-/// A probe beside slow clients: an event loop answers it while they are there, a blocking
-/// server as soon as they have gone, and not before.
-pub fn probe_beside(slow: Vec<Client>, server: &Server, model: Model) {
-    if model.serves_others_meanwhile {
-        probe(server.address());
-        drop(slow);
-    } else {
-        let mut neighbour = Client::connect(server.address());
-        neighbour.send("hello\n");
-        assert!(!neighbour.hears_something(), "a blocking server serves one at a time");
-        drop(slow);
-        neighbour.expect_greetings(1);
-    }
 }
 
 /// Waits until `done` is true; fails if it never gets so.

@@ -122,37 +122,6 @@ pub fn soft_limit(model: Model) {
     server.stop();
 }
 
-/// 1100 are more than select(2) can watch; and more than a backlog holds, so the blocking
-/// server is tried with fewer.
-pub fn crowd(model: Model) {
-    rlimit::increase_nofile_limit(4096).unwrap();
-    let server = Server::start(model, &["-q"]);
-    let size = if model.serves_others_meanwhile { 1100 } else { 100 };
-    let mut crowd = Crowd::ask(&server, size);
-    let held = crowd.settle();
-    match model.name {
-        "sync-server" => assert_eq!(held, 1),
-        "select-server" => assert!((1000..1024).contains(&held), "{held} are held"),
-        _ => assert_eq!(held, size),
-    }
-    crowd.leave_in_turns();
-    probe(server.address());
-    let outcome = server.stop();
-    assert_eq!(outcome.usage.unwrap().replies, size as u64 + 1);
-}
-
-pub fn idle_costs_nothing(model: Model) {
-    let server = Server::start(model, &["-q"]);
-    let mut crowd = Crowd::ask(&server, 20);
-    crowd.settle();
-    let processor_time = server.processor_time();
-    thread::sleep(Duration::from_secs(1));
-    let spent = server.processor_time() - processor_time;
-    assert!(spent <= Duration::from_millis(20), "{spent:?} spent on nothing");
-    drop(crowd);
-    server.stop();
-}
-
 /// Clients who wait for a reply that is delayed: one has closed its sending half, and the
 /// other has gone after that. There is nothing to read from either, and nothing to write.
 pub fn delayed_costs_nothing(model: Model) {

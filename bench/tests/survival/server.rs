@@ -54,14 +54,6 @@ impl Server {
         Duration::from_millis(10 * (ticks(14) + ticks(15)))
     }
 
-    /// The memory of the process that is in use, in bytes.
-    #[cfg(target_os = "linux")]
-    pub fn resident_memory(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
-    }
-
     /// Makes sure that the server sleeps, while nothing happens but what `meanwhile` says.
     pub fn expect_sleep(&self, meanwhile: &str) {
         let before = self.processor_time();
@@ -74,12 +66,6 @@ impl Server {
     #[cfg(not(target_os = "linux"))]
     pub fn processor_time(&self) -> Duration {
         Duration::ZERO
-    }
-
-    /// Left out, too.
-    #[cfg(not(target_os = "linux"))]
-    pub fn resident_memory(&self) -> usize {
-        0
     }
 
     #[cfg(unix)]

@@ -1,0 +1,74 @@
+//! The survival matrix: every promise, tried at every server by the checker of `client`, and
+//! compared with what a server of this kind can keep.
+
+use std::io;
+use std::path::Path;
+
+use client::check::{self, Column, Plan, Progress, Subject, Verdict};
+use protocol::Protocol;
+
+use crate::{Model, ServerProcess};
+
+/// Promises that a way to wait can't keep, however well the server is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The names of the checks.
+    pub checks: &'static [&'static str],
+    /// Why not.
+    pub reason: &'static str,
+}
+
+/// Tries every promise at these servers, each of which is started anew for each check;
+/// `program` is the binary of this package.
+///
+/// # Errors
+///
+/// If the path of the program is not text.
+pub fn matrix(
+    models: &[Model],
+    protocol: Protocol,
+    program: &Path,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> io::Result<check::Matrix> {
+    let subject = |&model: &Model| {
+        let options = ["--quiet", "--protocol", protocol.name()];
+        let command = ServerProcess::command_at("127.0.0.1:{port}", program, model, &options);
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        let words: Option<Vec<&str>> = words.map(|word| word.to_str()).collect();
+        Ok(Subject::command(words.ok_or("this program's path is not text")?)?.named(model.name))
+    };
+    let subjects: Result<Vec<_>, String> = models.iter().map(subject).collect();
+    Ok(check::run(&subjects.map_err(io::Error::other)?, &Plan::all(protocol), progress))
+}
+
+/// Where the column of a server is not as its model must be: a sentence each.
+pub fn surprises(model: Model, column: &Column) -> Vec<String> {
+    let is_limit = |name| model.limits.iter().any(|limit| limit.checks.contains(&name));
+    let surprise = |cell: &check::Cell| {
+        let name = cell.check.name;
+        let can = !is_limit(name);
+        match &cell.verdict {
+            Verdict::Kept { .. } if !can => {
+                Some(format!("{}: {name} is kept, which it can't be", model.name))
+            }
+            Verdict::Broken { what } if can => Some(format!("{}: {name}: {what}", model.name)),
+            Verdict::Follows { from, .. } if can && !is_limit(from) => None, // that one is told
+            Verdict::Follows { from, .. } if can => {
+                Some(format!("{}: {name} follows from {from}", model.name))
+            }
+            _ => None,
+        }
+    };
+    column.cells.iter().filter_map(surprise).collect()
+}
+
+/// What these servers can't do and why, a sentence each.
+pub fn limits(models: &[Model]) -> Vec<String> {
+    let of_model = |model: &Model| {
+        let told = model.limits.iter().map(|limit| {
+            format!("{} can't keep {}: {}.", model.name, limit.checks.join(", "), limit.reason)
+        });
+        told.collect::<Vec<_>>()
+    };
+    models.iter().flat_map(of_model).collect()
+}
