@@ -2,10 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use protocol::Protocol;
 use socket2::{Domain, Socket, Type};
 
 pub const GREETING: &str = "Hello from server!\n";
@@ -101,27 +99,12 @@ fn is_time_up(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// How soon `at once` is at the latest, on a machine that is busy with other tests. Whoever
-/// waits for a slow client waits longer.
-const AT_ONCE: Duration = Duration::from_secs(2);
-
-/// A well-behaved client, from its connection to the end of it, served at once.
-pub fn probe(address: SocketAddr) {
-    let began = Instant::now();
-    let mut client = Client::connect(address);
-    client.send(Protocol::Lines.request("hello from the probe"));
-    client.expect_greetings(1);
-    let waited = began.elapsed();
-    assert!(waited < AT_ONCE, "the probe waited {waited:?}");
-    client.end();
-    assert_eq!(client.read_to_end(), "");
-}
-
 /// Waits until `done` is true; fails if it never gets so.
+#[cfg(unix)]
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + PATIENCE;
     while !done() {
-        assert!(Instant::now() < deadline, "never came true: {what}");
-        thread::sleep(Duration::from_millis(5));
+        assert!(std::time::Instant::now() < deadline, "never came true: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -8,7 +8,9 @@
 //! Bounds on time are wide: these tests are about what happens, not about how fast.
 
 mod client;
-mod limits;
+mod costs;
+#[cfg(unix)]
+mod descriptors;
 mod server;
 mod stopping;
 mod stream;
@@ -38,8 +40,8 @@ macro_rules! for_every_server {
 
 for_every_server! {
     stream: endless_line, one_shot;
-    limits: delayed_costs_nothing, counters,
-        #[cfg(unix)] few_descriptors, #[cfg(unix)] soft_limit;
+    costs: delayed_costs_nothing, counters;
+    descriptors: #[cfg(unix)] few_descriptors, #[cfg(unix)] soft_limit;
     time: idle_timeout, idle_timeout_beside_work, deaf_for_too_long, delay, work;
     stopping: half_sent_at_the_end, parent_gone, #[cfg(unix)] ctrl_c, #[cfg(unix)] sigterm,
         #[cfg(unix)] second_ctrl_c, #[cfg(unix)] deaf_client;

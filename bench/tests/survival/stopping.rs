@@ -1,11 +1,10 @@
 //! The end of the server: what is owed is sent, and it is gone within a second.
 
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bench::{Model, Outcome};
 
-use crate::client::{Client, GREETING, wait_until};
+use crate::client::{Client, GREETING};
 use crate::server::Server;
 
 /// The bound is a second. The rest is for a machine that is busy with other tests.
@@ -90,6 +89,10 @@ fn stop_while_nobody_reads(model: Model, stop: impl FnOnce(Server) -> Outcome) {
 /// from its work for an hour.
 #[cfg(unix)]
 pub fn second_ctrl_c(model: Model) {
+    use std::net::TcpStream;
+
+    use crate::client::wait_until;
+
     let mut server = Server::start(model, &["--work", "1h"]);
     let mut client = Client::connect(server.address());
     client.send("hello\n");

@@ -1,0 +1,62 @@
+//! What waiting costs: nothing while nothing happens, and a few calls when something does.
+
+use bench::Model;
+
+use crate::client::Client;
+use crate::server::Server;
+
+/// Clients who wait for a reply that is delayed: one has closed its sending half, and the
+/// other has gone after that. There is nothing to read from either, and nothing to write.
+pub fn delayed_costs_nothing(model: Model) {
+    let mut server = Server::start(model, &["--delay", "1h"]);
+    let mut clients: Vec<_> = (0..2).map(|_| Client::connect(server.address())).collect();
+    for client in &mut clients {
+        client.send("hello\n");
+        client.end();
+    }
+    let served = if model.serves_others_meanwhile { 2 } else { 1 };
+    assert!(server.has_printed(served, "getting data"));
+    server.expect_sleep("replies are delayed");
+    clients.remove(0).reset();
+    server.expect_sleep("a client has gone that is owed a reply");
+    let outcome = server.stop();
+    let lost = outcome.lines.iter().any(|line| line.ends_with(" (1 reply could not be sent)"));
+    assert!(lost, "{outcome:?}");
+}
+
+/// What a conversation costs, to the call: two times requests come, and then their end.
+pub fn counters(model: Model) {
+    let mut server = Server::start(model, &["-v"]);
+    let mut client = Client::connect(server.address());
+    for requests in ["one\n", "two\nthree\n"] {
+        client.send(requests);
+        client.expect_greetings(requests.lines().count());
+    }
+    client.end();
+    assert_eq!(client.read_to_end(), "");
+    // A loop waits for the client, for its requests twice, for their end, and for its own.
+    // The blocking server waits in each accept, recv and send.
+    let waits = if model.serves_others_meanwhile { 5 } else { 2 + 3 + 2 };
+    assert!(server.has_printed(waits, "waiting in "));
+    let outcome = server.stop();
+    let usage = outcome.usage.as_ref().unwrap();
+    assert_eq!((usage.connections, usage.requests, usage.replies), (1, 3, 3));
+    let calls = |name: &str| usage.calls.get(name).copied().unwrap_or(0) as usize;
+    for (name, times) in [("recv", 3), ("send", 2), ("close", 1)] {
+        assert_eq!(calls(name), times, "{name}: {outcome:?}");
+    }
+    // A loop may look whether there is one more; somebody has to wake the blocking server.
+    assert!((1..=2).contains(&calls("accept")), "{outcome:?}");
+    let told = outcome.lines.iter().filter(|line| line.starts_with("woke up after ")).count();
+    assert_eq!(told, waits, "{outcome:?}");
+    match model.name {
+        "sync-server" => {}
+        "select-server" => assert_eq!(calls("select"), waits, "{outcome:?}"),
+        _ => assert_eq!(calls("epoll_wait"), waits, "{outcome:?}"),
+    }
+    // Two calls of epoll_ctl(2) belong to each wait. The others let the listener and the
+    // connection in, and out again.
+    if model.name == "poll-server" && cfg!(target_os = "linux") {
+        assert_eq!(calls("epoll_ctl"), 2 * waits + 2 * 2, "{outcome:?}");
+    }
+}
