@@ -61,7 +61,7 @@ const PLAIN: Check = Check {
     tries: "",
     likely: "",
     chapter: ONE_CLIENT,
-    needs: &["answers"],
+    needs: &["answers", "greets-once"],
     in_one_shot: false,
     is_heavy: false,
     descriptor_limit: None,
@@ -90,6 +90,7 @@ pub static ALL: &[Check] = &[
                  writable at once again, and so it is greeted again, and again. Take it off the \
                  list when nothing is left to send.",
         chapter: SELECT,
+        needs: &["answers"],
         in_one_shot: true,
         attempt: stream::greets_once,
         ..PLAIN
@@ -101,7 +102,6 @@ pub static ALL: &[Check] = &[
                  Read in a loop until the end; where interest is oneshot or edge-triggered, it \
                  must be armed again, or everything read until the kernel says EAGAIN.",
         chapter: POLL,
-        needs: &["answers", "greets-once"],
         attempt: stream::asks_again,
         ..PLAIN
     },
@@ -138,30 +138,6 @@ pub static ALL: &[Check] = &[
         ..PLAIN
     },
     Check {
-        name: "unfinished-line",
-        tries: "A client sends a request and half of one, and closes its sending half: both are \
-                answered.",
-        likely: "At the end of the stream, what is left in the buffer is thrown away. It counts \
-                 as a request if it is not empty.",
-        chapter: NO_MESSAGES,
-        needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined", "half-close"],
-        attempt: stream::unfinished_line,
-        ..PLAIN
-    },
-    Check {
-        name: "too-long",
-        tries: "A client sends a request and then 100,000 bytes without an LF: it reads the \
-                reply, `Request too long!`, and the end, without a reset.",
-        likely: "Either nobody counts (a request has at most 1024 bytes, and without a limit one \
-                 client fills the memory), or the server closes while bytes from the client are \
-                 unread. Then the kernel sends a reset, which destroys the last reply: close the \
-                 sending half only, and read on until the client closes.",
-        chapter: NO_MESSAGES,
-        needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined"],
-        attempt: stream::too_long,
-        ..PLAIN
-    },
-    Check {
         name: "idle-cost",
         tries: "20 clients stay after they were answered, and say nothing: within a second the \
                 server may use 20 ms of processor time.",
@@ -170,7 +146,6 @@ pub static ALL: &[Check] = &[
                  it does not do, such as being writable. Wait without a time-out, and only for \
                  what you would act on.",
         chapter: WAYS_TO_ASK,
-        needs: &["answers", "greets-once"],
         in_one_shot: true,
         attempt: limits::idle_cost,
         ..PLAIN
@@ -230,13 +205,13 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "resets",
-        tries: "30 times a client resets its connection in the middle of a request, and another \
-                one right after a whole one; then another one asks.",
+        tries: "30 times clients reset their connections: in the middle of a request, right after a \
+                whole one, and while many are being answered. Then another one asks.",
         likely: "ECONNRESET from a read or EPIPE from a write (or SIGPIPE, which ends a process \
                  that does not ignore it) ends the server. Every call on a connection can fail: \
                  close that connection, and go on.",
         chapter: ZOO,
-        needs: &["answers", "connect-and-close"],
+        needs: &["answers", "greets-once", "connect-and-close"],
         in_one_shot: true,
         attempt: hostile::resets,
         ..PLAIN
@@ -259,8 +234,8 @@ pub static ALL: &[Check] = &[
         tries: "A client asks up to 300,000 times before it reads; then it reads every reply, to \
                 the byte.",
         likely: "A write to a non-blocking socket takes a part, and says how much; or nothing, and \
-                 says EAGAIN. What did not fit was dropped: keep it, and send it when the socket \
-                 is writable again, before anything else.",
+                 says EAGAIN (in Python a BlockingIOError). What did not fit was dropped: keep \
+                 it, and send it when the socket is writable again, before anything else.",
         chapter: ZOO,
         needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined"],
         is_heavy: true,
@@ -294,6 +269,30 @@ pub static ALL: &[Check] = &[
         ..PLAIN
     },
     Check {
+        name: "unfinished-line",
+        tries: "A client sends a request and half of one, and closes its sending half: both are \
+                answered.",
+        likely: "At the end of the stream, what is left in the buffer is thrown away. It counts \
+                 as a request if it is not empty.",
+        chapter: NO_MESSAGES,
+        needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined", "half-close"],
+        attempt: stream::unfinished_line,
+        ..PLAIN
+    },
+    Check {
+        name: "too-long",
+        tries: "A client sends a request and then 100,000 bytes without an LF: it reads the \
+                reply, `Request too long!`, and the end, without a reset.",
+        likely: "Either nobody counts (a request has at most 1024 bytes, and without a limit one \
+                 client fills the memory), or the server closes while bytes from the client are \
+                 unread. Then the kernel sends a reset, which destroys the last reply: close the \
+                 sending half only, and read on until the client closes.",
+        chapter: NO_MESSAGES,
+        needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined"],
+        attempt: stream::too_long,
+        ..PLAIN
+    },
+    Check {
         name: "many-connections",
         tries: "1100 clients connect, ask, and stay. If not all are served at once, those who \
                 have to wait must be served when others leave.",
@@ -301,7 +300,6 @@ pub static ALL: &[Check] = &[
                  memory is overwritten. Leave clients in the backlog when there is no room for \
                  them, and use poll, epoll or kqueue.",
         chapter: SELECT,
-        needs: &["answers", "greets-once", "half-close"],
         is_heavy: true,
         attempt: limits::many_connections,
         ..PLAIN
@@ -323,13 +321,13 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "ctrl-c",
-        tries: "Ctrl-C while three clients are here, one idle, one half-way through a request, \
-                one answered: the server ends within 1.5 seconds, with status 0.",
-        likely: "Nobody handles SIGINT, so it kills the process and what was owed is lost; or the \
-                 handler only sets a flag, and the call that waits goes on sleeping. A signal must \
-                 wake the loop: through a pipe that it watches, for example.",
+        tries: "Ctrl-C while two clients are here, one that was answered and one that has said \
+                nothing: the server ends within 1.5 seconds, with status 0.",
+        likely: "Nobody handles SIGINT (in Python a KeyboardInterrupt), so it kills the process, and \
+                 what was owed is lost; or the handler only sets a flag, and the call that waits \
+                 goes on sleeping; or threads are waited for that wait for their clients. Wake \
+                 whoever sleeps, through a pipe that the loop watches or by shutting sockets down.",
         chapter: ZOO,
-        needs: &["answers", "silent-neighbour", "half-sent-neighbour"],
         in_one_shot: true,
         ends_server: true,
         attempt: stopping::ctrl_c,

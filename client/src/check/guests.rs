@@ -15,6 +15,10 @@ const MORE: usize = 4;
 /// How long one of those tries to connect: the backlog may be full already.
 const KNOCK: Duration = Duration::from_millis(250);
 
+/// How long all of them may take, in times the patience of one: long enough for a server that
+/// starts a process for each of a thousand.
+const PATIENCES: u32 = 5;
+
 /// How often it is looked whether one of several has been answered. (To wait for all of them
 /// at once would take a poller, and this is the only place in the checker that could use one.)
 const LOOK: Duration = Duration::from_millis(2);
@@ -32,7 +36,15 @@ impl<'a> Guests<'a> {
     /// what is tried here. When one has to wait, a few more come and wait, too, and no others.
     pub(super) fn come(scene: &'a Scene, count: usize) -> Attempt<Self> {
         let mut guests = Guests { scene, answered: Vec::new(), waiting: Vec::new() };
+        let began = Instant::now();
         while guests.answered.len() < count {
+            if began.elapsed() > PATIENCES * scene.patience {
+                let (answered, took) = (guests.answered.len(), began.elapsed());
+                return broken(format!(
+                    "only {answered} of {count} clients were answered within {took:.1?}, one after \
+                     the other"
+                ));
+            }
             let mut guest = Visitor::connect(scene).or_else(|why| guests.after(why))?;
             guest.ask().or_else(|why| guests.after(why))?;
             if !guest.hears_something_within(SETTLED).or_else(|why| guests.after(why))? {

@@ -143,9 +143,9 @@ impl Column {
         self.took += took;
     }
 
-    /// Whether a check has failed, though all others have still to come.
-    pub(super) fn is_hopeless(&self) -> bool {
-        !self.faults().is_empty()
+    /// Whether one of these checks was found broken so far.
+    pub(super) fn has_broken(&self, names: &[&str]) -> bool {
+        self.faults().iter().any(|fault| names.contains(fault))
     }
 
     /// Brings the cells into the order of the plan, adds those that were not even tried, and

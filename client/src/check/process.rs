@@ -20,8 +20,9 @@ const START: Duration = Duration::from_secs(10);
 /// is listened on, or that a process has ended (std can't wait for that with a time limit).
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How much of what a server says is kept, in bytes: its last words are enough.
-const KEPT: usize = 2000;
+/// How much of what a server says is kept, in bytes: its last words, which may come with a
+/// long list of calls.
+const KEPT: usize = 16 * 1024;
 
 /// Groups of processes that run, for [`kill_all`].
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
@@ -190,18 +191,32 @@ impl Said {
         });
     }
 
-    /// Its last lines, as the end of a sentence; nothing if it said nothing.
+    /// Its last words, as the end of a sentence; nothing if it said nothing.
     fn last_words(&self) -> String {
-        const LINES: usize = 3;
         let said: Vec<u8> = lock(&self.0).iter().copied().collect();
-        let said = String::from_utf8_lossy(&said);
-        let lines: Vec<&str> =
-            said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        match &lines[lines.len().saturating_sub(LINES)..] {
-            [] => String::new(),
-            last => format!("; it said: {}", last.join(" | ")),
+        match telling_line(&String::from_utf8_lossy(&said)) {
+            Some(line) => format!("; it said: {line}"),
+            None => String::new(),
         }
     }
+}
+
+/// The line that says why a program has ended, among many that say where: the last that names
+/// an error and is not indented, as lists of calls are; otherwise the last.
+fn telling_line(said: &str) -> Option<String> {
+    const LONGEST: usize = 200;
+    let names_an_error =
+        |line: &&str| ["Error", "Exception", "error:", "panic"].iter().any(|it| line.contains(it));
+    let is_indented = |line: &&str| line.starts_with([' ', '\t']);
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let telling = lines.iter().rposition(|line| names_an_error(line) && !is_indented(line));
+    let position = telling.or(lines.len().checked_sub(1))?;
+    let mut line = lines[position].trim().to_owned();
+    // Rust says where it has panicked, and why in the next line.
+    if let Some(next) = lines.get(position + 1).filter(|_| line.ends_with(':')) {
+        line = format!("{line} {}", next.trim());
+    }
+    Some(line.chars().take(LONGEST).collect())
 }
 
 /// A port that was free when it was taken.
@@ -235,6 +250,33 @@ impl Port {
 }
 
 /// A thread that has panicked has left nothing behind that could not be used.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_say_why() {
+        for (said, why) in [
+            ("", None),
+            ("listening\n\n", Some("listening")),
+            (
+                "Traceback (most recent call last):\n  File \"a.py\", line 7\n    x()\nValueError: no\n",
+                Some("ValueError: no"),
+            ),
+            (
+                "      throw er; // Unhandled 'error' event\n\nError: read ECONNRESET\n    at TCP\nEmitted 'error' event at:\n    at emit\n\nNode.js v20\n",
+                Some("Error: read ECONNRESET"),
+            ),
+            (
+                "thread 'main' panicked at src/main.rs:1:\nno\nstack backtrace:\n   0: panic\nnote: all\n",
+                Some("thread 'main' panicked at src/main.rs:1: no"),
+            ),
+        ] {
+            assert_eq!(telling_line(said).as_deref(), why);
+        }
+    }
 }

@@ -2,8 +2,8 @@
 //! follows from what.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,17 @@ use protocol::Protocol;
 
 use super::checks::{ALL, Check};
 use super::matrix::{Cell, Column, Matrix, Verdict};
-use super::process::ServerProcess;
+use super::process::{ServerProcess, lock};
 use super::scene::{Attempt, Scene, Trouble};
 use super::subject::{Kind, Subject};
 use super::system;
 
-/// How many light checks run at the same time. They mostly wait for what must not happen, so
-/// even two cores are not busy with them; more would make slow languages late.
+/// How many checks run at the same time. They mostly wait for what must not happen, so even two
+/// cores are not busy with them; more would make slow languages late.
 const SIDE_BY_SIDE: usize = 4;
+
+/// How many of the heavy ones do, which keep a core busy for a while.
+const HEAVY_SIDE_BY_SIDE: usize = 2;
 
 /// What is tried, and how.
 #[derive(Clone, Debug)]
@@ -61,11 +64,15 @@ pub fn run(subjects: &[Subject], plan: &Plan, progress: &(dyn Fn(Progress) + Syn
     let run = Run { subjects, plan, progress, done: AtomicUsize::new(0) };
     let mut columns: Vec<Column> = subjects.iter().map(|it| Column::new(it.to_string())).collect();
 
-    // The first check comes first: if it fails, all others would only take their time.
+    // First what everything else needs, then what takes little. What needs something that was
+    // found broken by then is not tried: it would fail, and take its time for that.
     let (first, rest): (Vec<_>, Vec<_>) =
         plan.checks.iter().copied().partition(|check| check.needs.is_empty());
-    run.side_by_side(&mut columns, &first);
-    run.side_by_side(&mut columns, &rest);
+    let (heavy, light): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|check: &&Check| check.is_heavy);
+    run.side_by_side(&mut columns, &first, SIDE_BY_SIDE);
+    run.side_by_side(&mut columns, &light, SIDE_BY_SIDE);
+    run.side_by_side(&mut columns, &heavy, HEAVY_SIDE_BY_SIDE);
     for column in &mut columns {
         column.sort_out(&plan.checks);
     }
@@ -86,46 +93,33 @@ struct Job {
 }
 
 impl Run<'_> {
-    /// Runs these checks on every subject that has failed none so far. The heavy ones have a
-    /// thread for themselves: no two of them disturb each other.
-    fn side_by_side(&self, columns: &mut [Column], checks: &[&'static Check]) {
-        let mut light = Vec::new();
-        let mut heavy = Vec::new();
+    /// Runs these checks on every subject, in so many threads.
+    fn side_by_side(&self, columns: &mut [Column], checks: &[&'static Check], threads: usize) {
+        let mut jobs = Vec::new();
         for (subject, column) in columns.iter().enumerate() {
-            if column.is_hopeless() {
-                continue;
-            }
+            let sensible = checks.iter().copied().filter(|check| !column.has_broken(check.needs));
             match &self.subjects[subject].kind {
-                Kind::Address(_) => light.push(Job { subject, checks: checks.to_vec() }),
+                // There is one server for all of them.
+                Kind::Address(_) => jobs.push(Job { subject, checks: sensible.collect() }),
                 Kind::Command(_) => {
-                    for &check in checks {
-                        let queue = if check.is_heavy { &mut heavy } else { &mut light };
-                        queue.push(Job { subject, checks: vec![check] });
-                    }
+                    jobs.extend(sensible.map(|check| Job { subject, checks: vec![check] }));
                 }
             }
         }
-        let light = Mutex::new(light.into_iter());
-        let heavy = Mutex::new(heavy.into_iter());
-        let cells = Mutex::new(Vec::new());
-        let work = |queue: &Mutex<std::vec::IntoIter<Job>>| {
+        let jobs = Mutex::new(jobs.into_iter());
+        let done = Mutex::new(Vec::new());
+        let work = || {
             // Locked for no longer than it takes to get the next one.
-            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next = || lock(&jobs).next();
             while let Some(job) = next() {
                 let began = Instant::now();
-                let done = self.perform(&job);
-                let mut cells = cells.lock().unwrap_or_else(PoisonError::into_inner);
-                cells.push((job.subject, done, began.elapsed()));
+                let cells = self.perform(&job);
+                lock(&done).push((job.subject, cells, began.elapsed()));
             }
         };
-        thread::scope(|scope| {
-            for _ in 0..SIDE_BY_SIDE {
-                scope.spawn(|| work(&light));
-            }
-            work(&heavy);
-        });
-        for (subject, done, took) in cells.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            columns[subject].add(done, took);
+        thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+        for (subject, cells, took) in lock(&done).drain(..) {
+            columns[subject].add(cells, took);
         }
     }
 
@@ -188,34 +182,25 @@ fn try_at(check: &Check, scene: &Scene) -> Attempt {
     }
 }
 
-/// Whatever the clients have seen: if the server has died, that is what happened.
+/// If the server has died, that is part of what happened, whatever its clients have seen.
 fn blame_death(trouble: Trouble, scene: &Scene) -> Trouble {
     match (trouble, scene.death()) {
-        (Trouble::Broken(seen), Some(death)) => {
-            Trouble::Broken(format!("{death} (what the client saw: {seen})"))
-        }
+        (Trouble::Broken(seen), Some(death)) => Trouble::Broken(format!("{seen}; {death}")),
         (trouble, _) => trouble,
     }
 }
 
-/// A name can stand for several addresses: the first is taken where somebody listens.
+/// A name can stand for several addresses (`localhost` is often `::1` and `127.0.0.1`): the
+/// first is taken where somebody listens.
 fn resolve(address: &str, patience: Duration) -> Result<SocketAddr, String> {
-    let addresses = address
+    let found: Vec<SocketAddr> = address
         .to_socket_addrs()
-        .map_err(|error| format!("can't find the host of `{address}`: {error}"))?;
-    let mut nobody = format!("`{address}` has no address");
-    let mut found = Vec::new();
-    for address in addresses {
-        found.push(address);
+        .map_err(|error| format!("can't find the host of `{address}`: {error}"))?
+        .collect();
+    let listens = |address: &&SocketAddr| TcpStream::connect_timeout(address, patience).is_ok();
+    match found[..] {
+        [] => Err(format!("`{address}` has no address")),
+        [only] => Ok(only), // the check itself will find out
+        [first, ..] => Ok(*found.iter().find(listens).unwrap_or(&first)),
     }
-    if let [only] = found[..] {
-        return Ok(only);
-    }
-    for address in found {
-        match TcpStream::connect_timeout(&address, patience) {
-            Ok(_) => return Ok(address),
-            Err(error) => nobody = format!("can't connect to {address}: {error}"),
-        }
-    }
-    Err(nobody)
 }

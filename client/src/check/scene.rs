@@ -107,6 +107,8 @@ impl Scene {
     pub(super) fn ask_as_anybody(&self) -> Attempt<()> {
         let mut visitor = Visitor::connect(self)?;
         visitor.ask()?;
-        visitor.replies(1)
+        visitor.replies(1)?;
+        visitor.leave();
+        Ok(())
     }
 }

@@ -69,7 +69,8 @@ pub(super) use signals::{interrupt, kill};
 
 #[cfg(target_os = "linux")]
 mod proc {
-    use std::fs;
+    use std::fs::{self, File};
+    use std::io::{BufRead, BufReader};
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
     use std::ops::Range;
     use std::path::Path;
@@ -83,14 +84,20 @@ mod proc {
     /// Where somebody listens on `port`; proc_pid_net(5) tells without disturbing the server
     /// with a connection.
     pub(in super::super) fn listener_on(port: u16) -> Option<SocketAddr> {
-        let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
-        tables.iter().flatten().flat_map(|table| table.lines()).find_map(|line| {
-            let mut fields = line.split_whitespace().skip(1);
-            let (address, hexadecimal) = fields.next()?.split_once(':')?;
-            let is_it = u16::from_str_radix(hexadecimal, 16) == Ok(port);
-            let listens = fields.nth(1) == Some(LISTEN);
-            (is_it && listens).then(|| SocketAddr::new(reachable(address), port))
+        ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|table| {
+            let lines = BufReader::new(File::open(table).ok()?).lines().map_while(Result::ok);
+            // Those who listen stand first, and there may be thousands of others after them.
+            let mut listeners = lines.skip(1).map_while(|line| listener_of(&line));
+            listeners.find(|listener| listener.port() == port)
         })
+    }
+
+    /// The address in a line of such a table, if it is that of a listener.
+    fn listener_of(line: &str) -> Option<SocketAddr> {
+        let mut fields = line.split_whitespace().skip(1);
+        let (address, port) = fields.next()?.split_once(':')?;
+        let port = u16::from_str_radix(port, 16).ok()?;
+        (fields.nth(1)? == LISTEN).then(|| SocketAddr::new(reachable(address), port))
     }
 
     /// The address to call somebody at who listens there. Who listens everywhere is called at

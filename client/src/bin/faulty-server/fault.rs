@@ -44,6 +44,7 @@ pub(crate) enum Fault {
     /// Interest in writing is never taken back once it was needed [deaf-sleep]
     WriteInterestStays,
     /// It waits in select(2), whatever the descriptors are [many-connections]
+    #[value(name = "select-beyond-1023")]
     SelectBeyond1023,
     /// It accepts again at once when no descriptor is left [descriptor-limit]
     SpinsWithoutDescriptors,

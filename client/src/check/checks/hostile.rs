@@ -20,16 +20,16 @@ pub(super) fn connect_and_close(scene: &Scene) -> Attempt {
 }
 
 pub(super) fn resets(scene: &Scene) -> Attempt {
+    let in_the_middle = b"in the middle of a requ".to_vec();
+    let whole = scene.protocol.request("hello from the checker");
+    let many = whole.repeat(500); // the last of them can't be answered any more
     for number in 0..30 {
-        let mut visitor = Visitor::connect(scene)?;
-        visitor.send(b"in the middle of a requ")?;
-        take_turns(number);
-        visitor.reset();
-
-        let mut visitor = Visitor::connect(scene)?;
-        visitor.ask()?;
-        take_turns(number);
-        visitor.reset();
+        for requests in [&in_the_middle, &whole, &many] {
+            let mut visitor = Visitor::connect(scene)?;
+            visitor.send(requests)?;
+            take_turns(number);
+            visitor.reset();
+        }
     }
     Ok(None)
 }

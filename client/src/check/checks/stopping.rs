@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::Protocol;
-
 use crate::check::process;
 use crate::check::scene::{Attempt, Scene, Trouble, broken};
 use crate::check::visitor::Visitor;
@@ -18,10 +16,6 @@ pub(super) fn ctrl_c(scene: &Scene) -> Attempt {
     answered.ask()?;
     answered.replies(1)?;
     let _idle = Visitor::connect(scene)?;
-    let mut half_sent = Visitor::connect(scene)?;
-    if scene.protocol == Protocol::Lines {
-        half_sent.send(b"hello fr")?;
-    }
     let began = Instant::now();
     if !process.interrupt() {
         return Err(Trouble::NotTried(

@@ -1,0 +1,93 @@
+//! Each fault of `faulty-server` is found by exactly the check that is meant for it.
+
+use client::check::{Column, Plan, Verdict, run};
+use protocol::Protocol;
+
+use crate::servers::faulty;
+
+fn check(fault: &str) -> Column {
+    let mut matrix = run(&[faulty(fault)], &Plan::all(Protocol::Lines), &|_| {});
+    matrix.columns.remove(0)
+}
+
+fn found_by(fault: &str, name: &str) {
+    let column = check(fault);
+    assert_eq!(column.faults(), [name], "{fault}: {column:#?}");
+    // Whatever else failed is told as following from it, and from nothing else.
+    for cell in &column.cells {
+        if let Verdict::Follows { from, .. } = &cell.verdict {
+            assert_eq!(*from, name, "{fault}: {cell:#?}");
+        }
+    }
+}
+
+#[test]
+fn none() {
+    let column = check("none");
+    assert!(column.is_good(), "{column:#?}");
+    assert_eq!(column.kept(), column.cells.len(), "{column:#?}");
+}
+
+/// What one client at a time means: neighbours wait, and nothing else is wrong.
+#[test]
+fn one_at_a_time_breaks_the_neighbours_and_nothing_else() {
+    let column = check("one-at-a-time");
+    assert_eq!(column.faults(), ["silent-neighbour"], "{column:#?}");
+    for cell in &column.cells {
+        let follows = matches!(cell.verdict, Verdict::Follows { .. });
+        let neighbours = ["half-sent-neighbour", "dribbling-neighbour", "deaf-neighbour"];
+        assert_eq!(follows, neighbours.contains(&cell.check.name), "{cell:#?}");
+        if cell.check.name == "many-connections" {
+            let figure = Some("1 at once".to_owned());
+            assert_eq!(cell.verdict, Verdict::Kept { figure });
+        }
+    }
+}
+
+macro_rules! faults {
+    ($($test:ident, $fault:literal: $name:literal;)*) => {
+        $(#[test]
+        fn $test() {
+            found_by($fault, $name);
+        })*
+
+        /// A fault that is in the program's list, but not here, is not tested.
+        #[test]
+        fn every_fault_is_tested() {
+            let help = std::process::Command::new(env!("CARGO_BIN_EXE_faulty-server"))
+                .arg("--help").output().unwrap().stdout;
+            let help = String::from_utf8(help).unwrap();
+            let listed = help.lines().filter_map(|line| line.trim().strip_prefix("- "));
+            let mut listed: Vec<_> = listed.filter_map(|line| line.split_once(':')).collect();
+            listed.retain(|(fault, _)| !["none", "one-at-a-time"].contains(fault));
+            assert_eq!(listed.iter().map(|(fault, _)| *fault).collect::<Vec<_>>(), [$($fault),*]);
+            for ((_, says), name) in listed.iter().zip([$($name),*]) {
+                assert!(says.ends_with(&format!("[{name}]")), "{says}");
+            }
+        }
+    };
+}
+
+faults! {
+    mute, "mute": "answers";
+    greets_for_ever, "greets-for-ever": "greets-once";
+    no_re_arm, "no-re-arm": "asks-again";
+    one_read_one_message, "one-read-one-message": "byte-by-byte";
+    first_line_only, "first-line-only": "pipelined";
+    ignores_the_end, "ignores-the-end": "half-close";
+    forgets_unfinished_line, "forgets-unfinished-line": "unfinished-line";
+    resets_after_too_long, "resets-after-too-long": "too-long";
+    busy_wait, "busy-wait": "idle-cost";
+    blocking_read, "blocking-read": "half-sent-neighbour";
+    patient_read, "patient-read": "dribbling-neighbour";
+    dies_on_hasty_goodbye, "dies-on-hasty-goodbye": "connect-and-close";
+    dies_on_reset, "dies-on-reset": "resets";
+    blocking_write, "blocking-write": "deaf-neighbour";
+    drops_what_did_not_fit, "drops-what-did-not-fit": "deaf-replies";
+    unbounded_buffer, "unbounded-buffer": "deaf-memory";
+    write_interest_stays, "write-interest-stays": "deaf-sleep";
+    select_beyond_1023, "select-beyond-1023": "many-connections";
+    spins_without_descriptors, "spins-without-descriptors": "descriptor-limit";
+    dies_without_descriptors, "dies-without-descriptors": "descriptor-limit";
+    ignores_ctrl_c, "ignores-ctrl-c": "ctrl-c";
+}

@@ -1,0 +1,43 @@
+//! Servers to be checked.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use client::check::Subject;
+use protocol::Protocol;
+
+/// A server with a fault, as a command.
+pub fn faulty(fault: &str) -> Subject {
+    let program = env!("CARGO_BIN_EXE_faulty-server");
+    Subject::command([program, "--fault", fault, "127.0.0.1:{port}"]).unwrap().named(fault)
+}
+
+/// The same as somebody would write it.
+pub fn faulty_command(fault: &str) -> String {
+    format!("{} --fault {fault} 127.0.0.1:{{port}}", env!("CARGO_BIN_EXE_faulty-server"))
+}
+
+/// A server in a thread of the test, which ends with the test's process.
+pub fn in_a_thread(serve: impl Fn(TcpStream) -> io::Result<()> + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            // Whatever becomes of one client, the next one comes.
+            let _ = stream.and_then(&serve);
+        }
+    });
+    address
+}
+
+/// Answers each line; whoever comes next waits meanwhile.
+pub fn one_after_the_other() -> SocketAddr {
+    in_a_thread(|stream| {
+        for line in BufReader::new(&stream).lines() {
+            line?;
+            (&stream).write_all(Protocol::Lines.reply())?;
+        }
+        Ok(())
+    })
+}
