@@ -109,9 +109,10 @@ impl Probe {
 }
 
 /// A time-out of a socket is told as `WouldBlock` on Unix and as `TimedOut` on Windows.
+pub(crate) fn is_time_up(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
 fn told_alike(error: io::Error) -> io::Error {
-    match error.kind() {
-        ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
-        _ => error,
-    }
+    if is_time_up(&error) { ErrorKind::TimedOut.into() } else { error }
 }

@@ -34,8 +34,7 @@ pub struct Check {
     pub needs: &'static [&'static str],
     /// Whether it makes sense in [`Protocol::OneShot`], too.
     pub(super) in_one_shot: bool,
-    /// Whether it costs so much that it should not disturb others of its kind.
-    pub(super) is_heavy: bool,
+    pub(super) pace: Pace,
     /// How many descriptors the server may have, if they are to be few.
     pub(super) descriptor_limit: Option<u32>,
     /// Whether the server has ended when it is over.
@@ -55,6 +54,16 @@ impl Check {
     }
 }
 
+/// How long a check takes, and how much it costs; the order is that in which they begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pace {
+    /// It waits for a second or more, so others can be done meanwhile.
+    Slow,
+    Quick,
+    /// It keeps a core busy, so few of its kind may run at the same time.
+    Heavy,
+}
+
 /// What most checks have in common.
 const PLAIN: Check = Check {
     name: "",
@@ -63,7 +72,7 @@ const PLAIN: Check = Check {
     chapter: ONE_CLIENT,
     needs: &["answers", "greets-once"],
     in_one_shot: false,
-    is_heavy: false,
+    pace: Pace::Quick,
     descriptor_limit: None,
     ends_server: false,
     attempt: |_| Ok(None),
@@ -147,6 +156,7 @@ pub static ALL: &[Check] = &[
                  what you would act on.",
         chapter: WAYS_TO_ASK,
         in_one_shot: true,
+        pace: Pace::Slow,
         attempt: limits::idle_cost,
         ..PLAIN
     },
@@ -225,7 +235,7 @@ pub static ALL: &[Check] = &[
                  socket to be writable together with all others.",
         chapter: ZOO,
         needs: &["answers", "greets-once", "silent-neighbour", "half-sent-neighbour", "resets"],
-        is_heavy: true,
+        pace: Pace::Heavy,
         attempt: deaf::neighbour,
         ..PLAIN
     },
@@ -238,7 +248,7 @@ pub static ALL: &[Check] = &[
                  it, and send it when the socket is writable again, before anything else.",
         chapter: ZOO,
         needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined"],
-        is_heavy: true,
+        pace: Pace::Heavy,
         attempt: deaf::replies,
         ..PLAIN
     },
@@ -251,7 +261,7 @@ pub static ALL: &[Check] = &[
                  much (in asyncio `await writer.drain()`, in Node `pause` until `drain`).",
         chapter: ZOO,
         needs: &["answers", "greets-once", "deaf-replies", "resets"],
-        is_heavy: true,
+        pace: Pace::Heavy,
         attempt: deaf::memory,
         ..PLAIN
     },
@@ -264,7 +274,7 @@ pub static ALL: &[Check] = &[
                  kept though nothing is read from a client that is owed much.",
         chapter: SELECT,
         needs: &["answers", "greets-once", "idle-cost", "deaf-replies", "resets"],
-        is_heavy: true,
+        pace: Pace::Heavy,
         attempt: deaf::sleep,
         ..PLAIN
     },
@@ -300,7 +310,7 @@ pub static ALL: &[Check] = &[
                  memory is overwritten. Leave clients in the backlog when there is no room for \
                  them, and use poll, epoll or kqueue.",
         chapter: SELECT,
-        is_heavy: true,
+        pace: Pace::Heavy,
         attempt: limits::many_connections,
         ..PLAIN
     },
@@ -316,6 +326,7 @@ pub static ALL: &[Check] = &[
         chapter: ZOO,
         needs: &["answers", "greets-once", "half-close", "idle-cost"],
         descriptor_limit: Some(64),
+        pace: Pace::Slow,
         attempt: limits::descriptor_limit,
         ..PLAIN
     },

@@ -7,7 +7,7 @@ use super::scene::{Attempt, Scene, Trouble, broken};
 use super::visitor::Visitor;
 
 /// Who is not answered for so long is taken for one who has to wait until somebody leaves.
-const SETTLED: Duration = Duration::from_millis(700);
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// How many more come when one has to wait. So few that they fit into a short backlog.
 const MORE: usize = 4;

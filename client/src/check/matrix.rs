@@ -138,8 +138,8 @@ impl Column {
         self.cells.iter().filter(|cell| matches!(cell.verdict, Verdict::Kept { .. })).count()
     }
 
-    pub(super) fn add(&mut self, cells: Vec<Cell>, took: Duration) {
-        self.cells.extend(cells);
+    pub(super) fn add(&mut self, cell: Cell, took: Duration) {
+        self.cells.push(cell);
         self.took += took;
     }
 

@@ -1,6 +1,7 @@
 //! Runs checks: which of them side by side, what becomes of a server that dies, and what
 //! follows from what.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use protocol::Protocol;
 
-use super::checks::{ALL, Check};
+use super::checks::{ALL, Check, Pace};
 use super::matrix::{Cell, Column, Matrix, Verdict};
 use super::process::{ServerProcess, lock};
 use super::scene::{Attempt, Scene, Trouble};
@@ -66,10 +67,12 @@ pub fn run(subjects: &[Subject], plan: &Plan, progress: &(dyn Fn(Progress) + Syn
 
     // First what everything else needs, then what takes little. What needs something that was
     // found broken by then is not tried: it would fail, and take its time for that.
-    let (first, rest): (Vec<_>, Vec<_>) =
+    let (first, mut rest): (Vec<&Check>, Vec<&Check>) =
         plan.checks.iter().copied().partition(|check| check.needs.is_empty());
-    let (heavy, light): (Vec<_>, Vec<_>) =
-        rest.into_iter().partition(|check: &&Check| check.is_heavy);
+    rest.sort_by_key(|check| check.pace);
+    let (heavy, light): (Vec<&Check>, Vec<&Check>) =
+        rest.into_iter().partition(|check| check.pace == Pace::Heavy);
+    run.one_after_the_other(&mut columns);
     run.side_by_side(&mut columns, &first, SIDE_BY_SIDE);
     run.side_by_side(&mut columns, &light, SIDE_BY_SIDE);
     run.side_by_side(&mut columns, &heavy, HEAVY_SIDE_BY_SIDE);
@@ -86,56 +89,66 @@ struct Run<'a> {
     done: AtomicUsize,
 }
 
-/// What one thread does in one go.
-struct Job {
-    subject: usize,
-    checks: Vec<&'static Check>,
-}
-
 impl Run<'_> {
-    /// Runs these checks on every subject, in so many threads.
-    fn side_by_side(&self, columns: &mut [Column], checks: &[&'static Check], threads: usize) {
-        let mut jobs = Vec::new();
-        for (subject, column) in columns.iter().enumerate() {
-            let sensible = checks.iter().copied().filter(|check| !column.has_broken(check.needs));
-            match &self.subjects[subject].kind {
-                // There is one server for all of them.
-                Kind::Address(_) => jobs.push(Job { subject, checks: sensible.collect() }),
-                Kind::Command(_) => {
-                    jobs.extend(sensible.map(|check| Job { subject, checks: vec![check] }));
+    /// Runs all checks on each server that runs already: there is one for all of them.
+    fn one_after_the_other(&self, columns: &mut [Column]) {
+        for (subject, column) in self.subjects.iter().zip(columns) {
+            let Kind::Address(address) = &subject.kind else { continue };
+            let mut gone_after = None;
+            for &check in &self.plan.checks {
+                if column.has_broken(check.needs) {
+                    continue;
+                }
+                let began = Instant::now();
+                let verdict = match gone_after {
+                    None => self.verdict(check, || self.try_address(check, address)),
+                    Some(last) => Verdict::NotTried { why: format!("after {last} it was gone") },
+                };
+                let is_broken = matches!(verdict, Verdict::Broken { .. });
+                column.add(Cell { check, verdict }, began.elapsed());
+                if is_broken && self.is_gone(address) {
+                    gone_after = Some(check.name);
                 }
             }
         }
+    }
+
+    fn is_gone(&self, address: &str) -> bool {
+        let connect = |address| TcpStream::connect_timeout(&address, self.plan.patience);
+        let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        resolve(address, self.plan.patience)
+            .is_ok_and(|address| connect(address).is_err_and(refused))
+    }
+
+    /// Runs these checks on every command, in so many threads.
+    fn side_by_side(&self, columns: &mut [Column], checks: &[&'static Check], threads: usize) {
+        let mut jobs = Vec::new();
+        for (number, column) in columns.iter().enumerate() {
+            if let Kind::Command(words) = &self.subjects[number].kind {
+                let sensible = checks.iter().filter(|check| !column.has_broken(check.needs));
+                jobs.extend(sensible.map(|&check| (number, check, words)));
+            }
+        }
         let jobs = Mutex::new(jobs.into_iter());
-        let done = Mutex::new(Vec::new());
+        let columns = Mutex::new(columns);
         let work = || {
             // Locked for no longer than it takes to get the next one.
             let next = || lock(&jobs).next();
-            while let Some(job) = next() {
+            while let Some((number, check, words)) = next() {
                 let began = Instant::now();
-                let cells = self.perform(&job);
-                lock(&done).push((job.subject, cells, began.elapsed()));
+                let verdict = self.verdict(check, || self.try_command(check, words));
+                lock(&columns)[number].add(Cell { check, verdict }, began.elapsed());
             }
         };
         thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
-        for (subject, cells, took) in lock(&done).drain(..) {
-            columns[subject].add(cells, took);
-        }
     }
 
-    fn perform(&self, job: &Job) -> Vec<Cell> {
-        let mut cells = Vec::new();
-        for &check in &job.checks {
-            let attempt = match &self.subjects[job.subject].kind {
-                Kind::Command(words) => self.try_command(check, words),
-                Kind::Address(address) => self.try_address(check, address),
-            };
-            cells.push(Cell { check, verdict: Verdict::of(attempt) });
-            let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-            let all = self.subjects.len() * self.plan.checks.len();
-            (self.progress)(Progress { done, all, check });
-        }
-        cells
+    fn verdict(&self, check: &'static Check, attempt: impl FnOnce() -> Attempt) -> Verdict {
+        let verdict = Verdict::of(attempt());
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let all = self.subjects.len() * self.plan.checks.len();
+        (self.progress)(Progress { done, all, check });
+        verdict
     }
 
     /// Starts a server for this check, and tries it.

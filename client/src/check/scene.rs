@@ -78,29 +78,38 @@ impl Scene {
         process.death()
     }
 
-    /// Makes sure that the server spends at most `bound` within `window`. What it spends at
-    /// first may be what is left to do, so it has several windows' time to come to rest.
-    pub(super) fn expect_sleep(
-        &self,
-        window: Duration,
-        bound: Duration,
-        meanwhile: &str,
-    ) -> Attempt<Duration> {
+    /// Makes sure that the server sleeps while nothing happens but what `meanwhile` says: that
+    /// it hardly ever runs, or would if others let it. What it does at first may be what was
+    /// left to do, so it has several windows' time to come to rest.
+    pub(super) fn expect_sleep(&self, meanwhile: &str) -> Attempt<()> {
+        const WINDOW: Duration = Duration::from_millis(300);
+        const BOUND: Duration = Duration::from_millis(60);
         let began = Instant::now();
         loop {
-            let before = self.cost()?.processor_time;
-            thread::sleep(window);
-            // Less than before: a child has ended, and nobody has waited for it.
-            let spent = self.cost()?.processor_time.saturating_sub(before);
-            if spent <= bound {
-                return Ok(spent);
+            let Cost { processor_time, waited, .. } = self.cost_of(WINDOW)?;
+            if processor_time + waited <= BOUND {
+                return Ok(());
             }
             if began.elapsed() >= self.patience {
                 return broken(format!(
-                    "it spent {spent:?} of processor time within {window:?} while {meanwhile}"
+                    "the server used {processor_time:?} of processor time within {WINDOW:?}, \
+                     while {meanwhile}"
                 ));
             }
         }
+    }
+
+    /// What the server costs within so long.
+    pub(super) fn cost_of(&self, window: Duration) -> Attempt<Cost> {
+        let before = self.cost()?;
+        thread::sleep(window);
+        let after = self.cost()?;
+        // Less than before: one of its processes has ended, and nobody has waited for it.
+        Ok(Cost {
+            processor_time: after.processor_time.saturating_sub(before.processor_time),
+            waited: after.waited.saturating_sub(before.waited),
+            resident: after.resident.saturating_sub(before.resident),
+        })
     }
 
     /// A client that does nothing special: connects, asks, gets its reply, leaves.

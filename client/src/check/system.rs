@@ -10,8 +10,10 @@ use std::time::Duration;
 /// What a group of processes has cost so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cost {
-    /// In user and kernel mode, in steps of a hundredth of a second.
+    /// Processor time in user and kernel mode, in steps of a hundredth of a second.
     pub(super) processor_time: Duration,
+    /// How long those that live could have run, but others had the processors.
+    pub(super) waited: Duration,
     /// Memory in use, in bytes.
     pub(super) resident: u64,
 }
@@ -134,6 +136,7 @@ mod proc {
             // One that ends meanwhile has no files any more: then its parent tells for it.
             if let Some(of_one) = is_process.then(|| cost_of_one(&entry.path(), group)).flatten() {
                 cost.processor_time += of_one.processor_time;
+                cost.waited += of_one.waited;
                 cost.resident += of_one.resident;
             }
         }
@@ -156,9 +159,23 @@ mod proc {
         let kibibytes = resident.and_then(|text| text.split_whitespace().next()?.parse().ok());
         Some(Cost {
             processor_time: Duration::from_millis(10 * ticks),
+            waited: waited(process).unwrap_or_default(),
             // A process that has ended and was not waited for has no memory any more.
             resident: 1024 * kibibytes.unwrap_or(0),
         })
+    }
+
+    /// The second figure of `schedstat`, in nanoseconds, of all threads (sched-stats.rst of the
+    /// kernel). A kernel that was built without it tells nothing.
+    fn waited(process: &Path) -> Option<Duration> {
+        let mut nanoseconds = 0;
+        for thread in fs::read_dir(process.join("task")).ok()?.flatten() {
+            // A thread that ends meanwhile is of no interest any more.
+            let stat = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+            let figure = stat.split_whitespace().nth(1).and_then(|figure| figure.parse().ok());
+            nanoseconds += figure.unwrap_or(0);
+        }
+        Some(Duration::from_nanos(nanoseconds))
     }
 
     #[cfg(test)]

@@ -9,6 +9,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::scene::{Attempt, Scene, Trouble, broken};
 use crate::expected::Shown;
+use crate::probe::is_time_up;
 
 /// How long a client listens for what must not come, or tries to send what nobody may take.
 const A_WHILE: Duration = Duration::from_millis(300);
@@ -266,33 +267,16 @@ impl Visitor {
 }
 
 fn cannot_connect<T>(error: io::Error) -> Attempt<T> {
-    // Its own descriptors or ports are the checker's affair.
-    let is_own = error.kind() == ErrorKind::AddrNotAvailable || is_out_of_descriptors(&error);
     match error.kind() {
-        _ if is_own => Err(Trouble::NotTried(format!("the checker itself can't go on: {error}"))),
+        // connect(2), EADDRNOTAVAIL: after thousands of connections this machine has no port
+        // left for one more, for a minute. That is no fault of the server.
+        ErrorKind::AddrNotAvailable => {
+            Err(Trouble::NotTried(format!("the checker can't connect: {error}")))
+        }
         ErrorKind::ConnectionRefused => broken("can't connect: nobody listens there"),
         ErrorKind::TimedOut => {
             broken("can't connect: nobody accepts, and the queue of those who wait is full")
         }
         _ => broken(format!("can't connect: {error}")),
-    }
-}
-
-/// A time-out of a socket is told as `WouldBlock` on Unix and as `TimedOut` on Windows.
-fn is_time_up(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-/// EMFILE or ENFILE; std has no names for them.
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    {
-        use nix::errno::Errno;
-        matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = error;
-        false // Windows has no such limit
     }
 }

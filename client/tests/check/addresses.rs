@@ -68,7 +68,7 @@ fn one_shot_has_promises_of_its_own() {
     assert!(column.cells.iter().all(|cell| cell.check.name != "pipelined"));
     // Its select server does not close, and greets again and again.
     let address = in_a_thread(|mut stream| {
-        stream.read(&mut [0; 1024])?;
+        let _ = stream.read(&mut [0; 1024])?;
         loop {
             stream.write_all(Protocol::OneShot.reply())?;
         }

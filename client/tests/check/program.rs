@@ -1,8 +1,14 @@
 //! The program: its options, what it prints, and its exit status.
 
 use std::net::TcpListener;
-use std::process::{Command, Output, Stdio};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{self, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::servers::{faulty_command, one_after_the_other};
@@ -161,34 +167,37 @@ fn nobody_listens() {
 /// Neither the servers nor what they have started outlive the checker.
 #[test]
 fn nobody_is_left_behind() {
-    // A wrapper that waits for the server, as a shell does for what it did not exec.
-    let server = faulty_command("ignores-ctrl-c").replace("{port}", "$0");
-    let mark = format!("left-by-{}", std::process::id());
-    let wrapper = format!("sh -c '{server} & wait' {{port}} {mark}");
+    // Under a name of its own, so that it can be told from all others.
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("left-by-{}", process::id()));
+    symlink(env!("CARGO_BIN_EXE_faulty-server"), &program).unwrap();
     let is_left = || {
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        let mut lines = processes.filter_map(|it| std::fs::read(it.path().join("cmdline")).ok());
-        lines.any(|line| String::from_utf8_lossy(&line).contains(&mark))
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let mut lines = processes.filter_map(|it| fs::read(it.path().join("cmdline")).ok());
+        lines.any(|line| line.starts_with(program.as_os_str().as_encoded_bytes()))
     };
+    // A wrapper that waits for the server, as a shell does for what it did not exec.
+    let server = format!("{} --fault ignores-ctrl-c 127.0.0.1:$0", program.display());
+    let wrapper = format!("sh -c '{server} & wait' {{port}}");
     let output = check(&["--only", "answers", "--only", "ctrl-c", &wrapper]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(!is_left());
+    wait_until(|| !is_left());
 
     // And if the checker is told to end.
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
     command.args(["check", &wrapper]).stdin(Stdio::null()).stdout(Stdio::null());
-    let mut checker = command.stderr(Stdio::null()).spawn().unwrap();
-    let began = std::time::Instant::now();
-    while !is_left() {
-        assert!(began.elapsed().as_secs() < 20, "it never started a server");
-        std::thread::yield_now();
-    }
-    let id = nix::unistd::Pid::from_raw(checker.id().cast_signed());
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+    let mut checker = command.spawn().unwrap();
+    wait_until(is_left);
+    kill(Pid::from_raw(checker.id().cast_signed()), Signal::SIGINT).unwrap();
     assert_eq!(checker.wait().unwrap().code(), Some(130));
-    // Killed, but perhaps not buried yet.
-    while is_left() {
-        assert!(began.elapsed().as_secs() < 40, "servers are left behind");
-        std::thread::yield_now();
+    wait_until(|| !is_left());
+    fs::remove_file(&program).unwrap();
+}
+
+/// Nobody tells when a process that is no child of this one begins or ends.
+fn wait_until(done: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < deadline, "it never came to that");
+        thread::sleep(Duration::from_millis(5));
     }
 }

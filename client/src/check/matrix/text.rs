@@ -28,7 +28,9 @@ pub(super) fn text(matrix: &Matrix) -> String {
     let heads = heads(&matrix.columns);
     let mut text = String::new();
     for (head, column) in heads.iter().zip(&matrix.columns) {
-        if *head != column.server {
+        if heads.len() == 1 {
+            text += &format!("{}\n", styled(STRONG, &column.server, 0));
+        } else if *head != column.server {
             text += &format!("{}  {}\n", styled(STRONG, head, 0), column.server);
         }
     }
@@ -45,51 +47,46 @@ pub(super) fn text(matrix: &Matrix) -> String {
     text
 }
 
-/// The names of the servers, or letters for them.
+/// The names of the servers, or letters for them; a single one needs neither.
 fn heads(columns: &[Column]) -> Vec<String> {
     let fits = |column: &Column| column.server.chars().count() <= LONGEST_HEAD;
-    if let [only] = columns {
-        return vec![if fits(only) { only.server.clone() } else { "server".into() }];
+    match columns {
+        [_] => vec![String::new()],
+        _ if columns.iter().all(fits) => columns.iter().map(|it| it.server.clone()).collect(),
+        // After the 26th it goes on with what comes after Z; nobody compares so many.
+        _ => (b'A'..).take(columns.len()).map(|letter| char::from(letter).into()).collect(),
     }
-    if columns.iter().all(fits) {
-        return columns.iter().map(|column| column.server.clone()).collect();
-    }
-    // After the 26th it goes on with what comes after Z; nobody compares so many.
-    (0..columns.len()).map(|number| char::from(b'A' + number as u8).to_string()).collect()
 }
 
 fn table(matrix: &Matrix, heads: &[String]) -> String {
-    let first = longest(matrix.columns.iter().flat_map(|it| &it.cells).map(|it| it.check.name));
-    let widths: Vec<usize> = (matrix.columns.iter().zip(heads))
-        .map(|(column, head)| {
-            let widest = column.cells.iter().map(|cell| short(&cell.verdict).2.chars().count() + 2);
-            widest.max().unwrap_or(0).max(head.chars().count())
-        })
-        .collect();
-    let mut text = format!("{:first$}", "");
-    for (head, &width) in heads.iter().zip(&widths) {
-        text += "  ";
-        text += &styled(STRONG, head, width);
-    }
-    text = text.trim_end().to_owned() + "\n";
-    for row in 0..matrix.columns.first().map_or(0, |column| column.cells.len()) {
-        text += &format!("{:first$}", matrix.columns[0].cells[row].check.name);
-        for (column, &width) in matrix.columns.iter().zip(&widths) {
-            let (style, sign, figure) = short(&column.cells[row].verdict);
-            text += &format!("  {}", styled(style, format!("{sign} {figure}"), width));
+    let rows = matrix.columns.first().map_or(0, |column| column.cells.len());
+    let name = |row: usize| matrix.columns[0].cells[row].check.name;
+    let width = longest((0..rows).map(name));
+    let mut lines = vec![" ".repeat(width)];
+    lines.extend((0..rows).map(|row| format!("{:width$}", name(row))));
+    for (column, head) in matrix.columns.iter().zip(heads) {
+        let cells: Vec<_> = column.cells.iter().map(|cell| short(&cell.verdict)).collect();
+        let texts = cells.iter().map(|(_, text)| text.as_str());
+        let width = longest(texts.chain([head.as_str()]));
+        lines[0] += &format!("  {}", styled(STRONG, head, width));
+        for (line, (style, text)) in lines[1..].iter_mut().zip(&cells) {
+            *line += &format!("  {}", styled(*style, text, width));
         }
-        text += "\n";
     }
-    text
+    if heads.len() == 1 {
+        lines.remove(0); // it is the title already
+    }
+    lines.join("\n") + "\n"
 }
 
 /// A verdict as a cell of the table.
-fn short(verdict: &Verdict) -> (Style, char, &str) {
+fn short(verdict: &Verdict) -> (Style, String) {
     match verdict {
-        Verdict::Kept { figure } => (GOOD, '✓', figure.as_deref().unwrap_or("")),
-        Verdict::Broken { .. } => (BAD, '✗', "broken"),
-        Verdict::Follows { from, .. } => (FOLLOWS, '↳', from),
-        Verdict::NotTried { .. } => (FAINT, '–', "not tried"),
+        Verdict::Kept { figure: None } => (GOOD, "✓".into()),
+        Verdict::Kept { figure: Some(figure) } => (GOOD, format!("✓ {figure}")),
+        Verdict::Broken { .. } => (BAD, "✗ broken".into()),
+        Verdict::Follows { from, .. } => (FOLLOWS, format!("↳ {from}")),
+        Verdict::NotTried { .. } => (FAINT, "– not tried".into()),
     }
 }
 
