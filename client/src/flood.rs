@@ -397,6 +397,8 @@ impl<'a> Flood<'a> {
         for connection in std::mem::take(&mut self.connections) {
             let (_, connection) = connection;
             let (place, why) = match connection.phase() {
+                Phase::Connecting => (&mut stuck.connecting, "still connecting"),
+                Phase::Held => (&mut stuck.held, "connected, waits until all are"),
                 _ if connection.deafness() != Deafness::None => {
                     stuck.deaf += 1;
                     continue; // it does what it is there for, and so does the silent one
@@ -405,8 +407,6 @@ impl<'a> Flood<'a> {
                     stuck.silent += 1;
                     continue;
                 }
-                Phase::Connecting => (&mut stuck.connecting, "still connecting"),
-                Phase::Held => (&mut stuck.held, "connected, waits until all are"),
                 Phase::Sending | Phase::Blocked => {
                     (&mut stuck.sending, "the server takes no more bytes")
                 }

@@ -11,7 +11,7 @@ use client::{Crowd, Kind, Mix};
 use protocol::Protocol;
 
 use crate::floods::{assert_good, flood};
-use crate::servers::{for_each_line, polite_server, read_once, server};
+use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
 
 /// A crowd of one kind, whose times are short.
 fn crowd(kind: Kind, connections: usize) -> Crowd {
@@ -250,6 +250,16 @@ fn a_deaf_client_that_is_never_let_read_is_part_of_the_explanation() {
     let stuck = report.stuck.unwrap();
     assert_eq!((stuck.deaf, stuck.awaiting_reply), (1, 3), "{report}");
     assert!(report.to_string().contains("a deaf one"), "{report}");
+}
+
+#[test]
+fn deaf_clients_that_never_come_to_be_deaf_have_failed() {
+    let (address, _) = one_at_a_time(1);
+    let crowd = Crowd { timeout: Duration::from_millis(500), ..crowd(Kind::Deaf, 10) };
+    let report = flood(address, &crowd);
+    let stuck = report.stuck.unwrap();
+    assert_eq!((stuck.held, stuck.connecting), (report.connected, 10 - report.connected));
+    assert!(stuck.is_deadlock() && !report.is_good(), "{report}");
 }
 
 #[test]
