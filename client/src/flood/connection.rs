@@ -211,7 +211,7 @@ impl<'a> Connection<'a> {
         }
         let asks_from = record.asks_from();
         self.plan = asks_from.and_then(|from| Plan::new(self.crowd, self.client.number, from));
-        self.ask_when_due(Instant::now(), record)
+        self.ask_after(Duration::ZERO, Instant::now(), record)
     }
 
     /// Something is due by time.
@@ -219,7 +219,7 @@ impl<'a> Connection<'a> {
         let now = Instant::now();
         self.due = None;
         if self.phase == Phase::Resting {
-            return self.ask_when_due(now, record);
+            return self.ask_after(Duration::ZERO, now, record);
         }
         if self.client.kind == Kind::Resetting {
             // SO_LINGER with no time: to close is to reset (socket(7), tcp(7)).
@@ -272,19 +272,26 @@ impl<'a> Connection<'a> {
         Ok(Next::Connected)
     }
 
-    /// Asks if it is time, or waits until it is; ends if there is nothing more to ask.
-    fn ask_when_due(&mut self, now: Instant, record: &mut Record<'_>) -> Result<Next, Failure> {
-        let due = self.plan.as_ref().map_or(now, Plan::next);
+    /// Asks when it has thought for so long, or when the plan says; at once if that is now.
+    /// Ends if there is nothing more to ask, or no time for it.
+    fn ask_after(
+        &mut self,
+        thinking: Duration,
+        now: Instant,
+        record: &mut Record<'_>,
+    ) -> Result<Next, Failure> {
+        // An instant that can't be told is so far away that it never comes.
+        let due = self.plan.as_ref().map(Plan::next).or_else(|| now.checked_add(thinking));
         let is_done = match self.to_ask {
             Some(requests) => requests == 0 && self.client.kind != Kind::Resetting,
-            None => record.asks_until().is_some_and(|end| due >= end),
+            None => record.asks_until().is_some_and(|end| due.is_none_or(|due| due >= end)),
         };
         if is_done {
             return Ok(self.end(now, record));
         }
-        if due > now {
+        if due.is_none_or(|due| due > now) {
             self.enter(Phase::Resting, now, record);
-            self.due = Some(due);
+            self.due = due;
             return Ok(Next::GoOn);
         }
         self.ask(now, record)?;
@@ -451,12 +458,8 @@ impl<'a> Connection<'a> {
         self.free_since = now;
         match self.client.kind {
             Kind::Deaf => Ok(self.end(now, record)),
-            Kind::Chatty if self.to_ask != Some(0) => {
-                self.enter(Phase::Resting, now, record);
-                self.due = now.checked_add(self.crowd.think);
-                Ok(Next::GoOn)
-            }
-            _ => self.ask_when_due(now, record),
+            Kind::Chatty => self.ask_after(self.crowd.think, now, record),
+            _ => self.ask_after(Duration::ZERO, now, record),
         }
     }
 

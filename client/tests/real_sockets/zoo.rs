@@ -130,6 +130,16 @@ fn a_chatty_client_thinks_before_it_asks_again() {
 }
 
 #[test]
+fn a_chatty_client_does_not_think_when_there_is_no_time_to_ask() {
+    let duration = Some(Duration::from_millis(300));
+    let crowd = Crowd { duration, think: Duration::from_secs(60), ..crowd(Kind::Chatty, 2) };
+    let report = flood(polite_server(), &crowd);
+    assert_good(&report);
+    assert_eq!(report.answered, 2, "{report}");
+    assert!(report.elapsed < Duration::from_secs(10), "{report}");
+}
+
+#[test]
 fn a_half_closing_client_ends_before_it_reads_and_its_last_line_has_no_end() {
     let (tell, told) = mpsc::channel();
     let address = server(move |mut stream| {
