@@ -71,7 +71,8 @@ pub struct OpenLoop {
     #[serde(rename = "reply_since_due_us")]
     pub reply_since_due: Latencies,
     /// How late the client itself was: from the instant when a request was due, and its
-    /// connection free for it, until it was sent.
+    /// connection free for it, until it was sent. A connection that is free late because its
+    /// request before was sent late does not excuse it.
     #[serde(rename = "sent_late_us")]
     pub sent_late: Latencies,
 }

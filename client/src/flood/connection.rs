@@ -86,8 +86,10 @@ pub(super) struct Connection<'a> {
     since: Instant,
     /// When bytes were last sent.
     wrote_at: Instant,
-    /// When it had nothing more to wait for, so that the next request could be sent.
+    /// When it would have had nothing more to wait for, had its last request gone out in time.
     free_since: Instant,
+    /// How late that one went out, by the client's own fault.
+    sent_late: Duration,
     /// Requests that are under way: begun, and not answered.
     under_way: usize,
     /// When these should have been sent; without a plan, when they were begun.
@@ -141,6 +143,7 @@ impl<'a> Connection<'a> {
             since,
             wrote_at: since,
             free_since: since,
+            sent_late: Duration::ZERO,
             under_way: 0,
             asked_due: since,
         })
@@ -307,7 +310,8 @@ impl<'a> Connection<'a> {
         self.asked_due = now;
         if let Some(plan) = &mut self.plan {
             self.asked_due = plan.take();
-            record.sent_late(now - self.asked_due.max(self.free_since));
+            self.sent_late = now - self.asked_due.max(self.free_since);
+            record.sent_late(self.asked_due, self.sent_late);
         }
         match &mut self.to_ask {
             Some(to_ask) => *to_ask = to_ask.saturating_sub(requests),
@@ -455,7 +459,8 @@ impl<'a> Connection<'a> {
 
     /// Everything that was asked is answered.
     fn is_answered(&mut self, now: Instant, record: &mut Record<'_>) -> Result<Next, Failure> {
-        self.free_since = now;
+        // Those who had to wait behind a request that was sent late are late for the same reason.
+        self.free_since = now - self.sent_late;
         match self.client.kind {
             Kind::Deaf => Ok(self.end(now, record)),
             Kind::Chatty => self.ask_after(self.crowd.think, now, record),

@@ -78,10 +78,13 @@ impl<'a> Record<'a> {
         self.part(client).asked += requests as u64;
     }
 
-    /// In an open loop: a request went out so long after both its time had come and the
-    /// connection was free for it.
-    pub(super) fn sent_late(&mut self, by: Duration) {
-        if let Some(open_loop) = &mut self.report.open_loop {
+    /// In an open loop: a request that was `due` then went out so late by the client's own
+    /// fault.
+    pub(super) fn sent_late(&mut self, due: Instant, by: Duration) {
+        let is_measured = self.is_measured(due);
+        if let Some(open_loop) = &mut self.report.open_loop
+            && is_measured
+        {
             open_loop.sent_late.record(by);
         }
     }

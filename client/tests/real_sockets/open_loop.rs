@@ -2,12 +2,13 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use client::report::Latencies;
-use client::{Crowd, Kind, Order, Report};
+use client::{Crowd, Happening, Kind, Order, Phase, Report};
 use protocol::Protocol;
 
 use crate::floods::{assert_good, flood};
@@ -165,4 +166,39 @@ fn connections_that_ran_into_a_repeated_syn_are_doubted() {
         let doubts = report.doubts().join("\n");
         assert!(doubts.contains("connections took a second or longer"), "{report}");
     }
+}
+
+/// The client's own thread sleeps once, for a fifth of the run, while nobody waits for the
+/// server.
+#[test]
+fn a_client_that_stands_still_itself_does_not_blame_the_server() {
+    let crowd = Crowd {
+        connections: 5,
+        duration: Some(Duration::from_secs(1)),
+        rate: Some(1000.0),
+        ..Crowd::default()
+    };
+    let (mut under_way, mut answered) = (0, 0);
+    let report = client::flood(polite_server(), &crowd, &mut |happening| {
+        match happening {
+            Happening::Entered { phase: Phase::AwaitingReply, .. } => under_way += 1,
+            Happening::Answered { .. } => {
+                under_way -= 1;
+                answered += 1;
+                if answered >= 100 && under_way == 0 {
+                    answered = i32::MIN; // once is enough
+                    thread::sleep(Duration::from_millis(200));
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    let report = report.unwrap();
+    assert_good(&report);
+    // Late are all who were due meanwhile, and not the first on each connection only.
+    let late = &report.open_loop.as_ref().unwrap().sent_late;
+    assert!(late.count_from(Duration::from_millis(20)) > 100, "{report}");
+    assert!(report.doubts()[0].starts_with("the client itself was late"), "{report}");
+    assert!(!report.to_string().contains("coordinated omission"), "{report}");
 }
