@@ -72,6 +72,8 @@ fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
     let report = flood_first_that_listens(options, crowd, &mut audience)?;
     let Audience { console, log, recorder, .. } = audience;
     console.finish()?;
+    // First what can't be had again: a disk may be full by now.
+    console::print(if output.json { report.json()? } else { text(&report, output) })?;
     log.map_or(Ok(()), HdrLog::finish)?;
     file.map_or(Ok(()), HdrFile::finish)?;
     if let (Some(path), Some(recorder)) = (&output.timeline, recorder) {
@@ -80,7 +82,6 @@ fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
         let picture = Picture { replay: output.replay, ..Picture::of(&report, name) };
         write(path, &picture.svg(&timeline))?;
     }
-    console::print(if output.json { report.json()? } else { text(&report, output) })?;
     Ok(report)
 }
 

@@ -143,6 +143,18 @@ fn a_file_that_cannot_be_written_is_told_before_anything_runs() {
     assert!(stderr.starts_with("client: can't write "), "{stderr}");
 }
 
+#[cfg(target_os = "linux")] // full(4)
+#[test]
+fn a_full_disk_does_not_cost_the_summary() {
+    for option in ["--hdr", "--timeline"] {
+        let (output, stdout) = run(polite_server(), &["--quiet", option, "/dev/full"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stdout.starts_with("answered 20 of 20"), "{stdout}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.starts_with("client: can't write /dev/full: "), "{stderr}");
+    }
+}
+
 #[test]
 fn not_all_answered_is_status_1() {
     let mute = server(|stream| for_each_line(stream, |_| Ok(())));
