@@ -72,16 +72,19 @@ fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
     let report = flood_first_that_listens(options, crowd, &mut audience)?;
     let Audience { console, log, recorder, .. } = audience;
     console.finish()?;
-    // First what can't be had again: a disk may be full by now.
-    console::print(if output.json { report.json()? } else { text(&report, output) })?;
-    log.map_or(Ok(()), HdrLog::finish)?;
-    file.map_or(Ok(()), HdrFile::finish)?;
-    if let (Some(path), Some(recorder)) = (&output.timeline, recorder) {
-        let timeline = recorder.finish(Instant::now(), |client| crowd.kind(client).name());
-        let name = output.name.as_deref().unwrap_or(address);
-        let picture = Picture { replay: output.replay, ..Picture::of(&report, name) };
-        write(path, &picture.svg(&timeline))?;
-    }
+    // If one of these fails, the others are not lost for it.
+    let told = console::print(if output.json { report.json()? } else { text(&report, output) });
+    let logged = log.map_or(Ok(()), HdrLog::finish).and(file.map_or(Ok(()), HdrFile::finish));
+    let drawn = match (&output.timeline, recorder) {
+        (Some(path), Some(recorder)) => {
+            let timeline = recorder.finish(Instant::now(), |client| crowd.kind(client).name());
+            let name = output.name.as_deref().unwrap_or(address);
+            let picture = Picture { replay: output.replay, ..Picture::of(&report, name) };
+            write(path, &picture.svg(&timeline))
+        }
+        _ => Ok(()),
+    };
+    logged.and(drawn).and(told)?;
     Ok(report)
 }
 

@@ -156,6 +156,20 @@ fn a_full_disk_does_not_cost_the_summary() {
 }
 
 #[test]
+fn a_closed_pipe_does_not_cost_the_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("timeline.svg");
+    let address = polite_server().to_string();
+    let mut child = client(&[&address, "--quiet", "--timeline", path.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(std::fs::read_to_string(&path).unwrap().trim_end().ends_with("</svg>"));
+}
+
+#[test]
 fn not_all_answered_is_status_1() {
     let mute = server(|stream| for_each_line(stream, |_| Ok(())));
     let (output, stdout) = run(mute, &[]);
