@@ -360,3 +360,47 @@ impl Serialize for Errors {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(crowd: &Crowd) -> Report {
+        let mut report = Report::new(([127, 0, 0, 1], 8686).into(), crowd);
+        report.answered = report.asked;
+        report.elapsed = Duration::from_secs(2);
+        report
+    }
+
+    #[test]
+    fn a_percentile_that_too_few_replies_bear_is_a_dash() {
+        let mut report = report(&Crowd::default());
+        (0..20).for_each(|_| report.reply.record(Duration::from_millis(1)));
+        let text = report.text(&[50.0, 90.0, 99.0]);
+        let row: Vec<_> = text.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(row, ["reply", "1.0ms", "1.0ms", "-", "1.0ms"], "{text}");
+    }
+
+    #[test]
+    fn kinds_are_told_apart_if_there_are_several() {
+        assert!(!report(&Crowd::default()).to_string().contains("prompt"));
+        let mix = [(Kind::Silent, 5)].into();
+        let mut report = report(&Crowd { mix, ..Crowd::default() });
+        report.silent_closed = 3;
+        let text = report.to_string();
+        let rows: Vec<Vec<_>> =
+            text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert!(rows.contains(&vec!["prompt", "15", "0", "15", "0", "-", "-"]), "{text}");
+        assert!(rows.contains(&vec!["silent", "5", "0", "0", "0", "-", "-"]), "{text}");
+        assert!(text.contains("3 silent clients were closed by the server"), "{text}");
+    }
+
+    #[test]
+    fn who_asks_by_time_hears_how_many_a_second() {
+        assert!(!report(&Crowd::default()).headline().contains("/s"));
+        let by_time = Crowd { duration: Some(Duration::from_secs(2)), ..Crowd::default() };
+        let mut report = report(&by_time);
+        report.answered = 500;
+        assert!(report.headline().ends_with(" in 2.0s: 250/s"), "{}", report.headline());
+    }
+}

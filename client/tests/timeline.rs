@@ -91,13 +91,18 @@ fn whatever_a_text_contains_it_is_xml() {
     };
     let svg = picture.svg(&timeline(vec![failed]));
     let harmless = "</text><script>&amp; \"'\u{fffd}\u{fffd}[31m\u{fffd}";
-    assert!(texts(&svg, "title").iter().any(|tooltip| tooltip.ends_with(harmless)), "{svg}");
+    let failure = format!("client 0 (prompt): reply at 2.00 ms: {harmless}");
+    assert!(texts(&svg, "title").contains(&failure), "{svg}");
     assert!(said(&svg).contains(harmless), "{svg}");
     assert_eq!(said(&svg).matches('x').count(), 503, "too long for a line, and not cut");
 }
 
 #[test]
 fn what_is_not_shown_is_said() {
+    let mut few: Vec<_> = (0..10).map(|number| row("prompt", number, 1)).collect();
+    fail(&mut few[5], Stage::ClosedEarly, "the server died");
+    let all = said(&Picture::default().svg(&timeline(few)));
+    assert!(all.contains("prompt: 10 clients\n"), "they are shown together: {all}");
     let mut rows: Vec<_> = (0..1000).map(|number| row("prompt", number, 1)).collect();
     for number in [123, 456, 789] {
         fail(&mut rows[number], Stage::ClosedEarly, "the server died");
@@ -197,4 +202,106 @@ fn nothing_can_be_drawn_too() {
     let svg = Picture { replay: true, rows: 0, width: 0, ..Picture::default() };
     said(&svg.svg(&Timeline::default()));
     said(&svg.svg(&timeline(vec![row("prompt", 0, 1)])));
+}
+
+/// Something that is drawn: its class, and where.
+#[derive(Debug)]
+struct Drawn {
+    class: String,
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+}
+
+/// The bars of the rows, which are the rectangles with a tooltip.
+fn bars(svg: &str) -> Vec<Drawn> {
+    let document = Document::parse(svg).unwrap();
+    let bars = document.descendants().filter(|node| {
+        node.has_tag_name("rect") && node.children().any(|it| it.has_tag_name("title"))
+    });
+    let drawn = |bar: Node| {
+        let number = |name| bar.attribute(name).unwrap().parse().unwrap();
+        let [x, y, width, height] = ["x", "y", "width", "height"].map(number);
+        Drawn { class: bar.attribute("class").unwrap().into(), x, y, width, height }
+    };
+    bars.map(drawn).collect()
+}
+
+#[test]
+fn who_waits_for_others_has_a_thinner_bar_around_the_same_middle() {
+    let mut row = row("prompt", 0, 5);
+    row.steps.insert(1, Step::entered(Phase::Held, MS / 2));
+    row.steps.iter_mut().skip(2).for_each(|step| *step = later(*step, MS));
+    row.ending = Ending::Closed { at: MS * 6 };
+    let bars = bars(&Picture::default().svg(&timeline(vec![row])));
+    assert_eq!(bars.len(), 2 + 2 * 5, "{bars:?}");
+    let held = bars.iter().find(|bar| bar.class == "held").unwrap();
+    for bar in &bars {
+        let (middle, of_held) = (bar.y + bar.height / 2.0, held.y + held.height / 2.0);
+        assert!((middle - of_held).abs() < 0.2, "{bars:?}");
+        assert!(bar.class == "held" || bar.height > 2.0 * held.height, "{bars:?}");
+    }
+}
+
+fn later(step: Step, by: Duration) -> Step {
+    match step.phase() {
+        Some(phase) => Step::entered(phase, step.at() + by),
+        None => Step::answered(step.at() + by),
+    }
+}
+
+#[test]
+fn every_bar_can_be_seen_and_lies_within_the_axis() {
+    let short = row("prompt", 0, 1);
+    let long = Row { kind: "slow", ..row("prompt", 0, 20_000) };
+    let picture = Picture { until: Some(MS * 5000), ..Picture::default() };
+    let bars = bars(&picture.svg(&timeline(vec![short, long])));
+    assert!(bars.len() > 3);
+    for Drawn { x, width, .. } in bars {
+        assert!(width >= 1.0 && x >= 62.0 && x + width <= f64::from(picture.width), "{x} {width}");
+    }
+}
+
+#[test]
+fn there_are_not_more_bars_and_marks_than_can_be_told_apart() {
+    let rows: Vec<_> = (0..50).map(|number| row("prompt", number, 1000)).collect();
+    let svg = Picture::default().svg(&timeline(rows));
+    let bars = bars(&svg).len();
+    assert!((1000..=4000).contains(&bars), "{bars} bars");
+    let document = Document::parse(&svg).unwrap();
+    let marks = document
+        .descendants()
+        .filter(|node| node.has_tag_name("path") && node.attribute("class") == Some("reply"));
+    let most = marks.map(|node| node.attribute("d").unwrap().matches('M').count()).max();
+    assert!((100..=330).contains(&most.unwrap()), "{most:?} marks in a row");
+}
+
+#[test]
+fn who_begins_late_has_a_line_before() {
+    let mut late = row("prompt", 1, 1);
+    late.steps.iter_mut().for_each(|step| *step = later(*step, MS * 5));
+    late.ending = Ending::Closed { at: MS * 7 };
+    let svg = Picture::default().svg(&timeline(vec![row("prompt", 0, 3), late]));
+    assert!(said(&svg).contains("not yet begun"), "{svg}");
+}
+
+#[test]
+fn a_standstill_that_is_not_long_is_drawn_to_scale() {
+    let given_up = |moved: u32| {
+        let mut rows = vec![row("prompt", 0, moved), row("prompt", 1, 1)];
+        let failure = Failure { stage: Stage::TimedOut, why: "no reply has come".into() };
+        rows[1].ending = Ending::Failed { at: MS * 1000, failure };
+        said(&Picture::default().svg(&timeline(rows)))
+    };
+    assert!(given_up(100).contains("nothing moved\nfor 900 ms"), "{}", given_up(100));
+    assert!(!given_up(500).contains("nothing moved"), "{}", given_up(500));
+    // To be closed is to move, too.
+    let mut closed_late = row("prompt", 0, 1);
+    closed_late.ending = Ending::Closed { at: MS * 800 };
+    let mut failed = row("prompt", 1, 1);
+    let failure = Failure { stage: Stage::TimedOut, why: "no reply has come".into() };
+    failed.ending = Ending::Failed { at: MS * 1000, failure };
+    let told = said(&Picture::default().svg(&timeline(vec![closed_late, failed])));
+    assert!(!told.contains("nothing moved"), "{told}");
 }

@@ -140,6 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn lateness_that_does_not_matter_is_not_told() {
+        for (late, all) in [(4_000, 100_000), (90, 100)] {
+            let mut report = report();
+            let open_loop = report.open_loop.as_mut().unwrap();
+            for _ in 0..1000 {
+                open_loop.sent_late.record(Duration::from_micros(late));
+                open_loop.reply_since_due.record(Duration::from_micros(all));
+            }
+            assert!(report.doubts().is_empty(), "{late} of {all} µs");
+        }
+    }
+
+    #[test]
     fn a_late_server_is_explained() {
         let mut report = report();
         let open_loop = report.open_loop.as_mut().unwrap();
@@ -151,6 +164,8 @@ mod tests {
     #[test]
     fn a_client_without_time_left_is_told() {
         let mut report = report();
+        report.processor_time = Some(Duration::from_millis(850));
+        assert_eq!(words(&report), "");
         report.processor_time = Some(Duration::from_millis(970));
         assert!(words(&report).contains("used 97% of a core"));
         report.elapsed = SHORT / 2;

@@ -173,6 +173,33 @@ mod tests {
     }
 
     #[test]
+    fn waits_in_vain_mark_what_may_be_longer_and_nothing_below() {
+        let mut latencies = Latencies::default();
+        (1..=98).for_each(|ms| latencies.record(Duration::from_millis(ms)));
+        latencies.record_unanswered(Duration::from_millis(500));
+        latencies.record_unanswered(Duration::from_millis(900));
+        assert_eq!((latencies.count(), latencies.unanswered()), (100, 2));
+        let marked = [0.5, 0.98, 0.99, 1.0].map(|share| latencies.is_at_least(share));
+        assert_eq!(marked, [false, false, true, true]);
+    }
+
+    #[test]
+    fn waits_in_vain_are_added_and_forgotten_with_the_others() {
+        let mut some = Latencies::default();
+        some.record(Duration::from_millis(700));
+        let mut others = Latencies::default();
+        others.record_unanswered(Duration::from_millis(500));
+        some.add(&others);
+        assert_eq!((some.count(), some.unanswered()), (2, 1));
+        assert!(some.is_at_least(0.5));
+        some.clear();
+        assert_eq!((some.count(), some.unanswered()), (0, 0));
+        some.record(Duration::from_millis(700));
+        some.record_unanswered(Duration::from_millis(800));
+        assert!(!some.is_at_least(0.5), "the 500 ms are forgotten");
+    }
+
+    #[test]
     fn a_percentile_needs_as_many_as_tell_it_from_the_longest() {
         let mut latencies = Latencies::default();
         for count in 1..=1000 {

@@ -119,3 +119,41 @@ fn clients(count: usize) -> String {
         _ => format!("{count} clients"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_holds_back_makes_a_deadlock() {
+        let connecting = Stuck { connecting: 3, ..Stuck::default() };
+        let others = Stuck {
+            sending: 1,
+            awaiting_reply: 1,
+            awaiting_end: 1,
+            silent: 1,
+            deaf: 1,
+            ..connecting
+        };
+        for stuck in [connecting, others, Stuck { held: 3, ..Stuck::default() }] {
+            assert!(!stuck.is_deadlock(), "{stuck:?}");
+        }
+        assert!(Stuck { held: 1, ..connecting }.is_deadlock());
+    }
+
+    #[test]
+    fn everywhere_a_client_can_stand_is_explained() {
+        let nobody = Stuck::default();
+        for (stuck, words) in [
+            (Stuck { connecting: 2, ..nobody }, "No client can connect at all"),
+            (Stuck { connecting: 2, silent: 1, ..nobody }, "lets the 2 in only when there is room"),
+            (Stuck { sending: 2, ..nobody }, "2 clients can't send on"),
+            (Stuck { awaiting_reply: 1, ..nobody }, "1 client asked and got no answer"),
+            (Stuck { awaiting_end: 2, ..nobody }, "2 clients got every reply"),
+        ] {
+            let explanation = stuck.explanation(&Crowd::default());
+            assert!(explanation.starts_with("Nothing has moved for 10s: "), "{explanation}");
+            assert!(explanation.contains(words), "{explanation}");
+        }
+    }
+}

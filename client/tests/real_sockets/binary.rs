@@ -133,6 +133,19 @@ fn hdr_logs_hold_every_latency() {
 }
 
 #[test]
+fn hdr_logs_hold_what_is_never_answered() {
+    let mute = server(|stream| for_each_line(stream, |_| Ok(())));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latencies.hlog");
+    let options = ["--hdr", path.to_str().unwrap(), "--rate", "1000/s"];
+    let (output, stdout) = run(mute, &options);
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    let log = std::fs::read(&path).unwrap();
+    assert_eq!(lines_of_log(&log, "reply"), (1, 20));
+    assert_eq!(lines_of_log(&log, "reply-since-due"), (1, 20));
+}
+
+#[test]
 fn a_file_that_cannot_be_written_is_told_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere").join("file");
@@ -242,17 +255,48 @@ fn a_closed_pipe_ends_it_without_a_word() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
 
+#[test]
+fn the_thousands_of_replies_to_deaf_clients_are_not_printed() {
+    let (output, stdout) = run(polite_server(), &["--connections", "2", "--deaf", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{stdout}");
+    assert!(stdout.contains("client number 1 got"), "{stdout}");
+    assert!(!stdout.contains("client number 0 got"), "{stdout}");
+}
+
+#[test]
+fn who_asks_by_time_prints_the_summary_only() {
+    let (_, stdout) = run(polite_server(), &["--connections", "2", "--duration", "100ms"]);
+    assert!(stdout.starts_with("answered "), "{stdout}");
+}
+
 #[cfg(unix)]
 #[test]
-fn out_of_descriptors_it_tells_how_many_it_could_open() {
+fn an_open_loop_counts_who_had_no_descriptor() {
+    let (report, _) = with_30_descriptors(&["--rate", "400/s", "--duration", "500ms"]);
+    let since_due = &report["open_loop"]["reply_since_due_us"];
+    assert_eq!(since_due["count"], report["asked"], "{report}");
+    let unanswered = since_due["unanswered"].as_u64().unwrap();
+    assert!(unanswered >= 50, "a quarter of them at least: {report}");
+}
+
+/// What 40 clients tell that can have no more than 30 descriptors, and how many connected.
+#[cfg(unix)]
+fn with_30_descriptors(options: &[&str]) -> (Value, u64) {
     let command = format!("ulimit -n 30; exec '{}' \"$@\"", env!("CARGO_BIN_EXE_client"));
     let address = polite_server().to_string();
     let arguments = ["-c", &command, "client", &address, "--connections", "40", "--json"];
-    let output = Command::new("sh").args(arguments).output().unwrap();
+    let output = Command::new("sh").args(arguments).args(options).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let connected = report["connected"].as_u64().unwrap();
     assert!((15..30).contains(&connected), "{report}");
+    (report, connected)
+}
+
+#[cfg(unix)]
+#[test]
+fn out_of_descriptors_it_tells_how_many_it_could_open() {
+    let (report, connected) = with_30_descriptors(&[]);
     assert_eq!(report["answered"], connected);
     let why = report["errors"]["connect"]["first"].as_str().unwrap();
     assert!(why.contains(&format!("{connected} connections are open")), "{why}");

@@ -10,7 +10,7 @@ use client::report::{Stage, Stuck};
 use client::{Crowd, Happening, Kind, Order, Report};
 use protocol::Protocol;
 
-use crate::servers::{one_at_a_time, polite_server, read_once, server};
+use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
 
 pub fn flood(address: SocketAddr, crowd: &Crowd) -> Report {
     client::flood(address, crowd, &mut |_| ControlFlow::Continue(())).unwrap()
@@ -158,6 +158,69 @@ fn whoever_watches_can_end_it_though_nothing_moves() {
     let report = report.unwrap();
     assert!(report.ended_early && !report.is_good());
     assert_eq!(report.errors.count(), 0, "nobody did anything wrong");
+}
+
+#[test]
+fn who_breaks_it_off_hears_no_more() {
+    let address = server(never_answer);
+    let crowd = Crowd { timeout: Duration::from_millis(200), ..Crowd::default() };
+    let mut failed = 0;
+    let report = client::flood(address, &crowd, &mut |happening| match happening {
+        Happening::Failed { .. } => {
+            failed += 1;
+            ControlFlow::Break(())
+        }
+        _ if failed > 0 => panic!("{happening:?}"),
+        _ => ControlFlow::Continue(()),
+    });
+    assert!(report.unwrap().ended_early);
+    assert_eq!(failed, 1);
+}
+
+#[test]
+fn a_trickle_of_replies_is_no_standstill() {
+    let address = server(|stream| {
+        stream.set_nodelay(true)?;
+        for_each_line(stream, |stream| {
+            Protocol::Lines.reply().iter().try_for_each(|&byte| {
+                std::thread::sleep(Duration::from_millis(50));
+                stream.write_all(&[byte])
+            })
+        })
+    });
+    let crowd = Crowd { timeout: Duration::from_millis(500), ..Crowd::default() };
+    let report = flood(address, &crowd);
+    assert_good(&report);
+    assert!(report.elapsed > crowd.timeout, "{report}");
+}
+
+#[test]
+fn a_trickle_of_requests_is_no_standstill() {
+    let address = server(|mut stream| {
+        let (mut buffer, mut bytes) = (vec![0; 1 << 20], 0);
+        loop {
+            match stream.read(&mut buffer)? {
+                0 => break,
+                count => bytes += count,
+            }
+            if bytes < 15 << 20 {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        let requests = bytes.div_ceil(Protocol::Lines.request("hello from client number 0").len());
+        stream.write_all(&Protocol::Lines.reply().repeat(requests))
+    });
+    // They are 27 million bytes, far more than the sockets keep beyond the 15 that trickle.
+    let crowd = Crowd {
+        connections: 1,
+        mix: [(Kind::HalfClosing, 1)].into(),
+        requests: 1_000_000,
+        timeout: Duration::from_millis(500),
+        ..Crowd::default()
+    };
+    let report = flood(address, &crowd);
+    assert_good(&report);
+    assert!(report.elapsed > crowd.timeout, "{report}");
 }
 
 fn never_answer(stream: TcpStream) -> io::Result<()> {

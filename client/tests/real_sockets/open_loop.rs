@@ -1,6 +1,6 @@
 //! Latency that can be trusted: plans, stalls, warm-up, and what is never answered.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::{Arc, RwLock};
@@ -94,6 +94,7 @@ fn what_is_never_answered_counts_as_at_least_so_long() {
         assert!(report.answered < report.asked, "{report}");
         // A closed loop stops with one request on each connection.
         let in_vain = &report.reply;
+        assert_eq!(report.kinds[0].reply.unanswered(), 10, "{report}");
         assert_eq!(in_vain.unanswered(), 10, "{report}");
         assert!(in_vain.max() >= crowd.timeout && in_vain.is_at_least(1.0), "{report}");
         if rate.is_some() {
@@ -126,6 +127,45 @@ fn an_open_loop_goes_on_though_connections_are_lost() {
         assert!(due.unanswered() >= 10, "{report}");
         assert!(report.asked >= due.count(), "{report}");
     }
+}
+
+/// Number 1 is reset at once, the others go on.
+#[test]
+fn of_who_is_lost_counts_what_was_to_be_asked_and_measured() {
+    let address = server(|stream| {
+        for line in BufReader::new(stream.try_clone()?).lines() {
+            if line?.ends_with(" 1") {
+                return reset(stream);
+            }
+            (&stream).write_all(Protocol::Lines.reply())?;
+        }
+        Ok(())
+    });
+    // The slow one, number 0, goes on for long after the plans of the others have ended.
+    let by_number = Crowd {
+        connections: 3,
+        mix: [(Kind::Pausing, 1)].into(),
+        requests: 5,
+        rate: Some(50.0),
+        pause: Duration::from_millis(200),
+        ..Crowd::default()
+    };
+    let report = flood(address, &by_number);
+    assert_eq!((report.asked, report.answered), (15, 10), "{report}");
+    let due = since_due(&report);
+    assert_eq!((due.count(), due.unanswered()), (15, 5), "{report}");
+
+    let by_time = Crowd {
+        duration: Some(Duration::from_millis(300)),
+        warm_up: Duration::from_millis(300),
+        rate: Some(200.0),
+        pause: Duration::from_millis(900),
+        ..by_number
+    };
+    let report = flood(address, &by_time);
+    assert_eq!((report.asked, report.answered), (121, 61), "{report}");
+    let due = since_due(&report);
+    assert_eq!((due.count(), due.unanswered()), (60, 30), "without the warm-up: {report}");
 }
 
 #[test]

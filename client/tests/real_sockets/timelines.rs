@@ -1,14 +1,16 @@
 //! What real floods look like.
 
+use std::io::Write;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use client::report::Stage;
 use client::timeline::{Ending, Recorder, Timeline};
 use client::{Crowd, Kind, Phase};
-use std::net::SocketAddr;
+use protocol::Protocol;
 
-use crate::servers::{one_at_a_time, polite_server, read_once, server};
+use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
 
 fn recorded(address: SocketAddr, crowd: &Crowd) -> Timeline {
     let mut recorder = Recorder::new();
@@ -75,4 +77,35 @@ fn what_was_closed_early_says_so() {
         let Ending::Failed { failure, .. } = &row.ending else { panic!("{:?}", row.ending) };
         assert_eq!(failure.stage, Stage::ClosedEarly);
     }
+}
+
+#[test]
+fn what_a_slow_server_and_slow_clients_do_is_told_apart() {
+    let address = server(|stream| {
+        stream.set_nodelay(true)?;
+        for_each_line(stream, |stream| {
+            let (start, rest) = Protocol::Lines.reply().split_at(5);
+            stream.write_all(start)?;
+            std::thread::sleep(Duration::from_millis(50));
+            stream.write_all(rest)
+        })
+    });
+    let crowd = Crowd {
+        connections: 3,
+        mix: [(Kind::Silent, 1), (Kind::Chatty, 1)].into(),
+        think: Duration::from_millis(1),
+        ..Crowd::default()
+    };
+    let timeline = recorded(address, &crowd);
+    let of = |kind| timeline.rows.iter().position(|row| row.kind == kind).unwrap();
+    let begins = [Some(Phase::Connecting), Some(Phase::Held)];
+    let asks = [Some(Phase::Sending), Some(Phase::AwaitingReply), Some(Phase::Reading), None];
+    let prompt = [&begins[..], &asks, &[Some(Phase::AwaitingEnd)]].concat();
+    assert_eq!(phases(&timeline, of("prompt")), prompt);
+    let chats = [&asks[..], &[Some(Phase::Resting)]].concat().repeat(4);
+    let chatty = [&begins[..], &chats, &asks, &[Some(Phase::AwaitingEnd)]].concat();
+    assert_eq!(phases(&timeline, of("chatty")), chatty);
+    let silent = of("silent");
+    assert_eq!(phases(&timeline, silent), [Some(Phase::Connecting), Some(Phase::Resting)]);
+    assert!(matches!(timeline.rows[silent].ending, Ending::Open));
 }

@@ -1,17 +1,18 @@
 //! Each kind of client: what the server sees of it, and that it checks what it gets.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::ControlFlow;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client::report::Stage;
-use client::{Crowd, Kind, Mix};
+use client::report::{Part, Stage};
+use client::{Crowd, Happening, Kind, Mix};
 use protocol::Protocol;
 
 use crate::floods::{assert_good, flood};
-use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
+use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, reset, server};
 
 /// A crowd of one kind, whose times are short.
 fn crowd(kind: Kind, connections: usize) -> Crowd {
@@ -98,9 +99,15 @@ fn in_a_mixed_crowd_everybody_gets_what_it_should() {
         assert_eq!((part.clients, part.failed), (clients, 0), "{report}");
         assert_eq!(part.asked, asked, "{report}");
         assert_eq!(part.answered, part.asked, "{report}");
+        let measured = if part.kind == Kind::Deaf { 0 } else { part.answered };
+        assert_eq!(part.reply.count(), measured, "{report}");
     }
-    let by_kind: u64 = report.kinds.iter().map(|part| part.answered).sum();
-    assert_eq!(report.answered, by_kind);
+    let sum = |of: fn(&Part) -> u64| report.kinds.iter().map(of).sum::<u64>();
+    assert_eq!(
+        (report.asked, report.answered),
+        (sum(|part| part.asked), sum(|part| part.answered))
+    );
+    assert_eq!(report.reply.count(), sum(|part| part.reply.count()));
 }
 
 #[test]
@@ -222,8 +229,45 @@ fn a_deaf_client_reads_at_last_and_gets_every_reply() {
     let report = flood(address, &crowd);
     assert_good(&report);
     assert!(report.asked > 10_000, "only {} fitted into the sockets", report.asked);
+    assert!(report.asked < 2_000_000, "it went on sending when it read: {}", report.asked);
     let longest = told.iter().take(3).map(|(longest, _)| longest).max().unwrap();
     assert!(longest >= Duration::from_millis(300), "it slept {longest:?} in a write at most");
+}
+
+/// Of two deaf ones the first is reset as soon as it has sent something, and hears of it; the
+/// other stays deaf until the prompt one has its second answer, a second later.
+#[test]
+fn who_is_deaf_stays_so_until_the_others_are_done() {
+    let address = server(|stream| {
+        for line in BufReader::new(stream.try_clone()?).lines() {
+            if line?.ends_with(" 0") {
+                return reset(stream);
+            }
+            (&stream).write_all(Protocol::Lines.reply())?;
+        }
+        Ok(())
+    });
+    let crowd = Crowd {
+        connections: 3,
+        mix: [(Kind::Deaf, 2), (Kind::Prompt, 1)].into(),
+        rate: Some(1.0),
+        requests: 2,
+        ..crowd(Kind::Deaf, 0)
+    };
+    assert_eq!([0, 1, 2].map(|number| crowd.kind(number)), [Kind::Deaf, Kind::Deaf, Kind::Prompt]);
+    let mut heard = Vec::new();
+    let report = client::flood(address, &crowd, &mut |happening| {
+        match *happening {
+            Happening::Received { client, .. } => heard.push(client),
+            Happening::Failed { client, .. } => heard.push(client),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    let report = report.unwrap();
+    heard.dedup();
+    assert!(matches!(heard[..], [0, 2, 1] | [2, 0, 2, 1]), "{heard:?}");
+    assert_eq!(report.errors.count(), 1, "{report}");
 }
 
 #[test]
@@ -284,6 +328,64 @@ fn slow_kinds_hear_of_bytes_that_nobody_asked_for() {
         let report = flood(address, &crowd);
         assert_eq!(report.errors.of(Stage::Reply).count, 3, "{kind}: {report}");
     }
+}
+
+#[test]
+fn a_deaf_client_that_is_reset_is_no_busy_waiting() {
+    let address = server(|stream| match read_once(&stream)? {
+        0 => Ok(()),
+        _ => reset(stream),
+    });
+    let crowd = Crowd {
+        connections: 2,
+        mix: [(Kind::Deaf, 1), (Kind::Resetting, 1)].into(),
+        protocol: Protocol::OneShot,
+        pause: Duration::from_millis(500),
+        ..crowd(Kind::Deaf, 0)
+    };
+    let report = flood(address, &crowd);
+    assert_eq!(report.errors.of(Stage::ClosedEarly).count, 1, "{report}");
+    assert!(report.calls.waits < 100, "{} waits", report.calls.waits);
+}
+
+#[test]
+fn who_waits_by_nature_is_not_given_up() {
+    let timeout = Duration::from_millis(300);
+    let pause = Duration::from_millis(900);
+    let crowd = Crowd { timeout, pause, ..crowd(Kind::Pausing, 2) };
+    assert_good(&flood(polite_server(), &crowd));
+}
+
+/// What a client was to do by itself goes with it.
+#[test]
+fn who_is_closed_while_it_thinks_disturbs_nobody() {
+    let address = server(|stream| {
+        if read_once(&stream)? > 20 {
+            return (&stream).write_all(Protocol::Lines.reply()); // to the whole request
+        }
+        while read_once(&stream)? > 0 {}
+        Ok(())
+    });
+    let crowd = Crowd {
+        connections: 2,
+        mix: [(Kind::Chatty, 1), (Kind::Resetting, 1)].into(),
+        think: Duration::from_millis(200),
+        pause: Duration::from_millis(500),
+        ..crowd(Kind::Chatty, 0)
+    };
+    let report = flood(address, &crowd);
+    let trouble = report.errors.of(Stage::ClosedEarly);
+    assert_eq!((trouble.count, report.answered), (1, 1), "{report}");
+    let why = trouble.first.as_deref().unwrap();
+    assert!(why.ends_with("while the client had more to ask"), "{why}");
+}
+
+#[test]
+fn half_of_a_request_has_not_waited_for_an_answer() {
+    let address = server(|stream| read_once(&stream).map(drop));
+    let report = flood(address, &crowd(Kind::Dribbling, 5));
+    assert_eq!(report.errors.of(Stage::ClosedEarly).count, 5, "{report}");
+    assert_eq!((report.asked, report.reply.count()), (5, 0), "{report}");
 }
 
 #[test]
