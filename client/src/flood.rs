@@ -214,11 +214,14 @@ struct Abandoned {
 
 impl<'a> Flood<'a> {
     /// The silent ones stay as long as there are others. If there are no others, they stay
-    /// until the time is up.
+    /// for the duration, if there is one, and until nothing has moved for too long otherwise.
     fn is_over(&self) -> bool {
-        let only_silent = self.crowd.count(Kind::Silent) == self.crowd.connections;
         let all_gone = self.all_are_opened() && self.connections.is_empty();
-        self.record.is_ended() || all_gone || (self.unfinished == 0 && !only_silent)
+        self.record.is_ended() || all_gone || (self.unfinished == 0 && !self.only_silent())
+    }
+
+    fn only_silent(&self) -> bool {
+        self.crowd.count(Kind::Silent) == self.crowd.connections
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
@@ -314,6 +317,11 @@ impl<'a> Flood<'a> {
     fn give_up_at(&self) -> Option<Instant> {
         if !self.deadlines.is_empty() || !self.starting.is_empty() {
             return None;
+        }
+        if self.only_silent()
+            && let Some(end) = self.record.asks_until()
+        {
+            return Some(end);
         }
         // An instant that can't be told is so far away that it never comes.
         self.record.last_moved.checked_add(self.crowd.timeout)

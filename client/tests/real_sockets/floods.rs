@@ -138,6 +138,18 @@ fn silent_clients_among_themselves_stay_until_the_time_is_up() {
 }
 
 #[test]
+fn silent_clients_among_themselves_stay_for_the_duration() {
+    for timeout in [Duration::from_millis(100), Duration::from_secs(3600)] {
+        let duration = Duration::from_millis(500);
+        let mix = [(Kind::Silent, 20)].into();
+        let crowd = Crowd { mix, timeout, duration: Some(duration), ..Crowd::default() };
+        let report = flood(polite_server(), &crowd);
+        assert_good(&report);
+        assert!(report.elapsed >= duration && report.stuck.is_none(), "{report}");
+    }
+}
+
+#[test]
 fn waiting_for_replies_is_no_busy_waiting() {
     let address = server(never_answer);
     let crowd = Crowd { timeout: Duration::from_millis(500), ..Crowd::default() };
