@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Latencies, Report};
+use crate::kind::Kind;
 
 /// After so long an attempt to connect is repeated: the kernel sends its SYN again when
 /// nothing has come back for a second (RFC 6298, 2.1; Linux: `TCP_TIMEOUT_INIT`), then after
@@ -20,7 +21,22 @@ const WHOLE_CORE: f64 = 0.9;
 const SHORT: Duration = Duration::from_millis(200);
 
 pub(super) fn doubts(report: &Report) -> Vec<String> {
-    [lateness(report), repeated_syns(report), whole_core(report)].into_iter().flatten().collect()
+    let doubts = [nothing_measured, lateness, repeated_syns, whole_core];
+    doubts.into_iter().filter_map(|doubt| doubt(report)).collect()
+}
+
+/// It was over before latencies counted.
+fn nothing_measured(report: &Report) -> Option<String> {
+    let warm_up = report.crowd.warm_up;
+    let heard = report.kinds.iter().filter(|part| part.kind != Kind::Deaf);
+    let answered: u64 = heard.map(|part| part.answered).sum();
+    (!warm_up.is_zero() && answered > 0 && report.reply.count() == 0).then(|| {
+        format!(
+            "no latency was measured, since all {answered} requests that were answered were \
+             asked in the warm-up of {warm_up:?}. Try more `--requests`, or a `--duration`, which \
+             counts from its end."
+        )
+    })
 }
 
 /// The client did not keep to its own plan.

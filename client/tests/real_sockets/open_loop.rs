@@ -190,6 +190,14 @@ fn the_warm_up_is_answered_and_not_measured() {
 }
 
 #[test]
+fn a_warm_up_that_outlasts_the_requests_is_doubted() {
+    let crowd = Crowd { warm_up: Duration::from_secs(60), ..Crowd::default() };
+    let report = flood(polite_server(), &crowd);
+    assert_good(&report);
+    assert!(report.doubts()[0].starts_with("no latency was measured"), "{report}");
+}
+
+#[test]
 fn connections_that_ran_into_a_repeated_syn_are_doubted() {
     let (address, _) = one_at_a_time(1);
     // The pausing one comes first, and the queue is full while it pauses.
