@@ -65,7 +65,10 @@ fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
     }
     let mut audience = Audience {
         console: Console::new(crowd, output.quiet, output.json),
-        log: file.as_mut().map(|file| file.begin(&format!("client {address}"))).transpose()?,
+        log: file
+            .as_mut()
+            .map(|file| file.begin(&format!("client {address}"), crowd.rate.is_some()))
+            .transpose()?,
         recorder: None,
         trouble: None,
     };

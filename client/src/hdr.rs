@@ -38,7 +38,7 @@ impl HdrFile {
     }
 
     /// Begins the log: its clock starts now.
-    pub(crate) fn begin(&mut self, comment: &str) -> io::Result<HdrLog<'_>> {
+    pub(crate) fn begin(&mut self, comment: &str, is_open_loop: bool) -> io::Result<HdrLog<'_>> {
         let HdrFile { path, file, serializer } = self;
         let began = SystemTime::now();
         let log = IntervalLogWriterBuilder::new()
@@ -50,7 +50,8 @@ impl HdrFile {
             .begin_log_with(file, serializer)
             .map_err(|error| cannot_write(path, &error))?;
         let began = Instant::now();
-        Ok(HdrLog { path, log, began, line_began: began, intervals: Default::default() })
+        let intervals = Default::default();
+        Ok(HdrLog { path, log, began, line_began: began, intervals, is_open_loop })
     }
 
     /// Writes what is still to be written.
@@ -66,6 +67,8 @@ pub(crate) struct HdrLog<'a> {
     began: Instant,
     line_began: Instant,
     intervals: [Latencies; 3],
+    /// Only then two clocks differ.
+    is_open_loop: bool,
 }
 
 impl HdrLog<'_> {
@@ -103,7 +106,8 @@ impl HdrLog<'_> {
     fn write_lines(&mut self) -> io::Result<()> {
         let since = self.line_began - self.began;
         let took = self.line_began.elapsed();
-        for (tag, latencies) in Self::TAGS.into_iter().zip(&mut self.intervals) {
+        let tags = if self.is_open_loop { &Self::TAGS[..] } else { &Self::TAGS[..2] };
+        for (tag, latencies) in tags.iter().zip(&mut self.intervals) {
             if latencies.count() > 0 {
                 let histogram = latencies.histogram();
                 self.log.write_histogram(histogram, since, took, Tag::new(tag)).map_err(

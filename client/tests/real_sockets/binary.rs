@@ -133,6 +133,16 @@ fn hdr_logs_hold_every_latency() {
 }
 
 #[test]
+fn hdr_logs_of_a_closed_loop_know_one_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latencies.hlog");
+    run(polite_server(), &["--hdr", path.to_str().unwrap()]);
+    let log = std::fs::read(&path).unwrap();
+    assert_eq!(lines_of_log(&log, "reply"), (1, 20));
+    assert_eq!(lines_of_log(&log, "reply-since-due"), (0, 0));
+}
+
+#[test]
 fn hdr_logs_hold_what_is_never_answered() {
     let mute = server(|stream| for_each_line(stream, |_| Ok(())));
     let folder = tempfile::tempdir().unwrap();
