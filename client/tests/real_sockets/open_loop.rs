@@ -247,6 +247,6 @@ fn a_client_that_stands_still_itself_does_not_blame_the_server() {
     // Late are all who were due meanwhile, and not the first on each connection only.
     let late = &report.open_loop.as_ref().unwrap().sent_late;
     assert!(late.count_from(Duration::from_millis(20)) > 100, "{report}");
+    assert!(late.quantile(0.95) > Duration::from_millis(100), "{report}");
     assert!(report.doubts()[0].starts_with("the client itself was late"), "{report}");
-    assert!(!report.to_string().contains("coordinated omission"), "{report}");
 }
