@@ -455,8 +455,9 @@ impl<'a> Flood<'a> {
     /// An open loop goes on without those who have failed: what they would have asked by
     /// now is unanswered, too.
     fn settle(&mut self) {
-        let Some(asks_from) = self.record.asks_from() else {
-            return; // nobody was told to ask
+        let asks_from = self.record.asks_from().filter(|_| self.record.report.connected > 0);
+        let Some(asks_from) = asks_from else {
+            return; // nobody was told to ask, or there was no server
         };
         let now = Instant::now();
         let end = self.record.asks_until().map_or(now, |end| end.min(now));

@@ -160,6 +160,8 @@ mod tests {
         for (late, all) in [(4_000, 100_000), (90, 100)] {
             let mut report = report();
             let open_loop = report.open_loop.as_mut().unwrap();
+            open_loop.sent_late.clear();
+            open_loop.reply_since_due.clear();
             for _ in 0..1000 {
                 open_loop.sent_late.record(Duration::from_micros(late));
                 open_loop.reply_since_due.record(Duration::from_micros(all));

@@ -150,6 +150,18 @@ fn nobody_listens() {
 }
 
 #[test]
+fn without_a_server_nobody_waits_for_an_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let crowd =
+        Crowd { rate: Some(100.0), duration: Some(Duration::from_secs(1)), ..Crowd::default() };
+    let report = flood(address, &crowd);
+    assert_eq!((report.asked, report.errors.of(Stage::Connect).count), (0, 20), "{report}");
+    assert_eq!(report.open_loop.as_ref().unwrap().reply_since_due.count(), 0, "{report}");
+}
+
+#[test]
 fn replies_in_pieces_are_no_fault() {
     let address = server(|stream| {
         stream.set_nodelay(true)?;
