@@ -183,8 +183,9 @@ fn the_warm_up_is_answered_and_not_measured() {
         assert!(report.elapsed >= Duration::from_millis(590), "{report}");
         let measured = report.reply.count();
         assert!(measured > 0 && measured < report.answered, "{report}");
-        if rate.is_some() {
+        if let Some(open_loop) = &report.open_loop {
             assert_eq!((report.answered, measured), (600, 300), "{report}");
+            assert_eq!(open_loop.sent_late.count(), 300, "{report}");
         }
     }
 }
