@@ -148,8 +148,8 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "idle-cost",
-        tries: "20 clients stay after they were answered, and say nothing: within a second the \
-                server may use 20 ms of processor time.",
+        tries: "20 clients are there and say nothing: within a second the server may use 20 ms of \
+                processor time.",
         likely: "The server asks again and again whether something is there (a time-out of 0, or \
                  non-blocking calls in a loop), or it is told again and again of something that \
                  it does not do, such as being writable. Wait without a time-out, and only for \
@@ -321,8 +321,7 @@ pub static ALL: &[Check] = &[
         likely: "accept fails with EMFILE and the client stays in the backlog, so the listener \
                  stays readable: trying again at once spins. Stop watching the listener, and \
                  accept again when a connection closes. The error is no reason to end. (Node \
-                 turns such clients away by itself: set `server.maxConnections` no higher than \
-                 the limit allows, or accept that.)",
+                 accepts such clients and closes them by itself, and offers no other way.)",
         chapter: ZOO,
         needs: &["answers", "greets-once", "half-close", "idle-cost"],
         descriptor_limit: Some(64),

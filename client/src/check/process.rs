@@ -1,13 +1,15 @@
 //! A server that the checker has started, in a process (or several) of its own.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use super::subject::with_port;
 use super::system::{self, Cost};
@@ -44,6 +46,8 @@ impl ServerProcess {
     ///
     /// A sentence, if it can't be started, ends, or does not listen within ten seconds.
     pub(super) fn start(words: &[String]) -> Result<Self, String> {
+        // While a port is tried, nobody may start a process here: it would inherit the socket.
+        let mut running = lock(&RUNNING);
         let port = Port::take()?;
         let words = with_port(words, port.number);
         let (program, arguments) = words.split_first().ok_or("there is no command")?;
@@ -52,7 +56,6 @@ impl ServerProcess {
         // when that ends is not left behind, whatever ends the checker.
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         system::in_a_group_of_its_own(&mut command);
-        let mut running = lock(&RUNNING);
         let mut child =
             command.spawn().map_err(|error| format!("`{program}` can't be started: {error}"))?;
         let group = child.id();
@@ -239,14 +242,21 @@ impl Port {
         for _ in 0..count {
             let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
             let number = ports.start + step % count;
-            let local = (Ipv4Addr::LOCALHOST, number);
-            let Ok(udp) = UdpSocket::bind(local) else { continue };
-            if TcpListener::bind(local).is_ok() {
+            let Ok(udp) = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)) else { continue };
+            if is_free(number).is_ok() {
                 return Ok(Port { number, _udp: udp });
             }
         }
         Err("no port is free".into())
     }
+}
+
+/// Binds a socket to the port, as a server does, but does not listen. Connections that are over
+/// keep a port for a minute from servers that don't ask for it all the same (`SO_REUSEADDR`,
+/// socket(7)); so does this one not ask.
+fn is_free(port: u16) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())
 }
 
 /// A thread that has panicked has left nothing behind that could not be used.

@@ -7,49 +7,49 @@ use clap::ValueEnum;
 pub(crate) enum Fault {
     /// Nothing: it keeps every promise
     None,
-    /// It reads, and never answers [answers]
+    /// It reads, and never answers (found by answers)
     Mute,
-    /// Interest in writing is always on, and nothing remembers the reply [greets-once]
+    /// Interest in writing is always on, and nothing remembers the reply (found by greets-once)
     GreetsForEver,
-    /// A connection is watched until it was read from once [asks-again]
+    /// A connection is watched until it was read from once (found by asks-again)
     NoReArm,
-    /// What a read returns is taken for one request [byte-by-byte]
+    /// What a read returns is taken for one request (found by byte-by-byte)
     OneReadOneMessage,
-    /// What follows the first LF of a read is thrown away [pipelined]
+    /// What follows the first LF of a read is thrown away (found by pipelined)
     FirstLineOnly,
-    /// A read of 0 bytes means nothing to it [half-close]
+    /// A read of 0 bytes means nothing to it (found by half-close)
     IgnoresTheEnd,
-    /// What follows the last LF is thrown away at the end [unfinished-line]
+    /// What follows the last LF is thrown away at the end (found by unfinished-line)
     ForgetsUnfinishedLine,
-    /// After `Request too long!` it closes with unread bytes in hand [too-long]
+    /// After `Request too long!` it closes with unread bytes in hand (found by too-long)
     ResetsAfterTooLong,
-    /// It asks the kernel again and again, with a time-out of 0 [idle-cost]
+    /// It asks the kernel again and again, with a time-out of 0 (found by idle-cost)
     BusyWait,
-    /// It serves a connection to its end before it accepts the next [silent-neighbour]
+    /// It serves a connection to its end before it accepts the next (found by silent-neighbour)
     OneAtATime,
-    /// When a connection is readable, it reads until it has a request [half-sent-neighbour]
+    /// When a connection is readable, it reads until it has a request (found by half-sent-neighbour)
     BlockingRead,
-    /// The same with a time-out for each read [dribbling-neighbour]
+    /// The same with a time-out for each read (found by dribbling-neighbour)
     PatientRead,
-    /// It expects that whoever comes says something [connect-and-close]
+    /// It expects that whoever comes says something (found by connect-and-close)
     DiesOnHastyGoodbye,
-    /// An error of one connection ends all [resets]
+    /// An error of one connection ends all (found by resets)
     DiesOnReset,
-    /// It writes until everything is written [deaf-neighbour]
+    /// It writes until everything is written (found by deaf-neighbour)
     BlockingWrite,
-    /// What did not fit into the socket is forgotten [deaf-replies]
+    /// What did not fit into the socket is forgotten (found by deaf-replies)
     DropsWhatDidNotFit,
-    /// It reads on from a client that does not read [deaf-memory]
+    /// It reads on from a client that does not read (found by deaf-memory)
     UnboundedBuffer,
-    /// Interest in writing is never taken back once it was needed [deaf-sleep]
+    /// Interest in writing is never taken back once it was needed (found by deaf-sleep)
     WriteInterestStays,
-    /// It waits in select(2), whatever the descriptors are [many-connections]
+    /// It waits in select(2), whatever the descriptors are (found by many-connections)
     #[value(name = "select-beyond-1023")]
     SelectBeyond1023,
-    /// It accepts again at once when no descriptor is left [descriptor-limit]
+    /// It accepts again at once when no descriptor is left (found by descriptor-limit)
     SpinsWithoutDescriptors,
-    /// It ends when no descriptor is left [descriptor-limit]
+    /// It ends when no descriptor is left (found by descriptor-limit)
     DiesWithoutDescriptors,
-    /// The signal sets a flag, but wakes nobody [ctrl-c]
+    /// The signal sets a flag, but wakes nobody (found by ctrl-c)
     IgnoresCtrlC,
 }
