@@ -7,6 +7,7 @@
 //! cargo run -p client -- --dribbling 2                # two of them send a byte at a time
 //! cargo run -p client -- --rate 2000/s --duration 5s  # by a plan, late or not
 //! cargo run -p client -- --timeline slow.svg          # what each of them went through
+//! cargo run -p client -- check                        # which promises does the server keep?
 //! cargo run -p client -- --help                       # all that it can do
 //! ```
 //!

@@ -106,7 +106,7 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "asks-again",
-        tries: "A client asks, is answered, and asks again on the same connection, three times.",
+        tries: "A client asks, is answered, and asks again on the same connection, and again.",
         likely: "The server closes after one reply, or it does not look at the connection again. \
                  Read in a loop until the end; where interest is oneshot or edge-triggered, it \
                  must be armed again, or everything read until the kernel says EAGAIN.",

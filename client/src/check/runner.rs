@@ -170,12 +170,11 @@ impl Run<'_> {
     fn try_address(&self, check: &Check, address: &str) -> Attempt {
         let Plan { protocol, patience, .. } = *self.plan;
         let address = resolve(address, patience).map_err(Trouble::Broken)?;
+        let scene = Scene::at(address, protocol, patience);
         if check.descriptor_limit.is_some() {
-            let why = "the checker must have started the server: give its command instead of an \
-                       address";
-            return Err(Trouble::NotTried(why.into()));
+            scene.process()?; // which can't be had, and it says why
         }
-        try_at(check, &Scene::at(address, protocol, patience))
+        try_at(check, &scene)
     }
 }
 

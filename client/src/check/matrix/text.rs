@@ -54,7 +54,7 @@ fn heads(columns: &[Column]) -> Vec<String> {
         [_] => vec![String::new()],
         _ if columns.iter().all(fits) => columns.iter().map(|it| it.server.clone()).collect(),
         // After the 26th it goes on with what comes after Z; nobody compares so many.
-        _ => (b'A'..).take(columns.len()).map(|letter| char::from(letter).into()).collect(),
+        _ => ('A'..).take(columns.len()).map(String::from).collect(),
     }
 }
 
@@ -64,10 +64,11 @@ fn table(matrix: &Matrix, heads: &[String]) -> String {
     let width = longest((0..rows).map(name));
     let mut lines = vec![" ".repeat(width)];
     lines.extend((0..rows).map(|row| format!("{:width$}", name(row))));
-    for (column, head) in matrix.columns.iter().zip(heads) {
+    for (number, (column, head)) in matrix.columns.iter().zip(heads).enumerate() {
         let cells: Vec<_> = column.cells.iter().map(|cell| short(&cell.verdict)).collect();
         let texts = cells.iter().map(|(_, text)| text.as_str());
-        let width = longest(texts.chain([head.as_str()]));
+        let is_last = number + 1 == heads.len();
+        let width = if is_last { 0 } else { longest(texts.chain([head.as_str()])) };
         lines[0] += &format!("  {}", styled(STRONG, head, width));
         for (line, (style, text)) in lines[1..].iter_mut().zip(&cells) {
             *line += &format!("  {}", styled(*style, text, width));
