@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::error::ErrorKind;
@@ -20,6 +21,13 @@ use crate::hdr::{HdrFile, HdrLog};
 use crate::report::{PERCENTILES, Report};
 use crate::timeline::{Picture, Recorder};
 use options::{Options, Other, OutputOptions};
+
+/// Whether somebody has pressed Ctrl-C: then the flood is broken off, and what is known by
+/// then is told. Who presses it again does not even want to know that.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// What the shell says of a program that Ctrl-C has ended: 128 and the number of SIGINT.
+const INTERRUPTED_STATUS: u8 = 130;
 
 /// Does what the process's arguments say, and returns its exit status.
 ///
@@ -35,7 +43,15 @@ pub fn run() -> ExitCode {
     }
     // Should it fail, there are fewer descriptors, and the flood tells when they are used up.
     rlimit::increase_nofile_limit(u64::MAX).ok();
+    // Should it fail, Ctrl-C ends the program without a summary.
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            process::exit(INTERRUPTED_STATUS.into());
+        }
+    })
+    .ok();
     match flood_and_tell(&options, &crowd) {
+        Ok(_) if INTERRUPTED.load(Ordering::Relaxed) => INTERRUPTED_STATUS.into(),
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => failed(&error),
@@ -74,9 +90,11 @@ fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
     };
     let report = flood_first_that_listens(options, crowd, &mut audience)?;
     let Audience { console, log, recorder, .. } = audience;
-    console.finish()?;
     // If one of these fails, the others are not lost for it.
-    let told = console::print(if output.json { report.json()? } else { text(&report, output) });
+    let heard = console.finish();
+    let summary =
+        if output.json { report.json(&output.percentiles)? } else { text(&report, output) };
+    let told = heard.and_then(|()| console::print(summary));
     let logged = log.map_or(Ok(()), HdrLog::finish).and(file.map_or(Ok(()), HdrFile::finish));
     let drawn = match (&output.timeline, recorder) {
         (Some(path), Some(recorder)) => {
@@ -126,6 +144,9 @@ impl Audience<'_> {
             && let Err(error) = log.watch(happening)
         {
             self.trouble = Some(error);
+            return ControlFlow::Break(());
+        }
+        if INTERRUPTED.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
         self.console.watch(happening)

@@ -33,7 +33,8 @@ pub struct Crowd {
     /// The kinds have their own ways besides: see [`Crowd::requests_of`].
     pub requests: usize,
     /// For how long they ask, instead of a number of requests. What was begun or due within
-    /// this time is still answered after it.
+    /// this time is still asked and answered after it. It ends before if nobody is left to
+    /// ask.
     #[serde(rename = "duration_s", serialize_with = "as_seconds_if_any")]
     pub duration: Option<Duration>,
     /// How many requests a second all prompt clients send together, each on a plan of its

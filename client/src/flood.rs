@@ -340,12 +340,12 @@ impl<'a> Flood<'a> {
         let Some(connection) = self.connections.get_mut(key) else {
             return Ok(()); // it was closed earlier in this turn
         };
-        let due_before = connection.due();
+        let due_before = connection.wakes_at();
         let next = step(connection, &mut self.record);
-        if connection.due() != due_before {
+        if connection.wakes_at() != due_before {
             let entry = |due| (due, key);
             due_before.map(|due| self.deadlines.remove(&entry(due)));
-            self.deadlines.extend(connection.due().map(entry));
+            self.deadlines.extend(connection.wakes_at().map(entry));
         }
         match next {
             Ok(Next::GoOn) => connection.watch()?,
@@ -402,8 +402,7 @@ impl<'a> Flood<'a> {
 
     fn give_up(&mut self) {
         let mut stuck = Stuck::default();
-        for connection in std::mem::take(&mut self.connections) {
-            let (_, connection) = connection;
+        for (_, connection) in std::mem::take(&mut self.connections) {
             let (place, why) = match connection.phase() {
                 Phase::Connecting => (&mut stuck.connecting, "still connecting"),
                 Phase::Held => (&mut stuck.held, "connected, waits until all are"),
@@ -453,7 +452,8 @@ impl<'a> Flood<'a> {
     }
 
     /// An open loop goes on without those who have failed: what they would have asked by
-    /// now is unanswered, too.
+    /// now is unanswered, too. Otherwise a server would look the better the more connections
+    /// it drops.
     fn settle(&mut self) {
         let asks_from = self.record.asks_from().filter(|_| self.record.report.connected > 0);
         let Some(asks_from) = asks_from else {
@@ -479,7 +479,7 @@ impl<'a> Flood<'a> {
 
     fn close(&mut self, key: usize) -> Connection<'a> {
         let connection = self.connections.remove(key);
-        if let Some(due) = connection.due() {
+        if let Some(due) = connection.wakes_at() {
             self.deadlines.remove(&(due, key));
         }
         self.finished(connection.client.kind);

@@ -19,7 +19,7 @@ use crate::report::Latencies;
 /// How much time a line stands for.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The third column of a line is the longest in milliseconds; the others are not rounded.
+/// The maximum stands in the third column of a line, too, in milliseconds.
 const MILLISECOND: f64 = 1e6;
 
 /// A file that is to become a log.

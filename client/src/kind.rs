@@ -19,8 +19,8 @@ pub enum Kind {
     /// Keeps its connection and asks again after a time to think: a person who types, a
     /// screen that is brought up to date. Each request is answered.
     Chatty,
-    /// Sends all its requests at once, closes its sending half, and only then reads: a
-    /// script that pipes a file into `nc`. The last line has no LF; the end of the stream
+    /// Sends all its requests at once and closes its sending half, without waiting for a
+    /// reply before: a script that pipes a file into `nc`. The last line has no LF; the end of the stream
     /// ends it. Each is answered, then the server closes.
     HalfClosing,
     /// Sends as long as the sockets take it, with a small receive buffer, and reads nothing

@@ -15,18 +15,25 @@
 //! it never waits for one client, but for all of them at once. So it can hold as many
 //! connections as there are descriptors and local ports, which are some 28,000 on Linux.
 //!
+//! In a closed loop, each client asks only after it has been answered: a slow server is asked
+//! less, and so looks better than its users find it (*coordinated omission*). `--rate` is the
+//! open loop, whose second clock counts from when a request was due. Each connection still
+//! carries one request at a time: beyond what the server can do, the plan queues in the client.
+//!
 //! Read in this order:
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | `kind`, `crowd` | what the clients do: how many, of which kinds, in which order, how often |
+//! | `kind`, `crowd` | what the clients do: of which kinds they are, how many, in which order, how often |
+//! | `phase` | how far a client is |
 //! | `expected` | checks each byte that comes from the server |
-//! | `flood` | the event loop; its `connection` is one client, `outbox` what it sends, `plan` when, `watched` its socket and the poller's eye on it, `record` the way into the report |
+//! | `flood` | the event loop; its `connection` is one client, `outbox` what it sends, `plan` when, `errors` what the kernel refuses, `watched` its socket and the poller's eye on it, `record` the way into the report |
 //! | [`report`] | figures, errors by stage, in words why nothing moves any more, and how far the figures can be trusted |
 //! | [`timeline`] | what each client went through, as a picture |
 //! | [`probe`] | one well-behaved client, to be measured beside a flood |
 //! | [`check`] | which promises a server keeps: `client check` |
 //! | [`cli`], `console`, `hdr` | the program: its options, what it prints meanwhile, and the log for other plotters |
+//! | `system` | the door to what systems do differently |
 //!
 //! The library prints nothing but in [`cli::run`].
 

@@ -15,7 +15,8 @@ pub enum Phase {
     AwaitingReply,
     /// A reply has come in part.
     Reading,
-    /// It does nothing, as is its nature: it is silent, or thinks, or does not read.
+    /// It has nothing to do now: it is silent, or thinks, or does not read, or its plan says
+    /// later.
     Resting,
     /// It has every reply, and waits for the server to close.
     AwaitingEnd,

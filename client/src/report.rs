@@ -143,8 +143,9 @@ impl Report {
     }
 
     /// The report as one JSON object in one line. Units stand in the names: `_us` are
-    /// microseconds, `_s` seconds.
-    pub fn json(&self) -> io::Result<String> {
+    /// microseconds, `_s` seconds. If there are too few replies for one of the `percentiles`,
+    /// that is among the doubts.
+    pub fn json(&self, percentiles: &[f64]) -> io::Result<String> {
         #[derive(Serialize)]
         struct Object<'a> {
             good: bool,
@@ -157,7 +158,7 @@ impl Report {
             good: self.is_good(),
             report: self,
             explanation: self.explanation(),
-            doubts: self.doubts(),
+            doubts: self.doubts().into_iter().chain(self.too_few_for(percentiles)).collect(),
         })?)
     }
 
@@ -186,10 +187,20 @@ impl Report {
             "answered {answered} of {asked} requests, connected {connected} of {connections} \
              clients, in {elapsed:.1?}"
         );
+        if self.ended_early {
+            line += ", broken off";
+        }
         if rate.is_some() || duration.is_some() {
-            line += &format!(": {:.0}/s", answered as f64 / elapsed.as_secs_f64());
+            line += &format!(": {:.0}/s", self.heard() as f64 / elapsed.as_secs_f64());
         }
         line
+    }
+
+    /// How many replies came to clients that waited for them: a deaf one gets thousands, and
+    /// does not wait.
+    pub(crate) fn heard(&self) -> u64 {
+        let waited = self.kinds.iter().filter(|part| part.kind != Kind::Deaf);
+        waited.map(|part| part.answered).sum()
     }
 
     /// What a person reads, with these percentiles. One that the replies are too few for is
@@ -264,8 +275,8 @@ impl Report {
     }
 }
 
-/// A quantile for a table. The median is told of ever so few.
-fn shown(latencies: &Latencies, share: f64) -> String {
+/// A quantile for people, with `≥` if it may be greater. The median is told of ever so few.
+pub(crate) fn shown(latencies: &Latencies, share: f64) -> String {
     if latencies.count() == 0 || share > 0.5 && share < 1.0 && !latencies.bears(share) {
         return "-".into();
     }
@@ -400,7 +411,7 @@ mod tests {
         assert!(!report(&Crowd::default()).headline().contains("/s"));
         let by_time = Crowd { duration: Some(Duration::from_secs(2)), ..Crowd::default() };
         let mut report = report(&by_time);
-        report.answered = 500;
+        report.kinds[0].answered = 500;
         assert!(report.headline().ends_with(" in 2.0s: 250/s"), "{}", report.headline());
     }
 }

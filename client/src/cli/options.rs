@@ -50,7 +50,8 @@ struct CrowdOptions {
     #[arg(conflicts_with = "duration")]
     requests: usize,
 
-    /// Ask for so long, instead of a number of requests
+    /// Ask for so long, instead of a number of requests (half-closing and deaf ones ask once);
+    /// what was due by then is still asked
     #[arg(long, value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
 
@@ -94,7 +95,7 @@ struct ZooOptions {
     #[arg(hide_default_value = true)]
     chatty: usize,
 
-    /// Send everything, close the sending half, and only then read: a file piped into `nc`
+    /// Send everything and close the sending half, before any reply: a file piped into `nc`
     #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
     #[arg(hide_default_value = true)]
     half_closing: usize,
@@ -180,7 +181,9 @@ Examples:
   client check --help                      which promises does a server keep?
 
 TIME is a number with a unit, such as 250ms, 10s or 1m.
-Exit status: 0 if every request was answered, 1 if not, 2 if the options are wrong.";
+Ctrl-C ends it and prints the summary so far.
+Exit status: 0 if every request was answered, 1 if not, 2 if the options are wrong, 130 after
+Ctrl-C.";
 
 impl Options {
     pub(super) fn crowd(&self) -> Crowd {

@@ -1,17 +1,19 @@
 //! One client of the crowd: its socket, how far it is, and what it does next.
 //!
 //! ```text
-//!                            ┌── thinks, or the plan says later ──> Resting ──┐
-//!                            │                                                │
-//!                            │         ┌──────────── asks again ──────────────┤
-//!                            │         v                                      │
-//!  Connecting ──> Held ──────┴──> Sending <──> Blocked                        │
-//!      │           │                   │                                      │
-//!      │           │                   └─> AwaitingReply ──> Reading ─────────┘
-//!      │           │                                            │
-//!      │           └── vanishes                                 └─> AwaitingEnd
-//!      └── is silent ──> Resting
+//!                          ┌─ thinks, or the plan says later ─> Resting ─┐
+//!                          │                                             │
+//!  Connecting ──> Held ────┼────────> Sending <──> Blocked <─────────────┘
+//!      │           │       ^             │            │
+//!      │           │       │             v            └─ is deaf and full: waits to listen
+//!      │           │   asks again   AwaitingReply <──> Reading
+//!      │           │       │                              │
+//!      │           │       └───────────── answered ───────┤
+//!      │           └─ vanishes                            v
+//!      └─ is silent ──> Resting                      AwaitingEnd
 //! ```
+//!
+//! What the kinds do otherwise stands where it happens: look for `Kind::`.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -81,7 +83,7 @@ pub(super) struct Connection<'a> {
     /// Whether it reads what comes.
     listens: bool,
     /// When it has something to do by itself: let go of more bytes, or ask again.
-    due: Option<Instant>,
+    wakes_at: Option<Instant>,
     /// When what is now waited for was begun: connecting, or the last byte of a request.
     since: Instant,
     /// When bytes were last sent.
@@ -93,7 +95,7 @@ pub(super) struct Connection<'a> {
     /// Requests that are under way: begun, and not answered.
     under_way: usize,
     /// When these should have been sent; without a plan, when they were begun.
-    asked_due: Instant,
+    planned_at: Instant,
 }
 
 impl<'a> Connection<'a> {
@@ -139,13 +141,13 @@ impl<'a> Connection<'a> {
             plan: None,
             expected: Expected::new(crowd.protocol),
             listens: client.kind != Kind::Deaf,
-            due: None,
+            wakes_at: None,
             since,
             wrote_at: since,
             free_since: since,
             sent_late: Duration::ZERO,
             under_way: 0,
-            asked_due: since,
+            planned_at: since,
         })
     }
 
@@ -154,8 +156,8 @@ impl<'a> Connection<'a> {
     }
 
     /// When [`expire`](Self::expire) is to be called.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.due
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        self.wakes_at
     }
 
     /// When what is now waited for was begun.
@@ -182,7 +184,7 @@ impl<'a> Connection<'a> {
         match self.phase {
             Phase::Connecting => self.watched.watch_for(false, true),
             // Readable always: what comes unasked is an error, and so is an early end.
-            _ => self.watched.watch_for(self.listens, !self.outbox.due().is_empty()),
+            _ => self.watched.watch_for(self.listens, !self.outbox.ready().is_empty()),
         }
     }
 
@@ -220,7 +222,7 @@ impl<'a> Connection<'a> {
     /// Something is due by time.
     pub(super) fn expire(&mut self, record: &mut Record<'_>) -> Result<Next, Failure> {
         let now = Instant::now();
-        self.due = None;
+        self.wakes_at = None;
         if self.phase == Phase::Resting {
             return self.ask_after(Duration::ZERO, now, record);
         }
@@ -294,7 +296,7 @@ impl<'a> Connection<'a> {
         }
         if due.is_none_or(|due| due > now) {
             self.enter(Phase::Resting, now, record);
-            self.due = due;
+            self.wakes_at = due;
             return Ok(Next::GoOn);
         }
         self.ask(now, record)?;
@@ -307,11 +309,11 @@ impl<'a> Connection<'a> {
             Kind::Deaf | Kind::HalfClosing => self.to_ask.unwrap_or(1),
             _ => 1,
         };
-        self.asked_due = now;
+        self.planned_at = now;
         if let Some(plan) = &mut self.plan {
-            self.asked_due = plan.take();
-            self.sent_late = now - self.asked_due.max(self.free_since);
-            record.sent_late(self.asked_due, self.sent_late);
+            self.planned_at = plan.take();
+            self.sent_late = now - self.planned_at.max(self.free_since);
+            record.sent_late(self.planned_at, self.sent_late);
         }
         match &mut self.to_ask {
             Some(to_ask) => *to_ask = to_ask.saturating_sub(requests),
@@ -356,18 +358,18 @@ impl<'a> Connection<'a> {
             self.since = now;
         } else {
             // An instant that can't be told is so far away that it never comes.
-            self.due = now.checked_add(wait);
+            self.wakes_at = now.checked_add(wait);
         }
         self.send(record)
     }
 
     fn send(&mut self, record: &mut Record<'_>) -> Result<(), Failure> {
-        let due = self.outbox.due();
-        if due.is_empty() {
+        let bytes = self.outbox.ready();
+        if bytes.is_empty() {
             return Ok(());
         }
         record.report.calls.writes += 1;
-        let count = match self.watched.socket().write(due) {
+        let count = match self.watched.socket().write(bytes) {
             Ok(count) => count,
             Err(error) if is_not_now(&error) => 0,
             Err(error) => {
@@ -387,7 +389,7 @@ impl<'a> Connection<'a> {
             }
         }
         // What did not fit is sent when the poller says that there is room.
-        let is_blocked = !self.outbox.due().is_empty();
+        let is_blocked = !self.outbox.ready().is_empty();
         self.enter(if is_blocked { Phase::Blocked } else { Phase::Sending }, now, record);
         if self.outbox.is_sent() {
             self.row_is_sent(now, record);
@@ -482,10 +484,10 @@ impl<'a> Connection<'a> {
     /// How long the requests that are under way have taken until `now`; `None` if that is
     /// not to be counted, because nobody waits for it or it belongs to the warm-up.
     fn latency(&self, now: Instant, record: &Record<'_>) -> Option<Latency> {
-        let counts = self.client.kind != Kind::Deaf && record.is_measured(self.asked_due);
+        let counts = self.client.kind != Kind::Deaf && record.is_measured(self.planned_at);
         counts.then(|| Latency {
             since_sent: now - self.since,
-            since_due: now - if self.plan.is_some() { self.asked_due } else { self.since },
+            since_due: now - if self.plan.is_some() { self.planned_at } else { self.since },
         })
     }
 

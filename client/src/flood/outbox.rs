@@ -69,7 +69,7 @@ impl Outbox {
     }
 
     /// What may be sent now; not everything, if that is much.
-    pub(super) fn due(&self) -> &[u8] {
+    pub(super) fn ready(&self) -> &[u8] {
         let from = self.sent % self.length;
         let bytes = &self.requests[from..];
         &bytes[..bytes.len().min(self.released - self.sent)]
@@ -95,10 +95,10 @@ mod tests {
     /// Sends the row with a kernel that takes `piece` bytes at once.
     fn send(outbox: &mut Outbox, piece: usize) -> (Vec<u8>, usize) {
         let (mut bytes, mut requests) = (Vec::new(), 0);
-        while !outbox.due().is_empty() {
-            let due = outbox.due();
-            let taken = due.len().min(piece);
-            bytes.extend_from_slice(&due[..taken]);
+        while !outbox.ready().is_empty() {
+            let ready = outbox.ready();
+            let taken = ready.len().min(piece);
+            bytes.extend_from_slice(&ready[..taken]);
             requests += outbox.advance(taken);
         }
         (bytes, requests)
@@ -119,7 +119,7 @@ mod tests {
     fn nothing_is_sent_that_is_not_released() {
         let mut outbox = Outbox::new(b"hello\n", 1);
         outbox.begin(1);
-        assert!(outbox.due().is_empty());
+        assert!(outbox.ready().is_empty());
         outbox.release(outbox.half());
         assert_eq!(send(&mut outbox, 2), (b"hel".to_vec(), 0));
         assert_eq!(outbox.progress(), "3 of 6 bytes of the request");

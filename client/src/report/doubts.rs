@@ -21,20 +21,34 @@ const WHOLE_CORE: f64 = 0.9;
 const SHORT: Duration = Duration::from_millis(200);
 
 pub(super) fn doubts(report: &Report) -> Vec<String> {
-    let doubts = [nothing_measured, lateness, repeated_syns, whole_core];
+    let doubts = [nothing_measured, beyond_capacity, lateness, repeated_syns, whole_core];
     doubts.into_iter().filter_map(|doubt| doubt(report)).collect()
 }
 
 /// It was over before latencies counted.
 fn nothing_measured(report: &Report) -> Option<String> {
     let warm_up = report.crowd.warm_up;
-    let heard = report.kinds.iter().filter(|part| part.kind != Kind::Deaf);
-    let answered: u64 = heard.map(|part| part.answered).sum();
+    let answered = report.heard();
     (!warm_up.is_zero() && answered > 0 && report.reply.count() == 0).then(|| {
         format!(
             "no latency was measured, since all {answered} requests that were answered were \
              asked in the warm-up of {warm_up:?}. Try more `--requests`, or a `--duration`, which \
              counts from its end."
+        )
+    })
+}
+
+/// The plan was more than could be done.
+fn beyond_capacity(report: &Report) -> Option<String> {
+    let rate = report.crowd.rate?;
+    let part = report.kinds.iter().find(|part| part.kind == Kind::Prompt)?;
+    let planned = Duration::try_from_secs_f64(part.answered as f64 / rate).ok()?;
+    let came = part.answered as f64 / report.elapsed.as_secs_f64();
+    (report.elapsed > planned.mul_f64(1.5) + SYN_AGAIN).then(|| {
+        format!(
+            "{rate:.0} requests a second were asked for, and {came:.0} came about: the queue of \
+             those that were due grew for as long as it went on, so the latencies since due say \
+             how long that was, and not how long the server takes."
         )
     })
 }
@@ -101,7 +115,7 @@ pub(super) fn coordinated_omission(report: &Report) -> Option<String> {
     let differs = |&at: &usize| due[at] > 2 * (sent[at] + late[at]) + LATENESS;
     let at = (0..due.len()).find(differs)?;
     Some(format!(
-        "`reply` and `since due` differ (p{} is {:.1?} and {:.1?}): while a reply was late, the next \
+        "`reply` and `since due` differ (p{} is {:.1?} and {:.1?}): while a reply or a connection was late, the next \
          requests of that connection were due and had to wait, and a clock that starts when they \
          are sent does not see it. That is called coordinated omission; what users feel is `since \
          due`.",
@@ -168,6 +182,20 @@ mod tests {
             }
             assert!(report.doubts().is_empty(), "{late} of {all} µs");
         }
+    }
+
+    #[test]
+    fn a_plan_beyond_what_can_be_done_is_told() {
+        let mut report = report();
+        report.kinds[0].answered = 1000; // planned for a second
+        report.elapsed = Duration::from_millis(2400);
+        assert_eq!(words(&report), "");
+        report.elapsed = Duration::from_secs(4);
+        let words = words(&report);
+        assert!(
+            words.starts_with("1000 requests a second were asked for, and 250 came"),
+            "{words}"
+        );
     }
 
     #[test]

@@ -134,6 +134,9 @@ impl Serialize for Latencies {
         let mut object = serializer.serialize_map(None)?;
         object.serialize_entry("count", &self.count())?;
         object.serialize_entry("unanswered", &self.unanswered)?;
+        // Quantiles from here on may be greater.
+        let shortest = (self.unanswered > 0).then(|| microseconds(self.shortest_unanswered));
+        object.serialize_entry("shortest_unanswered", &shortest)?;
         for (name, share) in [
             ("p50", 0.5),
             ("p75", 0.75),

@@ -14,7 +14,7 @@ use super::shapes::{bar, before, cross, line, printable, replies, text, torn};
 use super::style::sheet;
 use super::{Row, Timeline};
 use crate::crowd::Crowd;
-use crate::report::Report;
+use crate::report::{Report, shown};
 
 /// What stands around the rows, and how large they are drawn.
 #[derive(Clone, Debug)]
@@ -68,8 +68,8 @@ impl Picture {
         };
         let reply = &report.reply;
         let replies = (reply.count() > 0).then(|| {
-            let (p50, max) = (reply.quantile(0.5), reply.max());
-            format!("waiting for a reply: {p50:.1?} (the median), {max:.1?} (the longest)")
+            let (p50, max) = (shown(reply, 0.5), shown(reply, 1.0));
+            format!("waiting for a reply: {p50} (the median), {max} (the longest)")
         });
         Picture {
             title: format!("{server}: {crowd}"),

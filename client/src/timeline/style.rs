@@ -46,7 +46,7 @@ pub(super) fn name(phase: Phase) -> &'static str {
         Phase::Blocked => "can't send on",
         Phase::AwaitingReply => "waiting for the reply",
         Phase::Reading => "reading",
-        Phase::Resting => "doing nothing, by nature",
+        Phase::Resting => "nothing to do now",
         Phase::AwaitingEnd => "waiting for the server to close",
     }
 }

@@ -303,6 +303,31 @@ fn with_30_descriptors(options: &[&str]) -> (Value, u64) {
 
 #[cfg(unix)]
 #[test]
+fn ctrl_c_ends_it_with_what_is_known_so_far() {
+    use nix::sys::signal::{Signal, kill};
+    let (tell, told) = std::sync::mpsc::channel();
+    let address = server(move |stream| {
+        let _ = tell.send(());
+        for_each_line(stream, |_| Ok(())) // and never an answer
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("timeline.svg");
+    let child = client(&[&address.to_string(), "--silent", "20", "--timeout", "1h", "--timeline"])
+        .arg(&path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    (0..20).for_each(|_| told.recv().unwrap());
+    kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains(", broken off"), "{stdout}");
+    assert!(std::fs::read_to_string(&path).unwrap().contains("silent: 20 clients"));
+}
+
+#[cfg(unix)]
+#[test]
 fn out_of_descriptors_it_tells_how_many_it_could_open() {
     let (report, connected) = with_30_descriptors(&[]);
     assert_eq!(report["answered"], connected);
