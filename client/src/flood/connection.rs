@@ -1,19 +1,23 @@
 //! One client of the crowd: its socket, how far it is, and what it does next.
 //!
 //! ```text
-//!                          ┌─ thinks, or the plan says later ─> Resting ─┐
-//!                          │                                             │
-//!  Connecting ──> Held ────┼────────> Sending <──> Blocked <─────────────┘
-//!      │           │       ^             │            │
-//!      │           │       │             v            └─ is deaf and full: waits to listen
-//!      │           │   asks again   AwaitingReply <──> Reading
-//!      │           │       │                              │
-//!      │           │       └───────────── answered ───────┤
-//!      │           └─ vanishes                            v
-//!      └─ is silent ──> Resting                      AwaitingEnd
+//!  Connecting ──> Held ──> Sending <──> Blocked
+//!                            │  ^
+//!                            v  │
+//!                  AwaitingReply│
+//!                            │  │
+//!                            v  │
+//!                      Reading  │
+//!                            │  │
+//!                            ├──┤ asks again, at once
+//!                            ├──┴─ Resting: thinks, or the plan says later
+//!                            v
+//!                  AwaitingEnd
 //! ```
 //!
-//! What the kinds do otherwise stands where it happens: look for `Kind::`.
+//! A silent client rests from the beginning. A vanishing one is closed instead of sending, a
+//! resetting one in the middle of it. A deaf one is blocked, or rests when it has sent
+//! everything, until it is told to listen.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
