@@ -176,7 +176,7 @@ fn nobody_is_left_behind() {
         lines.any(|line| line.starts_with(program.as_os_str().as_encoded_bytes()))
     };
     // A wrapper that waits for the server, as a shell does for what it did not exec.
-    let server = format!("{} --fault ignores-ctrl-c 127.0.0.1:$0", program.display());
+    let server = format!("\"{}\" --fault ignores-ctrl-c 127.0.0.1:$0", program.display());
     let wrapper = format!("sh -c '{server} & wait' {{port}}");
     let output = check(&["--only", "answers", "--only", "ctrl-c", &wrapper]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");

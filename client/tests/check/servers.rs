@@ -13,9 +13,10 @@ pub fn faulty(fault: &str) -> Subject {
     Subject::command([program, "--fault", fault, "127.0.0.1:{port}"]).unwrap().named(fault)
 }
 
-/// The same as somebody would write it.
+/// The same as somebody would write it, quoted if there are spaces in the path.
 pub fn faulty_command(fault: &str) -> String {
-    format!("{} --fault {fault} 127.0.0.1:{{port}}", env!("CARGO_BIN_EXE_faulty-server"))
+    let program = shell_words::quote(env!("CARGO_BIN_EXE_faulty-server"));
+    format!("{program} --fault {fault} 127.0.0.1:{{port}}")
 }
 
 /// A server in a thread of the test, which ends with the test's process.
