@@ -38,6 +38,7 @@ impl Server {
     }
 
     /// Waits until the server ends by itself.
+    #[cfg(unix)]
     pub fn wait(self) -> Outcome {
         self.process.wait().unwrap()
     }

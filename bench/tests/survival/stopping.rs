@@ -8,10 +8,12 @@ use crate::client::{Client, GREETING};
 use crate::server::Server;
 
 /// The bound is a second. The rest is for a machine that is busy with other tests.
+#[cfg(unix)]
 const BOUND: Duration = Duration::from_millis(1500);
 
 /// Five clients, of whom a blocking server knows the first only: all wait for a reply that
 /// is delayed, and one of them would not even read it.
+#[cfg(unix)]
 fn stop_while_replies_are_owed(model: Model, stop: impl FnOnce(&Server)) {
     let mut server = Server::start(model, &["--delay", "1h"]);
     let mut clients: Vec<_> = (0..4).map(|_| Client::connect(server.address())).collect();
