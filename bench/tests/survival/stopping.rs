@@ -1,5 +1,6 @@
 //! The end of the server: what is owed is sent, and it is gone within a second.
 
+#[cfg(unix)]
 use std::time::{Duration, Instant};
 
 use bench::{Model, Outcome};
