@@ -227,19 +227,6 @@ pub static ALL: &[Check] = &[
         ..PLAIN
     },
     Check {
-        name: "deaf-neighbour",
-        tries: "A client asks and asks and reads nothing, until nobody takes its requests any \
-                more; another one asks, and is answered beside it.",
-        likely: "A write blocks because nobody reads: the socket is blocking, or the server waits \
-                 until everything is written. Write what fits, keep the rest, and wait for that \
-                 socket to be writable together with all others.",
-        chapter: ZOO,
-        needs: &["answers", "greets-once", "silent-neighbour", "half-sent-neighbour", "resets"],
-        pace: Pace::Heavy,
-        attempt: deaf::neighbour,
-        ..PLAIN
-    },
-    Check {
         name: "deaf-replies",
         tries: "A client asks up to 300,000 times before it reads; then it reads every reply, to \
                 the byte.",
@@ -253,6 +240,25 @@ pub static ALL: &[Check] = &[
         ..PLAIN
     },
     Check {
+        name: "deaf-neighbour",
+        tries: "A client asks and asks and reads nothing, until nobody takes its requests any \
+                more; another one asks, and is answered beside it.",
+        likely: "A write blocks because nobody reads: the socket is blocking, or the server waits \
+                 until everything is written. Write what fits, keep the rest, and wait for that \
+                 socket to be writable together with all others.",
+        chapter: ZOO,
+        needs: &[
+            "answers",
+            "greets-once",
+            "silent-neighbour",
+            "half-sent-neighbour",
+            "deaf-replies",
+        ],
+        pace: Pace::Heavy,
+        attempt: deaf::neighbour,
+        ..PLAIN
+    },
+    Check {
         name: "deaf-memory",
         tries: "A client asks up to 300,000 times and reads nothing: the server must stop reading \
                 from it before it has kept more than 1 MiB of replies.",
@@ -260,7 +266,7 @@ pub static ALL: &[Check] = &[
                  not read fills the memory. Stop reading from a connection as long as it is owed \
                  much (in asyncio `await writer.drain()`, in Node `pause` until `drain`).",
         chapter: ZOO,
-        needs: &["answers", "greets-once", "deaf-replies", "resets"],
+        needs: &["answers", "greets-once", "deaf-replies"],
         pace: Pace::Heavy,
         attempt: deaf::memory,
         ..PLAIN
@@ -273,7 +279,7 @@ pub static ALL: &[Check] = &[
                  connection reports for ever that it is writable; or interest in reading was \
                  kept though nothing is read from a client that is owed much.",
         chapter: SELECT,
-        needs: &["answers", "greets-once", "idle-cost", "deaf-replies", "resets"],
+        needs: &["answers", "greets-once", "idle-cost", "deaf-replies"],
         pace: Pace::Heavy,
         attempt: deaf::sleep,
         ..PLAIN
