@@ -27,7 +27,7 @@ use options::{Options, Other, OutputOptions};
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// What the shell says of a program that Ctrl-C has ended: 128 and the number of SIGINT.
-const INTERRUPTED_STATUS: u8 = 130;
+pub(crate) const INTERRUPTED_STATUS: u8 = 130;
 
 /// Does what the process's arguments say, and returns its exit status.
 ///
@@ -110,9 +110,7 @@ fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    std::fs::write(path, text).map_err(|error| {
-        io::Error::new(error.kind(), format!("can't write {}: {error}", path.display()))
-    })
+    std::fs::write(path, text).map_err(|error| console::cannot_write(path, &error))
 }
 
 fn text(report: &Report, output: &OutputOptions) -> String {

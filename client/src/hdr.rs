@@ -13,6 +13,7 @@ use hdrhistogram::serialization::interval_log::{
     IntervalLogWriter, IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
 };
 
+use crate::console::cannot_write;
 use crate::flood::Happening;
 use crate::report::Latencies;
 
@@ -122,8 +123,4 @@ impl HdrLog<'_> {
         self.line_began += took;
         Ok(())
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("can't write {}: {error}", path.display()))
 }

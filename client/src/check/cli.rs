@@ -13,9 +13,7 @@ use super::checks::{ALL, Check};
 use super::runner::{Plan, Progress, run};
 use super::subject::Subject;
 use super::{Matrix, process};
-
-/// What the shell says of a program that Ctrl-C has ended: 128 and the number of SIGINT.
-const INTERRUPTED: i32 = 130;
+use crate::cli::INTERRUPTED_STATUS;
 
 /// Checks which promises a server keeps, in any language, and tells what most likely is wrong.
 #[derive(Debug, Args)]
@@ -141,7 +139,7 @@ impl Order {
         }
         // What it has started must not be left behind. Should there be no handler, a server
         // still sees the end of its standard input.
-        ctrlc::set_handler(|| process::kill_all_and_exit(INTERRUPTED)).ok();
+        ctrlc::set_handler(|| process::kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
         let matrix = self.run();
         print(&if self.json { matrix.json()? } else { matrix.text() })?;
         Ok(if matrix.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
