@@ -111,7 +111,7 @@ pub fn run() -> ExitCode {
     let options = Options::parse();
     match options.other {
         Some(Other::Serve { server, options }) => {
-            return serve_for_parent(server, [server.name.into()].into_iter().chain(options));
+            return serve_for_parent(server, [server.name().into()].into_iter().chain(options));
         }
         Some(Other::Check { servers, protocol, json }) => {
             return status_of(check_and_tell(&chosen(servers), protocol, json));

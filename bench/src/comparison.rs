@@ -117,9 +117,9 @@ impl Plan {
 pub struct Row {
     /// The server's name.
     pub server: &'static str,
-    /// Whether it serves others while one client is slow.
+    /// How many clients it serves at the same time.
     #[serde(skip)]
-    pub serves_others_meanwhile: bool,
+    pub serves_at_once: usize,
     /// Requests that the crowd was to ask.
     pub asked: u64,
     /// How many of them were answered.
@@ -142,8 +142,8 @@ pub struct Row {
 impl Row {
     fn new(model: Model, plan: &Plan) -> Self {
         Row {
-            server: model.name,
-            serves_others_meanwhile: model.serves_others_meanwhile,
+            server: model.label,
+            serves_at_once: model.serves_at_once,
             asked: plan.asked(),
             answered: 0,
             took: Duration::ZERO,

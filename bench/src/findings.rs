@@ -134,7 +134,7 @@ fn waiting(plan: &Plan, rows: &[&Row]) -> Option<String> {
 fn idleness(rows: &[&Row]) -> Option<String> {
     let Extremes { slowest, times, .. } = Extremes::of(rows)?;
     let share = slowest.share_of_a_core()?;
-    let one_by_one = !slowest.serves_others_meanwhile;
+    let one_by_one = slowest.serves_at_once == 1;
     (times >= NOTABLE && one_by_one && share < 0.25).then(|| {
         format!(
             "{} was not busy meanwhile: it used {:.1}% of a core, and slept the rest of the time in \
@@ -244,7 +244,7 @@ mod tests {
         let usage = Usage { requests: 1000, process: Some(process), ..Usage::default() };
         Row {
             server,
-            serves_others_meanwhile: server != "one",
+            serves_at_once: if server == "one" { 1 } else { usize::MAX },
             asked: 800,
             answered: 800,
             took: Duration::from_secs(10),

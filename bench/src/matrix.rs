@@ -35,7 +35,7 @@ pub fn matrix(
         let command = ServerProcess::command_at("127.0.0.1:{port}", program, model, &options);
         let words = [command.get_program()].into_iter().chain(command.get_args());
         let words: Option<Vec<&str>> = words.map(|word| word.to_str()).collect();
-        Ok(Subject::command(words.ok_or("this program's path is not text")?)?.named(model.name))
+        Ok(Subject::command(words.ok_or("this program's path is not text")?)?.named(model.label))
     };
     let subjects: Result<Vec<_>, String> = models.iter().map(subject).collect();
     Ok(check::run(&subjects.map_err(io::Error::other)?, &Plan::all(protocol), progress))
@@ -49,12 +49,12 @@ pub fn surprises(model: Model, column: &Column) -> Vec<String> {
         let can = !is_limit(name);
         match &cell.verdict {
             Verdict::Kept { .. } if !can => {
-                Some(format!("{}: {name} is kept, which it can't be", model.name))
+                Some(format!("{}: {name} is kept, which it can't be", model.label))
             }
-            Verdict::Broken { what } if can => Some(format!("{}: {name}: {what}", model.name)),
+            Verdict::Broken { what } if can => Some(format!("{}: {name}: {what}", model.label)),
             Verdict::Follows { from, .. } if can && !is_limit(from) => None, // that one is told
             Verdict::Follows { from, .. } if can => {
-                Some(format!("{}: {name} follows from {from}", model.name))
+                Some(format!("{}: {name} follows from {from}", model.label))
             }
             _ => None,
         }
@@ -66,7 +66,7 @@ pub fn surprises(model: Model, column: &Column) -> Vec<String> {
 pub fn limits(models: &[Model]) -> Vec<String> {
     let of_model = |model: &Model| {
         let told = model.limits.iter().map(|limit| {
-            format!("{} can't keep {}: {}.", model.name, limit.checks.join(", "), limit.reason)
+            format!("{} can't keep {}: {}.", model.label, limit.checks.join(", "), limit.reason)
         });
         told.collect::<Vec<_>>()
     };

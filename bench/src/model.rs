@@ -1,81 +1,121 @@
 //! The servers to choose from.
 
 use std::fmt;
+use std::io;
+use std::process::ExitCode;
 use std::str::FromStr;
 
-use server_kit::Serve;
-
 use crate::matrix::Limit;
+use crate::server_process::ChildServer;
 
 /// A way to wait, and the server that waits so.
 #[derive(Clone, Copy)]
 pub struct Model {
-    /// The name of the server's package.
-    pub name: &'static str,
-    /// Whether it serves others while one client is slow.
-    pub serves_others_meanwhile: bool,
+    /// The name of the server's package, and options that make another way to wait of it: what
+    /// stands behind `cargo run -p` (where `--` comes between the two).
+    pub label: &'static str,
+    /// How many clients it serves at the same time: slow ones keep as many others waiting.
+    pub serves_at_once: usize,
     /// The promises that it can't keep.
     pub limits: &'static [Limit],
-    pub(crate) serve: Serve,
+    /// Whether this system has what it waits with.
+    pub(crate) available: fn() -> io::Result<()>,
+    /// Serves in this process, for the one that has started it.
+    pub(crate) serve: fn(ChildServer) -> ExitCode,
 }
+
+/// What most servers have in common.
+const PLAIN: Model = Model {
+    label: "",
+    serves_at_once: usize::MAX,
+    limits: &[],
+    available: || Ok(()),
+    serve: |_| ExitCode::FAILURE,
+};
+
+/// What a slow neighbour costs at a server that serves so few at once that others have to wait.
+const NEIGHBOURS: &[&str] =
+    &["silent-neighbour", "half-sent-neighbour", "dribbling-neighbour", "deaf-neighbour"];
 
 impl Model {
     /// sync-server
     pub const SYNC: Model = Model {
-        name: "sync-server",
-        serves_others_meanwhile: false,
+        label: "sync-server",
+        serves_at_once: 1,
         limits: &[Limit {
-            checks: &[
-                "silent-neighbour",
-                "half-sent-neighbour",
-                "dribbling-neighbour",
-                "deaf-neighbour",
-            ],
+            checks: NEIGHBOURS,
             reason: "it serves one connection to its end before it accepts the next",
         }],
-        serve: sync_server::serve,
+        serve: |child| child.serve(sync_server::serve),
+        ..PLAIN
     };
 
     /// select-server
     #[cfg(unix)]
-    pub const SELECT: Model = Model {
-        name: "select-server",
-        serves_others_meanwhile: true,
-        limits: &[],
-        serve: select_server::serve,
-    };
+    pub const SELECT: Model =
+        Model { label: "select-server", serve: |child| child.serve(select_server::serve), ..PLAIN };
 
     /// poll-server
-    pub const POLL: Model = Model {
-        name: "poll-server",
-        serves_others_meanwhile: true,
-        limits: &[],
-        serve: poll_server::serve,
-    };
+    pub const POLL: Model =
+        Model { label: "poll-server", serve: |child| child.serve(poll_server::serve), ..PLAIN };
 
-    /// Every model that this system has, from the simplest on.
+    /// The three that the walkthrough begins with.
+    pub const MAIN: &'static [Model] = &[
+        Model::SYNC,
+        #[cfg(unix)]
+        Model::SELECT,
+        Model::POLL,
+    ];
+
+    /// Every model that this system has, from the simplest to the most modern.
     pub const ALL: &'static [Model] = &[
         Model::SYNC,
         #[cfg(unix)]
         Model::SELECT,
         Model::POLL,
     ];
+
+    /// The name of the server's package.
+    pub fn name(&self) -> &'static str {
+        self.label.split(' ').next().unwrap_or(self.label)
+    }
+
+    /// The options that make this way to wait of it.
+    pub fn options(&self) -> impl Iterator<Item = &'static str> {
+        self.label.split(' ').skip(1)
+    }
+
+    /// Whether it can run here.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why it can't.
+    pub fn available(&self) -> io::Result<()> {
+        (self.available)()
+    }
 }
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        f.write_str(self.label)
     }
 }
 
+/// Reads a label. The options may be others than those that are listed: `busy-server --nap 7ms`.
 impl FromStr for Model {
     type Err = String;
 
-    fn from_str(name: &str) -> Result<Self, String> {
-        let model = Model::ALL.iter().find(|model| model.name == name);
-        model.copied().ok_or_else(|| {
-            let names: Vec<_> = Model::ALL.iter().map(|model| model.name).collect();
-            format!("there is no `{name}` here, but {}", names.join(", "))
-        })
+    fn from_str(label: &str) -> Result<Self, String> {
+        let words: Vec<&str> = label.split_whitespace().collect();
+        let name = words.first().copied().unwrap_or_default();
+        let of_that_name = || Model::ALL.iter().filter(|model| model.name() == name);
+        let option = words.get(1).copied();
+        let alike = of_that_name().find(|model| model.options().next() == option);
+        let Some(&model) = alike.or_else(|| of_that_name().next()) else {
+            let labels: Vec<_> = Model::ALL.iter().map(|model| model.label).collect();
+            return Err(format!("there is no `{name}` here, but {}", labels.join(", ")));
+        };
+        // It is kept to the end of the program, as the others are.
+        Ok(Model { label: words.join(" ").leak(), ..model })
     }
 }

@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use server_kit::{Console, Counters, Stop};
+use server_kit::{Console, Counters, NoOptions, OwnOptions, Serve, ServeWith, Settings, Stop};
 
 use crate::Model;
 
@@ -40,6 +40,8 @@ pub struct Usage {
     pub replies: u64,
     /// System calls by name.
     pub calls: BTreeMap<String, u64>,
+    /// Which system calls are not among them, because somebody else makes them; `None`: none.
+    pub calls_not_counted: Option<String>,
     /// What the kernel says of the process; `None` where this program does not know how to
     /// ask.
     pub process: Option<ProcessUsage>,
@@ -62,6 +64,7 @@ impl Usage {
             requests: counters.requests,
             replies: counters.replies,
             calls: counters.calls().map(|(call, times)| (call.name().to_owned(), times)).collect(),
+            calls_not_counted: counters.not_counted.map(str::to_owned),
             process,
         }
     }
@@ -74,18 +77,21 @@ impl Usage {
 }
 
 impl ProcessUsage {
-    /// Of this process so far, from getrusage(2), which counts in microseconds.
+    /// Of this process so far and those of its children that have ended, from getrusage(2),
+    /// which counts in microseconds.
     fn so_far() -> Option<Self> {
         #[cfg(unix)]
         {
             use nix::sys::resource::{UsageWho, getrusage};
             use nix::sys::time::TimeValLike;
-            let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
-            let time = usage.user_time() + usage.system_time();
-            Some(ProcessUsage {
-                processor_seconds: time.num_microseconds() as f64 / 1e6,
-                sleeps: usage.voluntary_context_switches().cast_unsigned(),
-            })
+            let mut sum = ProcessUsage::default();
+            for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
+                let usage = getrusage(who).ok()?;
+                let time = usage.user_time() + usage.system_time();
+                sum.processor_seconds += time.num_microseconds() as f64 / 1e6;
+                sum.sleeps += usage.voluntary_context_switches().cast_unsigned();
+            }
+            Some(sum)
         }
         #[cfg(not(unix))]
         None // Left out: GetProcessTimes
@@ -116,21 +122,41 @@ impl Message {
 /// The child: serves as `model` until standard input ends, or somebody presses Ctrl-C. The
 /// `arguments` are those of the server, the first of them standing for the program.
 pub fn serve_for_parent(model: Model, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let about = "A server for its parent process; it stops when its standard input ends";
-    server_kit::run_with_arguments(
-        model.name,
-        about,
-        arguments,
-        |listener: TcpListener, settings, stop| {
+    (model.serve)(ChildServer { name: model.name(), arguments: arguments.into_iter().collect() })
+}
+
+/// A server that is to run in this process.
+pub(crate) struct ChildServer {
+    name: &'static str,
+    arguments: Vec<OsString>,
+}
+
+impl ChildServer {
+    pub(crate) fn serve(self, serve: Serve) -> ExitCode {
+        self.run(|listener, settings, _: &NoOptions, stop| serve(listener, settings, stop))
+    }
+
+    /// For a server that has options of its own.
+    pub(crate) fn serve_with<Own: OwnOptions>(self, serve: ServeWith<Own>) -> ExitCode {
+        self.run(serve)
+    }
+
+    fn run<Own: OwnOptions>(
+        self,
+        serve: impl FnOnce(TcpListener, &Settings, &Own, &Stop) -> io::Result<Counters>,
+    ) -> ExitCode {
+        let about = "A server for its parent process; it stops when its standard input ends";
+        let tell_parent = |listener: TcpListener, settings: &Settings, own: &Own, stop: &Stop| {
             stop_with_parent(stop.clone());
             Message::Listening(listener.local_addr()?).print()?;
             let before = ProcessUsage::so_far();
-            let counters = (model.serve)(listener, settings, stop)?;
+            let counters = serve(listener, settings, own, stop)?;
             let process = ProcessUsage::so_far().zip(before).map(|(now, before)| now.since(before));
             Message::Stopped(Usage::of(&counters, process)).print()?;
             Ok(counters)
-        },
-    )
+        };
+        server_kit::run_with_arguments(self.name, about, self.arguments, tell_parent)
+    }
 }
 
 fn stop_with_parent(stop: Stop) {
@@ -181,7 +207,8 @@ impl ServerProcess {
     /// The command that runs `model` at this address.
     pub fn command_at(address: &str, program: &Path, model: Model, options: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(["serve", model.name, "--address", address]).args(options);
+        command.args(["serve", model.name(), "--address", address]);
+        command.args(model.options()).args(options);
         command
     }
 

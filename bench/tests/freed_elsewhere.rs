@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use server_kit::{Serve, Settings, Stop};
+use server_kit::{NoOptions, Serve, Settings, Stop};
 
 /// Of this process so far, in microseconds.
 fn processor_time() -> i64 {
@@ -49,7 +49,8 @@ fn a_server_tries_again_although_no_connection_is_closed() {
         let stop = Stop::new();
         let asked = stop.clone();
         let server = thread::spawn(move || {
-            let settings = Settings::from_command_line("", "", ["", "-q"].map(Into::into));
+            let (settings, _) =
+                Settings::from_command_line::<NoOptions>("", "", ["", "-q"].map(Into::into));
             serve(listener, &settings, &asked)
         });
         // Once a client was served, the server has all that it needs for itself.

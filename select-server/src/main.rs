@@ -9,8 +9,8 @@ fn main() -> ExitCode {
 
 #[cfg(not(unix))]
 fn main() -> ExitCode {
-    server_kit::Console::complain(format_args!(
-        "select-server: this server is for Unix only; poll-server runs here: cargo run -p poll-server"
-    ));
-    ExitCode::FAILURE
+    server_kit::unavailable(
+        env!("CARGO_PKG_NAME"),
+        "this server is for Unix only; poll-server runs here: cargo run -p poll-server",
+    )
 }

@@ -87,16 +87,13 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// A listener that knows what to do with each error of accept(2).
 pub struct Acceptor {
     listener: TcpListener,
-    /// The next client can't be let in: until then, leave it in the backlog.
-    paused_until: Option<Instant>,
-    /// The lack of descriptors has been told. Once is enough for as long as it lasts.
-    told: bool,
+    admission: Admission,
 }
 
 impl Acceptor {
     /// An acceptor that sleeps in accept(2) until somebody comes.
     pub fn blocking(listener: TcpListener) -> Self {
-        Acceptor { listener, paused_until: None, told: false }
+        Acceptor { listener, admission: Admission::default() }
     }
 
     /// An acceptor that never sleeps, for loops that are told when a client waits: between
@@ -120,47 +117,120 @@ impl Acceptor {
         now: Instant,
         journal: &mut Journal,
     ) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        for _ in 0..LOST_IN_A_ROW {
+        loop {
             journal.count(Call::Accept);
-            let error = match self.listener.accept() {
-                Ok(client) => return Ok(Some(client)),
-                Err(error) => error,
-            };
+            match self.listener.accept() {
+                Ok(client) => {
+                    self.admission.succeeded();
+                    return Ok(Some(client));
+                }
+                Err(error) => match self.admission.failed(error, now, journal)? {
+                    Refusal::ThisOne => {}
+                    Refusal::Everybody => return Ok(None),
+                },
+            }
+        }
+    }
+
+    /// What the listener should be watched for: nothing while there are no descriptors.
+    pub fn interest(&self) -> Interest {
+        Interest { readable: self.admission.is_open(), writable: false }
+    }
+
+    /// A connection was closed, so a descriptor is free again.
+    pub fn resume(&mut self) {
+        self.admission.resume();
+    }
+
+    /// Tries again if it is time to.
+    pub fn expire(&mut self, now: Instant) {
+        self.admission.expire(now);
+    }
+
+    /// Until when to wait at most, while there are no descriptors.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.admission.deadline()
+    }
+
+    pub(crate) fn socket(&self) -> &TcpListener {
+        &self.listener
+    }
+}
+
+/// Whether clients can be let in: what each error of accept(2) means for those who wait.
+///
+/// It is a part of [`Acceptor`], and of its own for servers whose calls are made by somebody
+/// else: a runtime, or the kernel.
+#[derive(Default)]
+pub struct Admission {
+    /// The next client can't be let in: until then, leave it in the backlog.
+    paused_until: Option<Instant>,
+    /// The lack of descriptors has been told. Once is enough for as long as it lasts.
+    told: bool,
+    lost_in_a_row: usize,
+}
+
+/// Who is not let in after accept(2) has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Only the client that it was about: the next one may be well, so ask at once.
+    ThisOne,
+    /// Nobody for now: nobody waits, or nobody can be let in.
+    Everybody,
+}
+
+impl Admission {
+    /// A client was let in.
+    pub fn succeeded(&mut self) {
+        self.lost_in_a_row = 0;
+    }
+
+    /// accept(2) has failed: whether to try the next client at once.
+    ///
+    /// # Errors
+    ///
+    /// Only those after which this listener will never accept again.
+    pub fn failed(
+        &mut self,
+        error: io::Error,
+        now: Instant,
+        journal: &mut Journal,
+    ) -> io::Result<Refusal> {
+        // This client is gone or can't be reached any more; the next one may be well
+        // (ECONNABORTED and its like).
+        if system::is_about_one_connection(&error) {
+            self.lost_in_a_row += 1;
+            if self.lost_in_a_row < LOST_IN_A_ROW {
+                return Ok(Refusal::ThisOne);
+            }
+            // So many can't have died in the queue: something is wrong that may pass.
+            self.pause(now);
+        } else if error.kind() == io::ErrorKind::WouldBlock {
             // Everybody is in: not an error, but the end of the queue (EAGAIN).
-            if error.kind() == io::ErrorKind::WouldBlock {
-                self.told = false;
-                return Ok(None);
-            }
-            // This client is gone or can't be reached any more; the next one may be well
-            // (ECONNABORTED and its like).
-            if system::is_about_one_connection(&error) {
-                continue;
-            }
+            self.told = false;
+        } else if system::is_out_of_descriptors(&error) {
             // No descriptor is left (EMFILE, ENFILE). Who waits stays in the queue, and so
             // the listener stays readable: to go on asking for it would spin. (Linux takes
             // the descriptor before it looks into the queue, so perhaps nobody waits.)
-            if system::is_out_of_descriptors(&error) {
-                self.pause(now);
-                if !self.told {
-                    self.told = true;
-                    journal.out_of_descriptors(&error);
-                }
-                return Ok(None);
+            self.pause(now);
+            if !self.told {
+                self.told = true;
+                journal.out_of_descriptors(&error);
             }
+        } else {
             return Err(error);
         }
-        // So many can't have died in the queue: something is wrong that may pass.
-        self.pause(now);
-        Ok(None)
+        self.lost_in_a_row = 0;
+        Ok(Refusal::Everybody)
     }
 
     fn pause(&mut self, now: Instant) {
         self.paused_until = Some(now + TRY_AGAIN);
     }
 
-    /// What the listener should be watched for: nothing while there are no descriptors.
-    pub fn interest(&self) -> Interest {
-        Interest { readable: self.paused_until.is_none(), writable: false }
+    /// Whether to ask for the next client at all.
+    pub fn is_open(&self) -> bool {
+        self.paused_until.is_none()
     }
 
     /// A connection was closed, so a descriptor is free again.
@@ -168,18 +238,14 @@ impl Acceptor {
         self.paused_until = None;
     }
 
-    /// Tries again if it is time to.
+    /// Opens again if it is time to.
     pub fn expire(&mut self, now: Instant) {
         self.paused_until = self.paused_until.filter(|end| *end > now);
     }
 
-    /// Until when to wait at most, while there are no descriptors.
+    /// When to call [`expire`](Self::expire), while it is not open.
     pub fn deadline(&self) -> Option<Instant> {
         self.paused_until
-    }
-
-    pub(crate) fn socket(&self) -> &TcpListener {
-        &self.listener
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a server has done, in numbers.
 
 use std::fmt;
+use std::ops::AddAssign;
+use std::str::FromStr;
 
 /// A system call that servers make, by the name of its manual page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +21,24 @@ pub enum Call {
     SetSockOpt,
     /// getsockopt(2): the error that waits on a socket
     GetSockOpt,
+    /// getpeername(2): who a client is
+    GetPeerName,
     /// ioctl(2): non-blocking mode
     Ioctl,
     /// select(2)
     Select,
+    /// poll(2)
+    Poll,
     /// epoll_wait(2), or what takes its place: kevent(2), `GetQueuedCompletionStatusEx`
     EpollWait,
     /// epoll_ctl(2), or what takes its place
     EpollCtl,
     /// timerfd_settime(2)
     TimerfdSettime,
+    /// io_uring_enter(2)
+    IoUringEnter,
+    /// clone(2): a thread
+    Clone,
     /// read(2), of something other than a connection
     Read,
     /// write(2), to the console
@@ -38,7 +48,7 @@ pub enum Call {
 }
 
 impl Call {
-    const ALL: [Call; 15] = [
+    const ALL: [Call; 19] = [
         Call::Accept,
         Call::Recv,
         Call::Send,
@@ -46,11 +56,15 @@ impl Call {
         Call::Close,
         Call::SetSockOpt,
         Call::GetSockOpt,
+        Call::GetPeerName,
         Call::Ioctl,
         Call::Select,
+        Call::Poll,
         Call::EpollWait,
         Call::EpollCtl,
         Call::TimerfdSettime,
+        Call::IoUringEnter,
+        Call::Clone,
         Call::Read,
         Call::Write,
         Call::Nanosleep,
@@ -66,11 +80,15 @@ impl Call {
             Call::Close => "close",
             Call::SetSockOpt => "setsockopt",
             Call::GetSockOpt => "getsockopt",
+            Call::GetPeerName => "getpeername",
             Call::Ioctl => "ioctl",
             Call::Select => "select",
+            Call::Poll => "poll",
             Call::EpollWait => "epoll_wait",
             Call::EpollCtl => "epoll_ctl",
             Call::TimerfdSettime => "timerfd_settime",
+            Call::IoUringEnter => "io_uring_enter",
+            Call::Clone => "clone",
             Call::Read => "read",
             Call::Write => "write",
             Call::Nanosleep => "nanosleep",
@@ -91,6 +109,9 @@ pub struct Counters {
     pub requests: u64,
     /// Replies handed to the kernel to their last byte.
     pub replies: u64,
+    /// Which system calls are not among those counted, because somebody else makes them: a
+    /// runtime, or the standard library. Where there are none, the count is exact.
+    pub not_counted: Option<&'static str>,
     calls: [u64; Call::ALL.len()],
 }
 
@@ -111,20 +132,59 @@ impl Counters {
     }
 }
 
+/// What several threads or processes have done together.
+impl AddAssign<&Counters> for Counters {
+    fn add_assign(&mut self, other: &Counters) {
+        self.connections += other.connections;
+        self.requests += other.requests;
+        self.replies += other.replies;
+        self.not_counted = self.not_counted.or(other.not_counted);
+        for (sum, times) in self.calls.iter_mut().zip(other.calls) {
+            *sum += times;
+        }
+    }
+}
+
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "connections: {}, requests: {}, replies: {}",
-            self.connections, self.requests, self.replies
-        )?;
-        write!(f, "system calls: {}", self.all_calls())?;
-        let mut separator = " (";
-        for (call, times) in self.calls() {
-            write!(f, "{separator}{} {times}", call.name())?;
-            separator = ", ";
+        let Counters { connections, requests, replies, .. } = self;
+        writeln!(f, "connections: {connections}, requests: {requests}, replies: {replies}")?;
+        let at_least = if self.not_counted.is_some() { "at least " } else { "" };
+        write!(f, "system calls: {at_least}{}", self.all_calls())?;
+        let each: Vec<_> =
+            self.calls().map(|(call, times)| format!("{} {times}", call.name())).collect();
+        if !each.is_empty() {
+            write!(f, " ({})", each.join(", "))?;
         }
-        if separator == ", " { f.write_str(")") } else { Ok(()) }
+        self.not_counted.map_or(Ok(()), |what| write!(f, "; not counted: {what}"))
+    }
+}
+
+/// Reads what `Display` has written, for a server of several processes. What is not counted
+/// there is lost.
+impl FromStr for Counters {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number =
+            |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is no number of calls"));
+        let mut counters = Counters::default();
+        let words = text.split(|c: char| c.is_whitespace() || "(),:;".contains(c));
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        for pair in words.windows(2) {
+            let (name, times) = (pair[0], pair[1]);
+            let sum = match name {
+                "connections" => &mut counters.connections,
+                "requests" => &mut counters.requests,
+                "replies" => &mut counters.replies,
+                _ => match Call::ALL.into_iter().find(|call| call.name() == name) {
+                    Some(call) => &mut counters.calls[call as usize],
+                    None => continue,
+                },
+            };
+            *sum = number(times)?;
+        }
+        Ok(counters)
     }
 }
 
@@ -152,5 +212,26 @@ mod tests {
         counters.count(Call::Recv);
         counters.count(Call::Recv);
         assert!(counters.to_string().ends_with("\nsystem calls: 3 (accept 1, recv 2)"));
+    }
+    #[test]
+    fn what_is_not_counted_is_told() {
+        let counters = Counters { not_counted: Some("what sleeps"), ..Counters::default() };
+        assert!(counters.to_string().ends_with("calls: at least 0; not counted: what sleeps"));
+    }
+
+    #[test]
+    fn what_is_told_can_be_read_and_added_up() {
+        let mut counters =
+            Counters { connections: 1, requests: 20, replies: 19, ..Counters::default() };
+        for (times, call) in Call::ALL.into_iter().enumerate() {
+            (0..times).for_each(|_| counters.count(call));
+        }
+        let read: Counters = counters.to_string().parse().unwrap();
+        assert_eq!(read, counters);
+        let mut sum = read;
+        sum += &counters;
+        assert_eq!((sum.connections, sum.requests, sum.replies), (2, 40, 38));
+        assert_eq!(sum.all_calls(), 2 * counters.all_calls());
+        assert!("requests: many".parse::<Counters>().is_err());
     }
 }

@@ -28,6 +28,11 @@ impl Journal {
         self.counters.count(call);
     }
 
+    /// Somebody else makes system calls for this server: which, for the end.
+    pub fn cannot_count(&mut self, what: &'static str) {
+        self.counters.not_counted = Some(what);
+    }
+
     /// A client was accepted. Returns its number, from 1.
     pub fn connected(&mut self, peer: SocketAddr) -> u64 {
         self.counters.connections += 1;
@@ -92,9 +97,12 @@ impl Journal {
         let now = Instant::now();
         let slept = now - began;
         let knocks = if somebody_knocks { ", somebody knocks" } else { "" };
+        let plural = if connections == 1 { "" } else { "s" };
         self.tell(
             Verbosity::Verbose,
-            format_args!("woke up after {slept:.1?}: {connections} connections ready{knocks}"),
+            format_args!(
+                "woke up after {slept:.1?}: {connections} connection{plural} ready{knocks}"
+            ),
         );
         now
     }

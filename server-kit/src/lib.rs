@@ -4,13 +4,13 @@
 //! its own. What they do *not* differ in stands here once, in the order in which a server
 //! comes across it:
 //!
-//! - [`Settings`]: the command line.
+//! - [`Settings`]: the command line, and [`OwnOptions`] for what only one server takes.
 //! - [`listen`] and [`Acceptor`]: the listening socket, and what to do with each error of
-//!   accept(2).
+//!   accept(2) ([`Admission`]).
 //! - [`Connection`]: a non-blocking socket and its [`protocol::Conversation`].
 //! - [`work`](work()): what a request costs.
 //! - [`Deadlines`]: when the next wait has to end.
-//! - [`Stop`] for Ctrl-C.
+//! - [`Stop`] for Ctrl-C, and [`Sleepers`] for servers that sleep where no flag is seen.
 //! - [`Journal`] (made of [`Console`] and [`Counters`]): what the server tells.
 //! - [`run`]: a server's `main`.
 
@@ -24,17 +24,21 @@ mod deadlines;
 mod journal;
 mod run;
 mod settings;
+mod sleepers;
 mod stop;
 mod system;
 mod work;
 
-pub use acceptor::{ACCEPTS_PER_TURN, Acceptor, listen};
+pub use acceptor::{ACCEPTS_PER_TURN, Acceptor, Admission, Refusal, listen};
 pub use connection::{Connection, READ_MAX};
 pub use console::{Console, Verbosity};
 pub use counters::{Call, Counters};
 pub use deadlines::Deadlines;
 pub use journal::Journal;
-pub use run::{Serve, run, run_with_arguments};
-pub use settings::Settings;
+pub use run::{
+    Serve, ServeWith, UNAVAILABLE, run, run_with_arguments, run_with_options, unavailable,
+};
+pub use settings::{NoOptions, OwnOptions, Settings, duration};
+pub use sleepers::{Served, Sleeper, Sleepers};
 pub use stop::{STOP_GRACE, Stop};
 pub use work::work;

@@ -2,35 +2,56 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::process::ExitCode;
 
-use crate::{Console, Counters, Settings, Stop, Verbosity, listen};
+use crate::settings::{NoOptions, OwnOptions};
+use crate::{Console, Counters, Settings, Stop, Verbosity};
 
 /// What every server is: given a listening socket, it serves until it is told to stop, and
 /// returns what it has counted.
 pub type Serve = fn(TcpListener, &Settings, &Stop) -> io::Result<Counters>;
 
+/// What a server is that has options of its own.
+pub type ServeWith<Own> = fn(TcpListener, &Settings, &Own, &Stop) -> io::Result<Counters>;
+
+/// The exit status of a server whose way to wait this system does not have, or does not allow:
+/// `EX_UNAVAILABLE` of sysexits(3head), which nothing else here returns.
+pub const UNAVAILABLE: u8 = 69;
+
 /// Runs a server from the command line to its goodbye. Exit status: 0 after Ctrl-C, 1 if it
-/// could not serve, 2 if the command line made no sense.
+/// could not serve, 2 if the command line made no sense, [`UNAVAILABLE`].
 ///
 /// `name` is the package's, `about` says in a line how it waits.
 pub fn run(name: &'static str, about: &'static str, serve: Serve) -> ExitCode {
+    run_with_arguments(name, about, env::args_os(), |listener, settings, _: &NoOptions, stop| {
+        serve(listener, settings, stop)
+    })
+}
+
+/// Like [`run`], for a server that has options of its own.
+pub fn run_with_options<Own: OwnOptions>(
+    name: &'static str,
+    about: &'static str,
+    serve: ServeWith<Own>,
+) -> ExitCode {
     run_with_arguments(name, about, env::args_os(), serve)
 }
 
-/// Like [`run`], for a program with other arguments than its own: the first of them stands
-/// for the program.
-pub fn run_with_arguments(
+/// Like [`run_with_options`], for a program with other arguments than its own: the first of
+/// them stands for the program.
+pub fn run_with_arguments<Own: OwnOptions>(
     name: &'static str,
     about: &'static str,
     arguments: impl IntoIterator<Item = OsString>,
-    serve: impl FnOnce(TcpListener, &Settings, &Stop) -> io::Result<Counters>,
+    serve: impl FnOnce(TcpListener, &Settings, &Own, &Stop) -> io::Result<Counters>,
 ) -> ExitCode {
-    let settings = Settings::from_command_line(name, about, arguments);
-    match serve_until_stopped(&settings, serve) {
+    let (settings, own) = Settings::from_command_line(name, about, arguments);
+    match serve_until_stopped(&settings, &own, serve) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => unavailable(name, error),
         Err(error) => {
             Console::complain(format_args!("{name}: {error}"));
             ExitCode::FAILURE
@@ -38,15 +59,23 @@ pub fn run_with_arguments(
     }
 }
 
-fn serve_until_stopped(
+/// What a server's `main` does where its way to wait does not exist: says `why`, and returns
+/// [`UNAVAILABLE`].
+pub fn unavailable(name: &str, why: impl fmt::Display) -> ExitCode {
+    Console::complain(format_args!("{name}: {why}"));
+    ExitCode::from(UNAVAILABLE)
+}
+
+fn serve_until_stopped<Own: OwnOptions>(
     settings: &Settings,
-    serve: impl FnOnce(TcpListener, &Settings, &Stop) -> io::Result<Counters>,
+    own: &Own,
+    serve: impl FnOnce(TcpListener, &Settings, &Own, &Stop) -> io::Result<Counters>,
 ) -> io::Result<()> {
     // A descriptor for each client: most systems allow far more than they hand out unasked.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         Console::complain(format_args!("can't raise the limit of descriptors: {error}"));
     }
-    let listener = listen(settings)?;
+    let listener = own.listen(settings)?;
     let stop = Stop::on_signals()?;
     let mut console = Console::new(settings.verbosity());
     let address = listener.local_addr()?;
@@ -54,7 +83,7 @@ fn serve_until_stopped(
         Verbosity::Normal,
         format_args!("server is running on {address}, please, press ctrl+c to stop"),
     );
-    let counters = serve(listener, settings, &stop)?;
+    let counters = serve(listener, settings, own, &stop)?;
     console.tell(Verbosity::Normal, format_args!("Server stopped! Thank you for using!"));
     console.tell(Verbosity::Normal, format_args!("{counters}"));
     Ok(())

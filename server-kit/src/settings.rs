@@ -1,13 +1,15 @@
-//! The command line that all servers share.
+//! The command line that all servers share, and what some of them take besides.
 
 use std::ffi::OsString;
+use std::io;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use protocol::{DEFAULT_ADDRESS, Delay, Protocol, Terms};
 
-use crate::Verbosity;
+use crate::{Verbosity, listen};
 
 /// The options of a server, the same for every way to wait.
 #[derive(Clone, Debug, Parser)]
@@ -57,22 +59,33 @@ impl Settings {
     /// Reads the command line of the server called `name`; the first of the `arguments` is
     /// the program. Where that is all there is to do (help, version, an error), prints it
     /// and ends the process.
-    pub fn from_command_line(
+    pub fn from_command_line<Own: OwnOptions>(
         name: &'static str,
         about: &'static str,
         arguments: impl IntoIterator<Item = OsString>,
-    ) -> Self {
-        let mut command = Settings::command().name(name).about(about).after_help(format!(
+    ) -> (Self, Own) {
+        let mut examples = vec![
+            "",
+            " -- --address localhost:9000 --idle-timeout 5s",
+            " -- --delay 0s..2s -v",
+            " -- --protocol one-shot --backlog 10",
+        ];
+        let own = Own::EXAMPLES.iter().map(|example| format!(" -- {example}"));
+        let own: Vec<String> = own.collect();
+        examples.extend(own.iter().map(String::as_str));
+        let examples: Vec<_> =
+            examples.iter().map(|options| format!("\n  cargo run -p {name}{options}")).collect();
+        let command = Settings::command().name(name).about(about).after_help(format!(
             "Times are written as people do: 250ms, 2s, 1m 30s.\n\n\
-             Examples, to be tried with `cargo run -p client` in a second terminal:\n  \
-             cargo run -p {name}\n  \
-             cargo run -p {name} -- --address localhost:9000 --idle-timeout 5s\n  \
-             cargo run -p {name} -- --delay 0s..2s -v\n  \
-             cargo run -p {name} -- --protocol one-shot --backlog 10"
+             Examples, to be tried with `cargo run -p client` in a second terminal:{}",
+            examples.concat()
         ));
+        let mut command = Own::augment_args(command);
         command
             .try_get_matches_from_mut(arguments)
-            .and_then(|matches| Settings::from_arg_matches(&matches))
+            .and_then(|matches| {
+                Ok((Settings::from_arg_matches(&matches)?, Own::from_arg_matches(&matches)?))
+            })
             .unwrap_or_else(|error| error.format(&mut command).exit())
     }
 
@@ -95,12 +108,39 @@ impl Settings {
     }
 }
 
+/// What a server takes on its command line besides what all of them take.
+pub trait OwnOptions: Args {
+    /// Command lines to try, for `--help`: what stands behind `cargo run -p NAME -- `.
+    const EXAMPLES: &'static [&'static str] = &[];
+
+    /// Makes the listening socket.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the user. One of the kind [`io::ErrorKind::Unsupported`] says that this
+    /// system does not have what the server waits with.
+    fn listen(&self, settings: &Settings) -> io::Result<TcpListener> {
+        listen(settings)
+    }
+}
+
+/// Nothing besides.
+#[derive(Args, Clone, Debug, Default)]
+pub struct NoOptions {}
+
+impl OwnOptions for NoOptions {}
+
 fn protocol() -> impl TypedValueParser<Value = Protocol> {
     PossibleValuesParser::new(Protocol::ALL.map(Protocol::name))
         .try_map(|name| name.parse::<Protocol>())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// Reads a time as people write it: `250ms`, `2s`, `1m 30s`.
+///
+/// # Errors
+///
+/// A sentence that says what is right.
+pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write a time as 250ms, 2s or 1m 30s"))
 }

@@ -16,14 +16,13 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use protocol::Conversation;
-use server_kit::{Acceptor, Call, Counters, Journal, READ_MAX, STOP_GRACE, Settings, Stop, work};
-
-mod wake;
-use wake::{Served, wake_when_stopped};
+use server_kit::{
+    Acceptor, Call, Counters, Journal, READ_MAX, STOP_GRACE, Settings, Sleeper, Sleepers, Stop,
+    work,
+};
 
 /// Serves one client after the other until `stop` is requested.
 ///
@@ -31,11 +30,10 @@ use wake::{Served, wake_when_stopped};
 ///
 /// Those that end the listener. What befalls a connection ends that connection only.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
-    let served = Served::default();
-    wake_when_stopped(stop, listener.local_addr()?, served.clone());
+    let sleepers = Sleepers::woken_by(stop, listener.local_addr()?);
     let mut server = SyncServer {
         acceptor: Acceptor::blocking(listener),
-        served,
+        sleeper: sleepers.join(),
         settings,
         stop,
         journal: Journal::new(settings),
@@ -48,14 +46,71 @@ pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Res
 
 struct SyncServer<'a> {
     acceptor: Acceptor,
-    served: Served,
+    sleeper: Sleeper,
     settings: &'a Settings,
     stop: &'a Stop,
     journal: Journal,
 }
 
-/// The client that is being served.
-struct Client<'a> {
+impl SyncServer<'_> {
+    /// One client, from its arrival to its end.
+    fn turn(&mut self) -> io::Result<()> {
+        let began = self.journal.waits(format_args!("accept(2), for a client"));
+        let client = self.acceptor.accept(began, &mut self.journal)?;
+        self.journal.woke_up(began, 0, client.is_some());
+        let Some((stream, peer)) = client else {
+            // No descriptor is left, and this server holds none that it could give back.
+            self.sleeper.sleep_until(self.acceptor.deadline(), &mut self.journal);
+            self.acceptor.resume();
+            return Ok(());
+        };
+        if self.stop.is_requested() {
+            return Ok(()); // our own call to wake up, or a client who comes too late
+        }
+        let number = self.journal.connected(peer);
+        let client = Client { stream, peer, number };
+        client.serve(&self.sleeper, self.settings, self.stop, &mut self.journal);
+        Ok(())
+    }
+}
+
+/// A client that has been accepted.
+pub struct Client {
+    /// The connection to it.
+    pub stream: TcpStream,
+    /// Its address.
+    pub peer: SocketAddr,
+    /// Its number, from 1.
+    pub number: u64,
+}
+
+impl Client {
+    /// Serves it to the end, in blocking calls of the thread that is the `sleeper`. What goes
+    /// wrong meanwhile is told, and ends this connection only.
+    pub fn serve(self, sleeper: &Sleeper, settings: &Settings, stop: &Stop, journal: &mut Journal) {
+        let Client { stream, peer, number } = self;
+        let now = Instant::now();
+        let mut talk = Talk {
+            stream: &sleeper.serve(stream),
+            peer,
+            conversation: Conversation::new(settings.terms(), number, now),
+            time_out: None,
+            give_up: None,
+            now,
+            sleeper,
+            settings,
+            stop,
+            journal,
+        };
+        let result = talk.converse();
+        let Talk { conversation, journal, .. } = talk;
+        let ending = result.map(|()| conversation.ending());
+        journal.closing(peer, ending, conversation.owed());
+    }
+}
+
+/// A client that is being served.
+struct Talk<'a> {
     stream: &'a TcpStream,
     peer: SocketAddr,
     conversation: Conversation,
@@ -65,128 +120,93 @@ struct Client<'a> {
     give_up: Option<Instant>,
     /// When the last call that may sleep returned.
     now: Instant,
+    sleeper: &'a Sleeper,
+    settings: &'a Settings,
+    stop: &'a Stop,
+    journal: &'a mut Journal,
 }
 
-impl SyncServer<'_> {
-    /// One client, from its arrival to its end.
-    fn turn(&mut self) -> io::Result<()> {
-        let began = self.journal.waits(format_args!("accept(2), for a client"));
-        let client = self.acceptor.accept(began, &mut self.journal)?;
-        let now = self.journal.woke_up(began, 0, client.is_some());
-        let Some((stream, peer)) = client else {
-            // No descriptor is left, and this server holds none that it could give back.
-            self.sleep_until(self.acceptor.deadline());
-            self.acceptor.resume();
-            return Ok(());
-        };
-        if self.stop.is_requested() {
-            return Ok(()); // our own call to wake up, or a client who comes too late
-        }
-        let number = self.journal.connected(peer);
-        let mut client = Client {
-            stream: &self.served.put(stream),
-            peer,
-            conversation: Conversation::new(self.settings.terms(), number, now),
-            time_out: None,
-            give_up: None,
-            now,
-        };
-        let result = self.converse(&mut client);
-        let Client { conversation, .. } = client;
-        let ending = result.map(|()| conversation.ending());
-        self.journal.closing(peer, ending, conversation.owed());
-        self.served.clear();
-        Ok(())
-    }
-
+impl Talk<'_> {
     /// Speaks and listens in turns until all is said.
-    fn converse(&mut self, client: &mut Client) -> io::Result<()> {
+    fn converse(&mut self) -> io::Result<()> {
         // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
         // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time.
         self.journal.count(Call::SetSockOpt);
-        client.stream.set_nodelay(true)?;
+        self.stream.set_nodelay(true)?;
         // Time-outs of the socket, SO_SNDTIMEO here and SO_RCVTIMEO in `listen` (socket(7)),
         // end the sleep for a client who does nothing for too long.
         self.journal.count(Call::SetSockOpt);
-        client.stream.set_write_timeout(self.settings.terms().idle_timeout)?;
+        self.stream.set_write_timeout(self.settings.terms().idle_timeout)?;
 
-        while client.conversation.ending().is_none() {
-            self.look_for_stop(client);
-            let interest = client.conversation.interest();
+        while self.conversation.ending().is_none() {
+            self.look_for_stop();
+            let interest = self.conversation.interest();
             if interest.writable {
-                self.speak(client)?;
-            } else if client.conversation.half_close_is_due() {
+                self.speak()?;
+            } else if self.conversation.half_close_is_due() {
                 self.journal.count(Call::Shutdown);
-                client.stream.shutdown(Shutdown::Write)?;
-                client.conversation.half_closed(client.now);
+                self.stream.shutdown(Shutdown::Write)?;
+                self.conversation.half_closed(self.now);
             } else if interest.readable {
-                self.listen(client)?;
+                self.listen()?;
             } else {
                 // Nothing to say yet, and nothing to hear: only a reply that is delayed.
-                self.sleep_until(client.conversation.deadline());
-                client.now = Instant::now();
+                self.sleeper.sleep_until(self.conversation.deadline(), self.journal);
+                self.now = Instant::now();
             }
-            client.conversation.expire(client.now);
+            self.conversation.expire(self.now);
         }
         Ok(())
     }
 
-    fn look_for_stop(&self, client: &mut Client) {
+    fn look_for_stop(&mut self) {
         if self.stop.is_requested() {
-            let give_up = *client.give_up.get_or_insert(client.now + STOP_GRACE);
-            client.conversation.stop(client.now, give_up);
+            let give_up = *self.give_up.get_or_insert(self.now + STOP_GRACE);
+            self.conversation.stop(self.now, give_up);
         }
     }
 
     /// Sends what is pending: send(2) sleeps while the client does not read.
-    fn speak(&mut self, client: &mut Client) -> io::Result<()> {
-        let began = self.journal.waits(format_args!("send(2), for {}", client.peer));
+    fn speak(&mut self) -> io::Result<()> {
+        let began = self.journal.waits(format_args!("send(2), for {}", self.peer));
         self.journal.count(Call::Send);
-        let result = unless_time_is_up(client.stream.write(client.conversation.pending()))?;
-        client.now = self.journal.woke_up(began, usize::from(result.is_some()), false);
+        let result = unless_time_is_up(self.stream.write(self.conversation.pending()))?;
+        self.now = self.journal.woke_up(began, usize::from(result.is_some()), false);
         if let Some(count) = result {
-            self.journal.replied(client.conversation.sent(count, client.now));
+            self.journal.replied(self.conversation.sent(count, self.now));
         }
         Ok(())
     }
 
     /// Receives what the client says: recv(2) sleeps while it says nothing.
-    fn listen(&mut self, client: &mut Client) -> io::Result<()> {
-        let deadline = client.conversation.deadline();
+    fn listen(&mut self) -> io::Result<()> {
+        let deadline = self.conversation.deadline();
         // Never 0, which would not do for a time-out: `expire` has ended whatever was due.
-        let time_out = deadline.map(|deadline| deadline - client.now);
-        if client.time_out != time_out {
-            client.time_out = time_out;
+        let time_out = deadline.map(|deadline| deadline - self.now);
+        if self.time_out != time_out {
+            self.time_out = time_out;
             self.journal.count(Call::SetSockOpt);
-            client.stream.set_read_timeout(time_out)?;
+            self.stream.set_read_timeout(time_out)?;
         }
         let mut buffer = [0; READ_MAX];
-        let room = client.conversation.room().min(READ_MAX);
-        let began = self.journal.waits(format_args!("recv(2), for {}", client.peer));
+        let room = self.conversation.room().min(READ_MAX);
+        let began = self.journal.waits(format_args!("recv(2), for {}", self.peer));
         self.journal.count(Call::Recv);
-        let result = unless_time_is_up(client.stream.read(&mut buffer[..room]))?;
-        client.now = self.journal.woke_up(began, usize::from(result.is_some()), false);
+        let result = unless_time_is_up(self.stream.read(&mut buffer[..room]))?;
+        self.now = self.journal.woke_up(began, usize::from(result.is_some()), false);
         if let Some(count) = result {
             // An end of input may be our own doing, to wake this thread: what the client has
             // not finished is no request then.
-            self.look_for_stop(client);
+            self.look_for_stop();
             let bytes = &buffer[..count];
             let requests = match bytes {
-                [] => client.conversation.receive_end(client.now),
-                _ => client.conversation.receive(bytes, client.now),
+                [] => self.conversation.receive_end(self.now),
+                _ => self.conversation.receive(bytes, self.now),
             };
             self.journal.received(bytes, requests);
-            work(requests, self.settings.work, &mut self.journal);
+            work(requests, self.settings.work, self.journal);
         }
         Ok(())
-    }
-
-    /// Sleeps until the deadline, or until the server is to stop.
-    fn sleep_until(&mut self, deadline: Option<Instant>) {
-        if let Some(deadline) = deadline {
-            self.journal.count(Call::Nanosleep);
-            thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
-        }
     }
 }
 

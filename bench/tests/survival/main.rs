@@ -19,30 +19,35 @@ mod time;
 /// Makes one test of each case for each server, so that `cargo test poll_server` or
 /// `cargo test idle_timeout` choose among them.
 macro_rules! for_every_server {
-    ($($chapter:ident: $($(#[$only:meta])? $case:ident),+;)+) => {
-        for_every_server!(sync_server, SYNC, $($chapter: $($(#[$only])? $case),+;)+);
-        #[cfg(unix)]
-        for_every_server!(select_server, SELECT, $($chapter: $($(#[$only])? $case),+;)+);
-        for_every_server!(poll_server, POLL, $($chapter: $($(#[$only])? $case),+;)+);
+    ($($(#[$here:meta])? $server:ident $model:ident),+; $cases:tt) => {
+        $(
+            $(#[$here])?
+            mod $server {
+                for_every_server!($model $cases);
+            }
+        )+
     };
-    ($server:ident, $model:ident, $($chapter:ident: $($(#[$only:meta])? $case:ident),+;)+) => {
-        mod $server {
-            $($(
-                $(#[$only])?
-                #[test]
-                fn $case() {
-                    crate::$chapter::$case(bench::Model::$model);
-                }
-            )+)+
-        }
+    ($model:ident { $($chapter:ident: $($(#[$here:meta])? $case:ident),+;)+ }) => {
+        $($(
+            $(#[$here])?
+            #[test]
+            fn $case() {
+                crate::server::if_available(bench::Model::$model, crate::$chapter::$case);
+            }
+        )+)+
     };
 }
 
 for_every_server! {
-    stream: endless_line, one_shot;
-    costs: delayed_costs_nothing, counters;
-    descriptors: #[cfg(unix)] few_descriptors, #[cfg(unix)] soft_limit;
-    time: idle_timeout, idle_timeout_beside_work, deaf_for_too_long, delay, work;
-    stopping: half_sent_at_the_end, parent_gone, #[cfg(unix)] ctrl_c, #[cfg(unix)] sigterm,
-        #[cfg(unix)] second_ctrl_c, #[cfg(unix)] deaf_client;
+    sync_server SYNC,
+    #[cfg(unix)] select_server SELECT,
+    poll_server POLL;
+    {
+        stream: endless_line, one_shot;
+        costs: delayed_costs_nothing, counters;
+        descriptors: #[cfg(unix)] few_descriptors, #[cfg(unix)] soft_limit;
+        time: idle_timeout, idle_timeout_beside_work, deaf_for_too_long, delay, work;
+        stopping: half_sent_at_the_end, parent_gone, #[cfg(unix)] ctrl_c, #[cfg(unix)] sigterm,
+            #[cfg(unix)] second_ctrl_c, #[cfg(unix)] deaf_client;
+    }
 }

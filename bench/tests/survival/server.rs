@@ -15,6 +15,14 @@ pub struct Server {
     process: ServerProcess,
 }
 
+/// Runs a test, unless this system does not have what the server waits with; then it says so.
+pub fn if_available(model: Model, test: fn(Model)) {
+    match model.available() {
+        Ok(()) => test(model),
+        Err(why) => eprintln!("skipped, because {} can't run here: {why}", model.label),
+    }
+}
+
 /// The command line of a server with these options.
 pub fn command(model: Model, options: &[&str]) -> Command {
     ServerProcess::command(Path::new(env!("CARGO_BIN_EXE_bench")), model, options)

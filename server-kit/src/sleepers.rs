@@ -1,0 +1,148 @@
+//! How servers that sleep in blocking calls are woken when they have to stop.
+//!
+//! A thread of such a server sleeps in four places, and each needs a means of its own: this
+//! is the price of code that reads from top to bottom.
+
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+use slab::Slab;
+
+use crate::{Call, Journal, STOP_GRACE, Stop};
+
+/// The threads of a server that sleep in blocking calls, within reach of whoever stops it.
+#[derive(Clone, Default)]
+pub struct Sleepers {
+    list: Arc<Mutex<Slab<Entry>>>,
+}
+
+struct Entry {
+    thread: Thread,
+    /// The connection that it serves; `None`: it waits for one.
+    stream: Option<Arc<TcpStream>>,
+}
+
+impl Sleepers {
+    /// Nobody yet. Whoever joins is woken when the server is to stop, be it in accept(2) at
+    /// the `listener`'s address, in recv(2), in send(2), or in [`Sleeper::sleep_until`].
+    pub fn woken_by(stop: &Stop, listener: SocketAddr) -> Self {
+        let sleepers = Sleepers::default();
+        let woken = sleepers.clone();
+        stop.wake_with(move || {
+            let woken = woken.clone();
+            thread::spawn(move || woken.wake(reachable(listener)));
+        });
+        sleepers
+    }
+
+    /// The calling thread is one of them from now on.
+    pub fn join(&self) -> Sleeper {
+        let key = self.lock().insert(Entry { thread: thread::current(), stream: None });
+        Sleeper { sleepers: self.clone(), key }
+    }
+
+    fn wake(&self, listener: SocketAddr) {
+        let give_up = Instant::now() + STOP_GRACE;
+        // recv(2) returns 0 once no more input can come.
+        self.shut_down(Shutdown::Read);
+        let mut accepting = 0;
+        for (_, entry) in self.lock().iter() {
+            // park_timeout returns for whoever is unparked.
+            entry.thread.unpark();
+            accepting += usize::from(entry.stream.is_none());
+        }
+        // accept(2) returns when somebody calls. If a call does not get through, then others
+        // are before us in the queue, and it returns for them.
+        for _ in 0..accepting {
+            let time_left = give_up.saturating_duration_since(Instant::now());
+            if !time_left.is_zero() {
+                TcpStream::connect_timeout(&listener, time_left).ok();
+            }
+        }
+        // send(2) fails once nothing can be sent any more.
+        thread::sleep(give_up.saturating_duration_since(Instant::now()));
+        self.shut_down(Shutdown::Both);
+    }
+
+    fn shut_down(&self, how: Shutdown) {
+        for (_, entry) in self.lock().iter() {
+            if let Some(stream) = &entry.stream {
+                // It fails if the client has gone, and then nobody sleeps on it.
+                stream.shutdown(how).ok();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slab<Entry>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread that may sleep in blocking calls. It leaves the others when it is dropped.
+pub struct Sleeper {
+    sleepers: Sleepers,
+    key: usize,
+}
+
+impl Sleeper {
+    /// From now on it sleeps on this connection, until that is dropped.
+    pub fn serve(&self, stream: TcpStream) -> Served<'_> {
+        let stream = Arc::new(stream);
+        self.put(Some(Arc::clone(&stream)));
+        Served { sleeper: self, stream }
+    }
+
+    /// Sleeps until the deadline, or until the server is to stop.
+    pub fn sleep_until(&self, deadline: Option<Instant>, journal: &mut Journal) {
+        if let Some(deadline) = deadline {
+            journal.count(Call::Nanosleep);
+            thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    fn put(&self, stream: Option<Arc<TcpStream>>) {
+        if let Some(entry) = self.sleepers.lock().get_mut(self.key) {
+            entry.stream = stream;
+        }
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        self.sleepers.lock().try_remove(self.key);
+    }
+}
+
+/// A connection on which a thread may sleep.
+pub struct Served<'a> {
+    sleeper: &'a Sleeper,
+    stream: Arc<TcpStream>,
+}
+
+impl Deref for Served<'_> {
+    type Target = TcpStream;
+
+    fn deref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        self.sleeper.put(None);
+    }
+}
+
+/// Where to call somebody who listens at `address`: who listens everywhere is called at home.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
