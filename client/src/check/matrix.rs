@@ -1,5 +1,6 @@
 //! All verdicts: a row for each check, a column for each server.
 
+mod table;
 mod text;
 
 use std::io;

@@ -4,23 +4,25 @@ use std::fmt::{Display, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use super::table::{lines_of, table};
 use super::{Cell, Column, Matrix, Verdict};
 use crate::check::checks::Check;
 
 /// How wide the text is: what fits into most terminals, and what most people like to read.
 const WIDTH: usize = 90;
 
-/// A server with a longer name is a letter in the table, and has its name above it.
-const LONGEST_HEAD: usize = 15;
+/// A server with a longer line in the head of the table is a letter there, and has its name
+/// above the table.
+const LONGEST_HEAD: usize = 18;
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const FOLLOWS: Style = AnsiColor::Yellow.on_default();
-const FAINT: Style = Style::new().dimmed();
-const STRONG: Style = Style::new().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const FOLLOWS: Style = AnsiColor::Yellow.on_default();
+pub(super) const FAINT: Style = Style::new().dimmed();
+pub(super) const STRONG: Style = Style::new().bold();
 
 /// Text that is `width` wide, in a style. (The escape sequences would count as width.)
-fn styled(style: Style, text: impl Display, width: usize) -> String {
+pub(super) fn styled(style: Style, text: impl Display, width: usize) -> String {
     format!("{style}{:<width$}{style:#}", text.to_string())
 }
 
@@ -49,45 +51,12 @@ pub(super) fn text(matrix: &Matrix) -> String {
 
 /// The names of the servers, or letters for them; a single one needs neither.
 fn heads(columns: &[Column]) -> Vec<String> {
-    let fits = |column: &Column| column.server.chars().count() <= LONGEST_HEAD;
+    let fits = |column: &Column| longest(lines_of(&column.server)) <= LONGEST_HEAD;
     match columns {
         [_] => vec![String::new()],
         _ if columns.iter().all(fits) => columns.iter().map(|it| it.server.clone()).collect(),
         // After the 26th it goes on with what comes after Z; nobody compares so many.
         _ => ('A'..).take(columns.len()).map(String::from).collect(),
-    }
-}
-
-fn table(matrix: &Matrix, heads: &[String]) -> String {
-    let rows = matrix.columns.first().map_or(0, |column| column.cells.len());
-    let name = |row: usize| matrix.columns[0].cells[row].check.name;
-    let width = longest((0..rows).map(name));
-    let mut lines = vec![" ".repeat(width)];
-    lines.extend((0..rows).map(|row| format!("{:width$}", name(row))));
-    for (number, (column, head)) in matrix.columns.iter().zip(heads).enumerate() {
-        let cells: Vec<_> = column.cells.iter().map(|cell| short(&cell.verdict)).collect();
-        let texts = cells.iter().map(|(_, text)| text.as_str());
-        let is_last = number + 1 == heads.len();
-        let width = if is_last { 0 } else { longest(texts.chain([head.as_str()])) };
-        lines[0] += &format!("  {}", styled(STRONG, head, width));
-        for (line, (style, text)) in lines[1..].iter_mut().zip(&cells) {
-            *line += &format!("  {}", styled(*style, text, width));
-        }
-    }
-    if heads.len() == 1 {
-        lines.remove(0); // it is the title already
-    }
-    lines.join("\n") + "\n"
-}
-
-/// A verdict as a cell of the table.
-fn short(verdict: &Verdict) -> (Style, String) {
-    match verdict {
-        Verdict::Kept { figure: None } => (GOOD, "✓".into()),
-        Verdict::Kept { figure: Some(figure) } => (GOOD, format!("✓ {figure}")),
-        Verdict::Broken { .. } => (BAD, "✗ broken".into()),
-        Verdict::Follows { from, .. } => (FOLLOWS, format!("↳ {from}")),
-        Verdict::NotTried { .. } => (FAINT, "– not tried".into()),
     }
 }
 
@@ -172,6 +141,6 @@ fn summary(matrix: &Matrix, heads: &[String]) -> String {
     text.trim_end().to_owned()
 }
 
-fn longest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+pub(super) fn longest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
     texts.map(|text| text.chars().count()).max().unwrap_or(0)
 }
