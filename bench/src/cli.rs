@@ -4,18 +4,19 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use client::check::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 use serde::Serialize;
 
-use crate::findings::{findings, table};
+use crate::findings::findings;
 use crate::matrix::{limits, matrix, surprises};
 use crate::page::page;
+use crate::table::table;
 use crate::{Model, Plan, Row, compare, serve_for_parent};
 
 /// Compares the ways to wait: floods each server with the same crowd, some of it slow, and
@@ -28,13 +29,16 @@ use crate::{Model, Plan, Row, compare, serve_for_parent};
     after_help = "\
 Examples:
   cargo run --release -p bench
+  cargo run --release -p bench -- --all
   cargo run --release -p bench -- --slow 0
   cargo run --release -p bench -- --server select-server --server poll-server --connections 1000
+  cargo run --release -p bench -- --server 'busy-server --nap 1ms' --server busy-server
   cargo run --release -p bench -- --open --replay
   cargo run --release -p bench -- --json
-  cargo run --release -p bench -- check
+  cargo run --release -p bench -- check --all
 
-Exit status: 0 if every request was answered, 1 if not, 2 if the command line is wrong."
+Exit status: 0 if every request was answered, 1 if not, 2 if the command line is wrong,
+69 if this system has none of the ways to wait that were asked for."
 )]
 struct Options {
     /// How many connections the crowd has
@@ -55,9 +59,8 @@ struct Options {
           value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
-    /// A server to compare, for example poll-server; may be given more than once [default: all]
-    #[arg(long = "server", value_name = "NAME")]
-    servers: Vec<Model>,
+    #[command(flatten)]
+    choice: Choice,
 
     /// Print one JSON object instead of the table
     #[arg(long)]
@@ -80,6 +83,45 @@ struct Options {
     other: Option<Other>,
 }
 
+/// Which servers it is about.
+#[derive(Args, Debug)]
+struct Choice {
+    /// A server, for example poll-server, or 'poll-server --delay 1ms' with options of its own;
+    /// may be given more than once [default: sync-server, select-server, poll-server]
+    #[arg(long = "server", value_name = "NAME")]
+    servers: Vec<Model>,
+
+    /// Every server, from the simplest to the most modern
+    #[arg(long, conflicts_with = "servers")]
+    all: bool,
+}
+
+impl Choice {
+    /// The servers that can run here, and a sentence for each of the others. Ends the process
+    /// if nobody is left.
+    fn sort_out(&self) -> (Vec<Model>, Vec<String>) {
+        let models = match &self.servers[..] {
+            [] if self.all => Model::ALL,
+            [] => Model::MAIN,
+            chosen => chosen,
+        };
+        let mut left_out = Vec::new();
+        let can_run = |model: &Model| match model.available() {
+            Ok(()) => true,
+            Err(why) => {
+                left_out.push(format!("{} is left out: {why}.", model.label));
+                false
+            }
+        };
+        let models: Vec<Model> = models.iter().copied().filter(can_run).collect();
+        if models.is_empty() {
+            left_out.iter().for_each(|sentence| eprintln!("bench: {sentence}"));
+            process::exit(server_kit::UNAVAILABLE.into());
+        }
+        (models, left_out)
+    }
+}
+
 /// What else the program can do.
 #[derive(Debug, Subcommand)]
 enum Other {
@@ -87,9 +129,8 @@ enum Other {
     #[command(after_help = "\
 Exit status: 0 if each server keeps all that its way to wait allows, and nothing else; 1 if not.")]
     Check {
-        /// A server to check; may be given more than once [default: all]
-        #[arg(long = "server", value_name = "NAME")]
-        servers: Vec<Model>,
+        #[command(flatten)]
+        choice: Choice,
         /// `lines`, or `one-shot` as the article's programs speak it
         #[arg(long, default_value_t)]
         protocol: Protocol,
@@ -113,18 +154,19 @@ pub fn run() -> ExitCode {
         Some(Other::Serve { server, options }) => {
             return serve_for_parent(server, [server.name().into()].into_iter().chain(options));
         }
-        Some(Other::Check { servers, protocol, json }) => {
-            return status_of(check_and_tell(&chosen(servers), protocol, json));
+        Some(Other::Check { choice, protocol, json }) => {
+            return status_of(check_and_tell(&choice, protocol, json));
         }
         None => {}
     }
-    let plan = match plan(&options) {
+    let (models, left_out) = options.choice.sort_out();
+    let plan = match plan(models, &options) {
         Ok(plan) => plan,
         Err(sentence) => {
             Options::command().error(clap::error::ErrorKind::ValueValidation, sentence).exit()
         }
     };
-    status_of(compare_and_tell(&plan, &options))
+    status_of(compare_and_tell(&plan, &left_out, &options))
 }
 
 fn status_of(is_good: io::Result<bool>) -> ExitCode {
@@ -140,9 +182,9 @@ fn status_of(is_good: io::Result<bool>) -> ExitCode {
     }
 }
 
-fn plan(options: &Options) -> Result<Plan, String> {
+fn plan(models: Vec<Model>, options: &Options) -> Result<Plan, String> {
     let plan = Plan {
-        models: chosen(options.servers.clone()),
+        models,
         connections: options.connections as usize,
         slow: options.slow as usize,
         requests: options.requests as usize,
@@ -151,16 +193,12 @@ fn plan(options: &Options) -> Result<Plan, String> {
     plan.check().map(|()| plan)
 }
 
-/// Those, or all if it is none.
-fn chosen(models: Vec<Model>) -> Vec<Model> {
-    if models.is_empty() { Model::ALL.to_vec() } else { models }
-}
-
 /// Returns whether every server is as its model must be.
-fn check_and_tell(models: &[Model], protocol: Protocol, json: bool) -> io::Result<bool> {
+fn check_and_tell(choice: &Choice, protocol: Protocol, json: bool) -> io::Result<bool> {
+    let (models, left_out) = choice.sort_out();
     let progress = progress_bar("checks, {msg}");
     let matrix =
-        matrix(models, protocol, &env::current_exe()?, &|Progress { done, all, check }| {
+        matrix(&models, protocol, &env::current_exe()?, &|Progress { done, all, check }| {
             progress.set_length(all as u64);
             progress.set_position(done as u64);
             progress.set_message(check.name);
@@ -171,7 +209,10 @@ fn check_and_tell(models: &[Model], protocol: Protocol, json: bool) -> io::Resul
     let columns = models.iter().zip(&matrix.columns);
     let surprises: Vec<_> = columns.flat_map(|(&model, column)| surprises(model, column)).collect();
     if !json {
-        text += &format!("\n\n{}", limits(models).join("\n"));
+        text += "\n";
+        for sentence in limits(&models).iter().chain(&left_out) {
+            text += &format!("\n{sentence}");
+        }
         for surprise in &surprises {
             text += &format!("\nNot as it must be: {surprise}");
         }
@@ -181,7 +222,7 @@ fn check_and_tell(models: &[Model], protocol: Protocol, json: bool) -> io::Resul
 }
 
 /// Returns whether every request was answered.
-fn compare_and_tell(plan: &Plan, options: &Options) -> io::Result<bool> {
+fn compare_and_tell(plan: &Plan, left_out: &[String], options: &Options) -> io::Result<bool> {
     let program = env::current_exe()?;
     let path = match &options.page {
         Some(path) => path.clone(),
@@ -194,11 +235,13 @@ fn compare_and_tell(plan: &Plan, options: &Options) -> io::Result<bool> {
     let result = compare(plan, &program, &progress);
     progress.finish_and_clear();
     let rows = result?;
-    write_page(&path, &page(&introduction(plan), &findings(plan, &rows), &rows, options.replay))?;
+    let mut sentences = findings(plan, &rows);
+    sentences.extend_from_slice(left_out);
+    write_page(&path, &page(&introduction(plan), &sentences, &rows, options.replay))?;
     let text = if options.json {
-        json_object(plan, &rows, &path)?
+        json_object(plan, &rows, sentences, &path)?
     } else {
-        human_text(plan, &rows, &path)
+        human_text(plan, &rows, &sentences, &path)
     };
     writeln!(io::stdout(), "{text}")?;
     if options.open {
@@ -248,15 +291,20 @@ fn introduction(plan: &Plan) -> String {
     )
 }
 
-fn human_text(plan: &Plan, rows: &[Row], page: &Path) -> String {
+fn human_text(plan: &Plan, rows: &[Row], sentences: &[String], page: &Path) -> String {
     let mut text = format!("{}\n\n{}\n", introduction(plan), table(rows));
-    for sentence in findings(plan, rows) {
+    for sentence in sentences {
         text += &format!("\n{sentence}");
     }
     text + &format!("\n\nWhat each client went through: {}", page.display())
 }
 
-fn json_object(plan: &Plan, rows: &[Row], page: &Path) -> io::Result<String> {
+fn json_object(
+    plan: &Plan,
+    rows: &[Row],
+    findings: Vec<String>,
+    page: &Path,
+) -> io::Result<String> {
     #[derive(Serialize)]
     struct Object<'a> {
         connections: usize,
@@ -273,7 +321,7 @@ fn json_object(plan: &Plan, rows: &[Row], page: &Path) -> io::Result<String> {
         requests: plan.requests,
         rounds: plan.rounds,
         servers: rows,
-        findings: findings(plan, rows),
+        findings,
         page,
     })?)
 }

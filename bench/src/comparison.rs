@@ -22,7 +22,7 @@ use indicatif::ProgressBar;
 use protocol::Protocol;
 use serde::Serialize;
 
-use crate::{Model, ProcessUsage, ServerProcess, Usage};
+use crate::{Model, Outcome, ProcessUsage, ServerProcess, Usage};
 
 /// How many requests a slow client asks. The first arrives while the client still stands in
 /// the queue of a blocking server, however slowly; only for the second is the server kept
@@ -184,6 +184,20 @@ impl Row {
         }
     }
 
+    /// Adds how the server ended after one round.
+    fn add_end(&mut self, end: io::Result<Outcome>) {
+        match end {
+            Ok(Outcome { status, usage: Some(usage), .. }) if status.success() => {
+                self.usage.get_or_insert_default().add(&usage);
+            }
+            Ok(outcome) => {
+                let (status, said) = (outcome.status, outcome.last_words());
+                self.trouble.push(format!("the server died ({status}): {said}"));
+            }
+            Err(error) => self.trouble.push(error.to_string()),
+        }
+    }
+
     /// Adds what came of one crowd in one round.
     fn add(&mut self, report: &Report) {
         self.answered += report.answered;
@@ -202,40 +216,29 @@ impl Row {
 /// Floods every server of the plan; `program` is the binary of this package. The progress is
 /// in requests answered.
 ///
+/// Only the server whose turn it is runs meanwhile: one that never sleeps would take the
+/// processor from the others.
+///
 /// # Errors
 ///
 /// If a server can't be started, or the means to flood it fail. What goes wrong later stands
 /// in the server's row.
 pub fn compare(plan: &Plan, program: &Path, progress: &ProgressBar) -> io::Result<Vec<Row>> {
     progress.set_length(plan.asked() * plan.models.len() as u64);
-    let mut contest = Vec::new();
-    for &model in &plan.models {
-        let command = ServerProcess::command(program, model, &["--quiet"]);
-        contest.push((ServerProcess::start(command)?, Row::new(model, plan)));
-    }
+    let mut rows: Vec<Row> = plan.models.iter().map(|&model| Row::new(model, plan)).collect();
     for round in 1..=plan.rounds {
-        for (server, row) in &mut contest {
+        for (&model, row) in plan.models.iter().zip(&mut rows) {
             progress.set_message(format!("round {round} of {}: {}", plan.rounds, row.server));
-            let timeline = flood_once(plan, server, row, progress)?;
+            let command = ServerProcess::command(program, model, &["--quiet"]);
+            let server = ServerProcess::start(command).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", row.server))
+            })?;
+            let timeline = flood_once(plan, &server, row, progress)?;
             if round == 1 {
                 row.timeline = timeline;
             }
+            row.add_end(server.stop());
         }
-    }
-    progress.set_message("stopping the servers");
-    let mut rows = Vec::new();
-    for (server, mut row) in contest {
-        match server.stop() {
-            Ok(outcome) => {
-                if !outcome.status.success() {
-                    let (status, said) = (outcome.status, outcome.last_words());
-                    row.trouble.push(format!("the server died ({status}): {said}"));
-                }
-                row.usage = outcome.usage;
-            }
-            Err(error) => row.trouble.push(error.to_string()),
-        }
-        rows.push(row);
     }
     Ok(rows)
 }

@@ -1,82 +1,21 @@
-//! What is to be seen in the rows: a table, and a few sentences computed from it.
+//! What is to be seen in the rows, in a few sentences that are computed from them.
 
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, LineStyle, Table};
-
+use crate::figures::{calls_per_request, grouped, percent, told};
 use crate::{Plan, Row};
-
-/// What stands above the columns of the table.
-pub const COLUMNS: [&str; 9] = [
-    "server",
-    "answered",
-    "took",
-    "probes",
-    "p50",
-    "p99",
-    "max",
-    "processor time",
-    "calls/request",
-];
-
-/// What stands in the columns for one row.
-pub fn cells(row: &Row) -> [String; COLUMNS.len()] {
-    let usage = row.usage.as_ref();
-    let unknown = if usage.is_some() { "unknown" } else { "died" };
-    let processor_seconds = row.process().map(|process| process.processor_seconds);
-    let calls = usage.and_then(|usage| usage.calls_per_request());
-    [
-        row.server.to_owned(),
-        if row.answered == row.asked {
-            row.answered.to_string()
-        } else {
-            format!("{} of {}", row.answered, row.asked)
-        },
-        told(row.took),
-        row.probe.count().to_string(),
-        told(row.probe.quantile(0.5)),
-        told(row.probe.quantile(0.99)),
-        told(row.probe.max()),
-        processor_seconds.map_or(unknown.into(), |s| told(Duration::from_secs_f64(s))),
-        calls.map_or(unknown.into(), |calls| format!("{calls:.2}")),
-    ]
-}
-
-/// The rows as a table for people, with a line below for whatever went wrong.
-pub fn table(rows: &[Row]) -> String {
-    let mut table = Table::new();
-    let style = UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
-    table.load_style(style).set_header(COLUMNS);
-    for row in rows {
-        table.add_row(cells(row));
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let mut text = table.to_string();
-    for trouble in troubles(rows) {
-        text += &format!("\n{trouble}");
-    }
-    text
-}
-
-/// What went wrong, and at which server.
-pub fn troubles(rows: &[Row]) -> Vec<String> {
-    let of_row = |row: &Row| {
-        let told = row.trouble.iter().map(|trouble| format!("{}: {trouble}", row.server));
-        told.collect::<Vec<_>>()
-    };
-    rows.iter().flat_map(of_row).collect()
-}
 
 /// What is to be seen in these very numbers: a sentence that they don't bear out is not in
 /// it, nor is a server that did not answer everybody, or was too quick for a single probe.
 pub fn findings(plan: &Plan, rows: &[Row]) -> Vec<String> {
     let rows = rows.iter().filter(|row| row.is_good() && row.probe.count() > 0);
     let rows: Vec<&Row> = rows.collect();
-    let sentences = [waiting(plan, &rows), idleness(&rows), cost(&rows), doubt(&rows)];
-    sentences.into_iter().flatten().collect()
+    let sentences =
+        [waiting(plan, &rows), idleness(&rows), cost(&rows), dearest(&rows), doubt(&rows)];
+    let mut sentences: Vec<_> = sentences.into_iter().flatten().collect();
+    sentences.extend(rows.iter().filter_map(|row| restlessness(row)));
+    sentences.extend(rows.iter().filter_map(|row| not_counted(row)));
+    sentences
 }
 
 /// Differences below this factor are not worth a sentence.
@@ -134,46 +73,90 @@ fn waiting(plan: &Plan, rows: &[&Row]) -> Option<String> {
 fn idleness(rows: &[&Row]) -> Option<String> {
     let Extremes { slowest, times, .. } = Extremes::of(rows)?;
     let share = slowest.share_of_a_core()?;
-    let one_by_one = slowest.serves_at_once == 1;
-    (times >= NOTABLE && one_by_one && share < 0.25).then(|| {
+    let clients = match slowest.serves_at_once {
+        1 => "one client".to_owned(),
+        usize::MAX => return None,
+        few => format!("one of {few} clients"),
+    };
+    (times >= NOTABLE && share < 0.25).then(|| {
         format!(
-            "{} was not busy meanwhile: it used {:.1}% of a core, and slept the rest of the time in \
-             calls that wait for one client only.",
+            "{} was not busy meanwhile: it used {} of a core, and slept the rest of the time in \
+             calls that wait for {clients} only.",
             slowest.server,
-            100.0 * share
+            percent(share)
         )
     })
 }
 
-/// What a request cost, and why the dearest is so dear.
+/// How much of a core a server uses that hardly ever sleeps, whatever there is to do.
+const RESTLESS: f64 = 0.9;
+
+/// Whether a server was busy with asking whether there is something to do.
+fn restlessness(row: &Row) -> Option<String> {
+    let usage = row.usage.as_ref()?;
+    let receives = *usage.calls.get("recv")? as f64 / usage.requests as f64;
+    let share = row.share_of_a_core()?;
+    (share >= RESTLESS && receives >= 2.0 * NOTABLE).then(|| {
+        format!(
+            "{} used {} of a core all the time: it called recv(2) {} times for each request, and \
+             nearly always in vain.",
+            row.server,
+            percent(share),
+            grouped(receives)
+        )
+    })
+}
+
+/// What a request cost at each server, as long as they are few.
 fn cost(rows: &[&Row]) -> Option<String> {
-    let mut costs: Vec<Cost> = rows.iter().filter_map(|row| Cost::of(row)).collect();
-    costs.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
+    const FEW: usize = 4;
+    let costs = Cost::in_order(rows);
+    let each =
+        |cost: &Cost| format!("{} and {} calls at {}", told(cost.time), cost.calls, cost.server);
+    match &costs[..] {
+        [] => None,
+        [least, .., most] if costs.len() > FEW => Some(format!(
+            "A request took the least processor time at {} ({}, with {} calls), and the most at {} \
+             ({}, with {} calls).",
+            least.server,
+            told(least.time),
+            least.calls,
+            most.server,
+            told(most.time),
+            most.calls
+        )),
+        few => Some(format!(
+            "A request took this much processor time and so many system calls: {}.",
+            few.iter().map(each).collect::<Vec<_>>().join(", ")
+        )),
+    }
+}
+
+/// Why the dearest is so dear, if it is because of its sleeps.
+fn dearest(rows: &[&Row]) -> Option<String> {
+    let costs = Cost::in_order(rows);
     let (least, most) = (costs.first()?, costs.last()?);
-    let each = costs.iter().map(|cost| {
-        let time = told(Duration::from_secs_f64(cost.seconds));
-        format!("{time} and {:.1} calls at {}", cost.calls, cost.server)
-    });
-    let mut sentence = format!(
-        "A request took this much processor time and so many system calls: {}.",
-        each.collect::<Vec<_>>().join(", ")
-    );
-    let (dearer, sleepier) = (most.seconds / least.seconds, most.sleeps / least.sleeps);
-    if dearer >= NOTABLE && sleepier >= NOTABLE {
-        sentence += &format!(
-            " To fall asleep and be woken is dear: {} slept {:.2} times for each request, {} {:.2} \
+    let (dearer, sleepier) = (most.time.div_duration_f64(least.time), most.sleeps / least.sleeps);
+    (dearer >= NOTABLE && sleepier >= NOTABLE).then(|| {
+        format!(
+            "To fall asleep and be woken is dear: {} slept {:.2} times for each request, {} {:.2} \
              times.",
             most.server, most.sleeps, least.server, least.sleeps
-        );
-    }
-    Some(sentence)
+        )
+    })
+}
+
+/// Which calls of a server are not in the table.
+fn not_counted(row: &Row) -> Option<String> {
+    let what = row.usage.as_ref()?.calls_not_counted.as_ref()?;
+    Some(format!("Not counted at {}: {what}.", row.server))
 }
 
 /// What a server spent on each request, the probe's requests included.
 struct Cost {
     server: &'static str,
-    seconds: f64,
-    calls: f64,
+    time: Duration,
+    calls: String,
     sleeps: f64,
 }
 
@@ -184,10 +167,17 @@ impl Cost {
         let requests = usage.requests as f64;
         Some(Cost {
             server: row.server,
-            seconds: process.processor_seconds / requests,
-            calls: usage.calls_per_request()?,
+            time: usage.processor_time_per_request()?,
+            calls: calls_per_request(usage)?,
             sleeps: process.sleeps as f64 / requests,
         })
+    }
+
+    /// The cheapest first.
+    fn in_order(rows: &[&Row]) -> Vec<Self> {
+        let mut costs: Vec<Cost> = rows.iter().filter_map(|row| Cost::of(row)).collect();
+        costs.sort_by_key(|cost| cost.time);
+        costs
     }
 }
 
@@ -203,32 +193,10 @@ fn doubt(rows: &[&Row]) -> Option<String> {
     })
 }
 
-/// A time with about three digits, as people read it.
-pub(crate) fn told(time: Duration) -> String {
-    let digits = match time.as_nanos().checked_ilog10() {
-        None => return "0s".into(),
-        Some(power) => 2 - (power % 3) as usize,
-    };
-    format!("{time:.digits$?}")
-}
-
-/// A ratio with two digits that count, in groups of three: 23,000.
-fn grouped(number: f64) -> String {
-    let unit = 10_f64.powf(number.log10().floor() - 1.0).max(1.0);
-    let digits = ((number / unit).round() * unit).round().to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::table;
     use crate::{Model, ProcessUsage, Usage};
 
     fn plan() -> Plan {
@@ -292,10 +260,21 @@ mod tests {
     }
 
     #[test]
-    fn times_have_three_digits_and_ratios_two() {
-        let nanoseconds = [0, 7, 1_234, 56_789, 999_999, 1_234_567_890];
-        let times = nanoseconds.map(|time| told(Duration::from_nanos(time)));
-        assert_eq!(times, ["0s", "7.00ns", "1.23µs", "56.8µs", "1000µs", "1.23s"]);
-        assert_eq!([2.04, 87.6, 12_345.0].map(grouped), ["2", "88", "12,000"]);
+    fn a_server_that_asks_in_vain_and_one_whose_calls_are_not_all_counted_are_told() {
+        let mut busy = row("one", QUICK, 0.99);
+        let mut quiet = row("other", QUICK, 0.05);
+        let usage = |row: &mut Row, calls: u64| {
+            row.usage.as_mut().unwrap().calls.insert("recv".into(), calls);
+        };
+        usage(&mut busy, 500_000);
+        usage(&mut quiet, 1000);
+        quiet.usage.as_mut().unwrap().calls_not_counted = Some("what it hides".into());
+        let rows = [busy, quiet];
+        let said = findings(&plan(), &rows).join("\n");
+        assert!(said.contains("one used 99% of a core all the time"), "{said}");
+        assert!(said.contains("recv(2) 500 times for each request"), "{said}");
+        assert!(!said.contains("other used"), "{said}");
+        assert!(said.contains("Not counted at other: what it hides."), "{said}");
+        assert!(table(&rows).contains(" ≥ 1.00 "), "{}", table(&rows));
     }
 }

@@ -3,7 +3,7 @@
 //! - [`cli`]: the program.
 //! - [`compare`]: floods each server of a [`Plan`], beside a probe that is measured; a
 //!   [`Row`] for each comes out.
-//! - [`findings`]: the table, and what is to be seen in it.
+//! - [`table`] of the rows, and [`findings`]: what is to be seen in them.
 //! - [`page`]: the table and the timelines of all servers, for a browser.
 //! - [`matrix`]: which promises each server keeps, and which it can't.
 //! - [`Model`]: the servers to choose from.
@@ -14,11 +14,13 @@
 
 pub mod cli;
 mod comparison;
+mod figures;
 pub mod findings;
 pub mod matrix;
 mod model;
 pub mod page;
 mod server_process;
+pub mod table;
 
 pub use comparison::{Plan, Row, compare};
 pub use model::Model;

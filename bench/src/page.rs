@@ -6,7 +6,8 @@ use client::timeline::Picture;
 use maud::{DOCTYPE, PreEscaped, html};
 
 use crate::Row;
-use crate::findings::{COLUMNS, cells, told, troubles};
+use crate::figures::told;
+use crate::table::{COLUMNS, cells, troubles};
 
 /// How many rows a timeline has at most: three of them are to be seen without much scrolling.
 const ROWS: usize = 24;
@@ -35,7 +36,7 @@ pub fn page(introduction: &str, findings: &[String], rows: &[Row], replay: bool)
         until,
         replay,
         rows: ROWS,
-        id: row.server.into(),
+        id: id(row.server),
         ..Picture::default()
     });
     html! {
@@ -74,6 +75,12 @@ pub fn page(introduction: &str, findings: &[String], rows: &[Row], replay: bool)
         }
     }
     .into_string()
+}
+
+/// What identifies a server's picture within the page: its name without spaces.
+fn id(server: &str) -> String {
+    let words = server.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
 }
 
 fn figures(row: &Row) -> String {

@@ -69,7 +69,30 @@ impl Usage {
         }
     }
 
-    /// System calls of all kinds for each request; `None` without requests.
+    /// Adds what it did and what it cost when it ran another time.
+    pub(crate) fn add(&mut self, other: &Usage) {
+        self.connections += other.connections;
+        self.requests += other.requests;
+        self.replies += other.replies;
+        for (name, times) in &other.calls {
+            *self.calls.entry(name.clone()).or_default() += times;
+        }
+        self.calls_not_counted = self.calls_not_counted.take().or(other.calls_not_counted.clone());
+        if let Some(of_other) = other.process {
+            let process = self.process.get_or_insert_default();
+            process.processor_seconds += of_other.processor_seconds;
+            process.sleeps += of_other.sleeps;
+        }
+    }
+
+    /// Processor time for each request; `None` without requests.
+    pub fn processor_time_per_request(&self) -> Option<Duration> {
+        let seconds = self.process?.processor_seconds / self.requests as f64;
+        (self.requests > 0).then(|| Duration::from_secs_f64(seconds))
+    }
+
+    /// System calls of all kinds for each request; `None` without requests. Where some are not
+    /// counted, there are more.
     pub fn calls_per_request(&self) -> Option<f64> {
         let calls: u64 = self.calls.values().sum();
         (self.requests > 0).then(|| calls as f64 / self.requests as f64)
