@@ -19,6 +19,19 @@ use crate::{Call, Journal, Settings, system};
 /// A sentence for the user who typed the address: it is none, its host is not known, or the
 /// system does not let this process listen there.
 pub fn listen(settings: &Settings) -> io::Result<TcpListener> {
+    listen_with(settings, |_| Ok(()))
+}
+
+/// Like [`listen`], for a socket that needs options of its own: `prepare` sets them before
+/// bind(2).
+///
+/// # Errors
+///
+/// Those of [`listen`], and of `prepare`.
+pub fn listen_with(
+    settings: &Settings,
+    prepare: impl Fn(&Socket) -> io::Result<()>,
+) -> io::Result<TcpListener> {
     let address = &settings.address;
     let candidates = address.to_socket_addrs().map_err(|error| {
         let advice = match error.kind() {
@@ -35,7 +48,7 @@ pub fn listen(settings: &Settings) -> io::Result<TcpListener> {
         format!("the host of `{address}` has no address"),
     );
     for candidate in candidates {
-        match listen_on(candidate, settings.backlog) {
+        match listen_on(candidate, settings.backlog, &prepare) {
             Ok(listener) => return Ok(listener),
             Err(error) => {
                 let advice = match error.kind() {
@@ -56,13 +69,18 @@ pub fn listen(settings: &Settings) -> io::Result<TcpListener> {
     Err(failure)
 }
 
-fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+fn listen_on(
+    address: SocketAddr,
+    backlog: i32,
+    prepare: impl Fn(&Socket) -> io::Result<()>,
+) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On Unix, the port of a server that has just ended may be taken again although its last
     // connections are still in TIME-WAIT. On Windows, the same option would let two servers
     // share one port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    prepare(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     Ok(socket.into())
