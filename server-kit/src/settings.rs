@@ -75,12 +75,13 @@ impl Settings {
         examples.extend(own.iter().map(String::as_str));
         let examples: Vec<_> =
             examples.iter().map(|options| format!("\n  cargo run -p {name}{options}")).collect();
-        let command = Settings::command().name(name).about(about).after_help(format!(
+        let command = Settings::command().name(name).after_help(format!(
             "Times are written as people do: 250ms, 2s, 1m 30s.\n\n\
              Examples, to be tried with `cargo run -p client` in a second terminal:{}",
             examples.concat()
         ));
-        let mut command = Own::augment_args(command);
+        // Last, since the docs of these options would take its place.
+        let mut command = Own::augment_args(command).about(about).long_about(None);
         command
             .try_get_matches_from_mut(arguments)
             .and_then(|matches| {
