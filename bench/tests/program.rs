@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
+use bench::Model;
 use serde_json::Value;
 
 fn bench(arguments: &[&str]) -> Command {
@@ -24,8 +25,7 @@ fn every_server_answers_everybody_and_the_figures_add_up() {
     assert!(output.status.success(), "{output:?}");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     let servers = json["servers"].as_array().unwrap();
-    let expected = if cfg!(unix) { 3 } else { 2 };
-    assert_eq!(servers.len(), expected);
+    assert_eq!(servers.len(), Model::MAIN.len());
     for row in servers {
         let asked = 2 * (18 * 5 + 2 * 2); // rounds of prompt and slow clients
         assert_eq!(row["asked"], asked, "{row}");
@@ -68,7 +68,7 @@ fn the_page_has_the_table_and_a_timeline_of_each_server() {
         assert_eq!(page.matches(&format!("id=\"{server}\"")).count(), 1, "a picture");
     }
     let pictures = page.matches("<svg ").count();
-    assert_eq!(pictures, if cfg!(unix) { 3 } else { 2 });
+    assert_eq!(pictures, Model::MAIN.len());
     for group in ["dribbling: 2 clients", "prompt: 18 clients", "probes: "] {
         assert_eq!(page.matches(group).count(), pictures, "{group}");
     }
