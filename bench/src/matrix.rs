@@ -43,11 +43,13 @@ pub fn matrix(
 
 /// Where the column of a server is not as its model must be: a sentence each.
 pub fn surprises(model: Model, column: &Column) -> Vec<String> {
-    let is_limit = |name| model.limits.iter().any(|limit| limit.checks.contains(&name));
+    let is_among = |limits: &[Limit], name| limits.iter().any(|limit| limit.checks.contains(&name));
+    let is_limit = |name| is_among(model.limits, name);
     let surprise = |cell: &check::Cell| {
         let name = cell.check.name;
         let can = !is_limit(name);
         match &cell.verdict {
+            _ if is_among(model.chances, name) => None,
             Verdict::Kept { .. } if !can => {
                 Some(format!("{}: {name} is kept, which it can't be", model.label))
             }
@@ -68,7 +70,11 @@ pub fn limits(models: &[Model]) -> Vec<String> {
         let told = model.limits.iter().map(|limit| {
             format!("{} can't keep {}: {}.", model.label, limit.checks.join(", "), limit.reason)
         });
-        told.collect::<Vec<_>>()
+        let luck = model.chances.iter().map(|chance| {
+            let checks = chance.checks.join(", ");
+            format!("{} keeps {checks} with luck only: {}.", model.label, chance.reason)
+        });
+        told.chain(luck).collect::<Vec<_>>()
     };
     models.iter().flat_map(of_model).collect()
 }

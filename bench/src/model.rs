@@ -18,6 +18,8 @@ pub struct Model {
     pub serves_at_once: usize,
     /// The promises that it can't keep.
     pub limits: &'static [Limit],
+    /// The promises that it keeps or not, as luck has it.
+    pub chances: &'static [Limit],
     /// Whether this system has what it waits with.
     pub(crate) available: fn() -> io::Result<()>,
     /// Serves in this process, for the one that has started it.
@@ -29,6 +31,7 @@ const PLAIN: Model = Model {
     label: "",
     serves_at_once: usize::MAX,
     limits: &[],
+    chances: &[],
     available: || Ok(()),
     serve: |_| ExitCode::FAILURE,
 };
@@ -59,6 +62,29 @@ impl Model {
     pub const POLL: Model =
         Model { label: "poll-server", serve: |child| child.serve(poll_server::serve), ..PLAIN };
 
+    /// prefork-server
+    #[cfg(unix)]
+    pub const PREFORK: Model = Model {
+        label: "prefork-server",
+        serve: |child| match prefork_server::worker(child.arguments.clone()) {
+            Some(status) => status,
+            None => child.serve_with(prefork_server::serve),
+        },
+        ..PLAIN
+    };
+
+    /// prefork-server, with a listening socket for each worker
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    pub const PREFORK_REUSE_PORT: Model = Model {
+        label: "prefork-server --reuse-port",
+        chances: &[Limit {
+            checks: &["descriptor-limit"],
+            reason: "whoever is dealt to a worker without descriptors waits until that one has some, \
+                     though others may have them",
+        }],
+        ..Model::PREFORK
+    };
+
     /// The three that the walkthrough begins with.
     pub const MAIN: &'static [Model] = &[
         Model::SYNC,
@@ -73,6 +99,10 @@ impl Model {
         #[cfg(unix)]
         Model::SELECT,
         Model::POLL,
+        #[cfg(unix)]
+        Model::PREFORK,
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        Model::PREFORK_REUSE_PORT,
     ];
 
     /// The name of the server's package.

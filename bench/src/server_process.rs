@@ -151,7 +151,7 @@ pub fn serve_for_parent(model: Model, arguments: impl IntoIterator<Item = OsStri
 /// A server that is to run in this process.
 pub(crate) struct ChildServer {
     name: &'static str,
-    arguments: Vec<OsString>,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 impl ChildServer {

@@ -3,7 +3,7 @@
 use bench::Model;
 
 use crate::client::Client;
-use crate::server::Server;
+use crate::server::{Server, one_loop};
 
 /// Clients who wait for a reply that is delayed: one has closed its sending half, and the
 /// other has gone after that. There is nothing to read from either, and nothing to write.
@@ -26,7 +26,7 @@ pub fn delayed_costs_nothing(model: Model) {
 
 /// What a conversation costs, to the call: two times requests come, and then their end.
 pub fn counters(model: Model) {
-    let mut server = Server::start(model, &["-v"]);
+    let mut server = Server::start(model, &[&["-v"], one_loop(model)].concat());
     let mut client = Client::connect(server.address());
     for requests in ["one\n", "two\nthree\n"] {
         client.send(requests);
@@ -56,7 +56,8 @@ pub fn counters(model: Model) {
     }
     // Two calls of epoll_ctl(2) belong to each wait. The others let the listener and the
     // connection in, and out again.
-    if model.name() == "poll-server" && cfg!(target_os = "linux") {
+    let polls = ["poll-server", "prefork-server"].contains(&model.name());
+    if polls && cfg!(target_os = "linux") {
         assert_eq!(calls("epoll_ctl"), 2 * waits + 2 * 2, "{outcome:?}");
     }
 }

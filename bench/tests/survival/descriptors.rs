@@ -10,7 +10,7 @@ use bench::Model;
 use protocol::Protocol;
 
 use crate::client::{Client, wait_until};
-use crate::server::{self, Server};
+use crate::server::{self, Server, one_loop};
 
 /// Clients of which each has asked and waits for its reply.
 struct Crowd {
@@ -72,7 +72,7 @@ impl Crowd {
 /// A server whose descriptors are limited by `ulimit` with these options. A shell sets the
 /// limit, since a process can only lower its own.
 fn start_with_limit(model: Model, limit: &str) -> Server {
-    let server = server::command(model, &["-q"]);
+    let server = server::command(model, &[&["-q"], one_loop(model)].concat());
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]);
     shell.arg(server.get_program()).args(server.get_args());

@@ -41,7 +41,10 @@ macro_rules! for_every_server {
 for_every_server! {
     sync_server SYNC,
     #[cfg(unix)] select_server SELECT,
-    poll_server POLL;
+    poll_server POLL,
+    #[cfg(unix)] prefork_server PREFORK,
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    prefork_server_reuse_port PREFORK_REUSE_PORT;
     {
         stream: endless_line, one_shot;
         costs: delayed_costs_nothing, counters;

@@ -28,6 +28,12 @@ pub fn command(model: Model, options: &[&str]) -> Command {
     ServerProcess::command(Path::new(env!("CARGO_BIN_EXE_bench")), model, options)
 }
 
+/// Options with which a server of several processes is one event loop, as others are, for
+/// tests that know what one loop does.
+pub fn one_loop(model: Model) -> &'static [&'static str] {
+    if model.name() == "prefork-server" { &["--workers", "1"] } else { &[] }
+}
+
 impl Server {
     pub fn start(model: Model, options: &[&str]) -> Self {
         Server::start_as(command(model, options))
@@ -51,16 +57,15 @@ impl Server {
         self.process.wait().unwrap()
     }
 
-    /// The processor time that the process has used, to a hundredth of a second.
+    /// The processor time that the process and its children have used, to a hundredth of a
+    /// second each.
     #[cfg(target_os = "linux")]
     pub fn processor_time(&self) -> Duration {
-        // proc_pid_stat(5): after the name in parentheses the third field is the first; utime
-        // and stime, the 14th and 15th, are in clock ticks, of which Linux has 100 a second
-        // for all programs.
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        let ticks = |field: usize| fields[field - 3].parse::<u64>().unwrap();
-        Duration::from_millis(10 * (ticks(14) + ticks(15)))
+        let is_child_of = |parent: &str, stat: &Stat| stat.field(4) == parent;
+        let id = self.id().to_string();
+        let stats = fs::read_dir("/proc").unwrap().flatten().filter_map(|it| Stat::of(&it.path()));
+        let ours = stats.filter(|stat| stat.id == id || is_child_of(&id, stat));
+        ours.map(|stat| stat.processor_time()).sum()
     }
 
     /// Makes sure that the server sleeps, while nothing happens but what `meanwhile` says.
@@ -81,6 +86,35 @@ impl Server {
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let id = nix::unistd::Pid::from_raw(self.id().cast_signed());
         nix::sys::signal::kill(id, signal).unwrap();
+    }
+}
+
+/// proc_pid_stat(5) of a process.
+#[cfg(target_os = "linux")]
+struct Stat {
+    id: String,
+    /// What stands behind the name, from the third field on.
+    fields: Vec<String>,
+}
+
+#[cfg(target_os = "linux")]
+impl Stat {
+    /// `None` if this is no process, or one that has ended meanwhile.
+    fn of(process: &Path) -> Option<Self> {
+        let stat = fs::read_to_string(process.join("stat")).ok()?;
+        let fields = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect();
+        let id = process.file_name()?.to_str()?.to_owned();
+        Some(Stat { id, fields })
+    }
+
+    fn field(&self, number: usize) -> &str {
+        &self.fields[number - 3]
+    }
+
+    fn processor_time(&self) -> Duration {
+        // utime and stime are in clock ticks, of which Linux has 100 a second for all programs.
+        let ticks = |number| self.field(number).parse::<u64>().unwrap();
+        Duration::from_millis(10 * (ticks(14) + ticks(15)))
     }
 }
 

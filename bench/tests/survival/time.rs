@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bench::Model;
 
 use crate::client::Client;
-use crate::server::Server;
+use crate::server::{Server, one_loop};
 
 pub fn idle_timeout(model: Model) {
     let mut server = Server::start(model, &["--idle-timeout", "1s"]);
@@ -68,9 +68,9 @@ pub fn delay(model: Model) {
 }
 
 /// No way to wait helps against work that blocks: each turn of a loop takes as long as the
-/// work of all who are ready.
+/// work of all who are ready. (More loops do.)
 pub fn work(model: Model) {
-    let server = Server::start(model, &["--work", "50ms", "-q"]);
+    let server = Server::start(model, &[&["--work", "50ms", "-q"], one_loop(model)].concat());
     let all = ask_all(&server, 10);
     assert!(all >= 10 * Duration::from_millis(50), "10 clients took {all:?}");
     // It is the same with ten requests of one client.

@@ -1,0 +1,155 @@
+//! A worker: the process that serves, and what its parent holds of it.
+//!
+//! Between the two is the *lifeline*, a pair of Unix sockets. The worker's end is its standard
+//! input. First it gets its listening socket from there. The next byte asks it to stop, and
+//! at its end it writes its counters. And since the kernel closes what a process leaves
+//! behind, each sees the end of the lifeline when the other is gone, whatever ended it.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{self, Child, Command, ExitCode, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use server_kit::{Console, STOP_GRACE, Settings, Stop};
+
+use crate::Options;
+use crate::handover::{receive_listener, send_listener};
+
+/// The environment variable that makes a worker of a process. Its value does not matter.
+const MARK: &str = "PREFORK_SERVER_WORKER";
+
+/// How long a worker that has to stop may take, before it is killed: the time for sending
+/// what is owed and a little more, but less than the second within which the server has to be
+/// gone.
+pub(crate) const PATIENCE: Duration = STOP_GRACE.saturating_add(Duration::from_millis(400));
+
+/// Whether this process has been started as a worker.
+pub(crate) fn is_worker() -> bool {
+    env::var_os(MARK).is_some()
+}
+
+/// Serves as a worker, if that is what this process has been started for; otherwise returns
+/// `None` at once. A program that calls [`serve`](crate::serve) calls this first, with the
+/// `arguments` of its server, the first of them standing for the program.
+pub fn worker(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    if !is_worker() {
+        return None;
+    }
+    let (name, about) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"));
+    let (settings, _) = Settings::from_command_line::<Options>(name, about, arguments);
+    match serve_for_parent(&settings) {
+        Ok(()) => Some(ExitCode::SUCCESS),
+        Err(error) => {
+            Console::complain(format_args!("{name}, a worker: {error}"));
+            Some(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn serve_for_parent(settings: &Settings) -> io::Result<()> {
+    let stop = Stop::on_signals()?;
+    let mut lifeline = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let listener = receive_listener(&lifeline)?;
+    let asked = lifeline.try_clone()?;
+    let follower = stop.clone();
+    thread::Builder::new().spawn(move || stop_with_parent(asked, &follower))?;
+    let counters = poll_server::serve(listener, settings, &stop)?;
+    // In one piece, so that the parent reads all or nothing. It fails if the parent has gone,
+    // and then nobody wants to know.
+    lifeline.write_all(counters.to_string().as_bytes()).ok();
+    Ok(())
+}
+
+/// Stops in order when the parent asks for it, or is gone without a word. If it goes after it
+/// has asked (Ctrl-C was pressed twice), everything ends at once.
+fn stop_with_parent(mut lifeline: UnixStream, stop: &Stop) -> ! {
+    let asked = lifeline.read_exact(&mut [0]).is_ok();
+    stop.request();
+    if asked {
+        // Nothing is ever written there: it sleeps until the parent is gone.
+        lifeline.read_to_end(&mut Vec::new()).ok();
+    } else {
+        thread::sleep(PATIENCE);
+        Console::complain(format_args!("a worker did not stop, and is ended"));
+    }
+    process::exit(1);
+}
+
+/// A worker as its parent sees it. Dropping it kills it.
+pub(crate) struct Worker {
+    process: Child,
+    lifeline: UnixStream,
+    started: Instant,
+}
+
+impl Worker {
+    /// Starts one on this listener: the same program with the same arguments.
+    ///
+    /// # Errors
+    ///
+    /// If there is no process, no descriptor or no memory for it, or the program is gone.
+    pub(crate) fn start(listener: &TcpListener) -> io::Result<Self> {
+        let (lifeline, other_end) = UnixStream::pair()?;
+        // It waits in there for the worker.
+        send_listener(&lifeline, listener)?;
+        // Left out: if somebody builds this program anew while it runs, the next worker is
+        // the new program.
+        let process = Command::new(env::current_exe()?)
+            .arg0("prefork-server: worker") // for ps(1) and pkill(1)
+            .args(env::args_os().skip(1))
+            .env(MARK, "1")
+            .stdin(OwnedFd::from(other_end))
+            .spawn()?;
+        Ok(Worker { process, lifeline, started: Instant::now() })
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Waits until it ends, in a thread of its own, and then calls `tell` with its last words.
+    pub(crate) fn when_it_ends(
+        &self,
+        tell: impl FnOnce(String) + Send + 'static,
+    ) -> io::Result<()> {
+        let mut lifeline = self.lifeline.try_clone()?;
+        thread::Builder::new().spawn(move || {
+            let mut last_words = String::new();
+            // An error is an end, too (ECONNRESET: it has not heard all that it was told).
+            lifeline.read_to_string(&mut last_words).ok();
+            tell(last_words);
+        })?;
+        Ok(())
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn stop(&mut self) {
+        // It fails if the worker has gone by itself, and all the better then: Ctrl-C in a
+        // terminal reaches it, too.
+        self.lifeline.write_all(&[0]).ok();
+    }
+
+    /// How it has ended. Without wait(2) it would stay in the list of processes, as a zombie.
+    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.process.wait()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended already, and then all is well.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
