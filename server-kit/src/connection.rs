@@ -53,24 +53,27 @@ impl Connection {
         }
     }
 
-    /// The socket is readable: reads once, and answers.
-    pub fn readable(&mut self, now: Instant, journal: &mut Journal) {
+    /// The socket is readable, or may be: reads once, and answers. Returns whether there was
+    /// anything: bytes, their end, or an error.
+    pub fn readable(&mut self, now: Instant, journal: &mut Journal) -> bool {
         let result = if self.conversation.interest().readable {
             self.read(now, journal)
         } else {
-            // Not asked for: epoll reports a reset all the same (epoll_ctl(2), EPOLLERR).
+            // Not asked for: a reset is reported all the same (epoll_ctl(2), EPOLLERR; poll(2),
+            // POLLERR).
             self.look_for_error(journal)
         };
-        result.unwrap_or_else(|error| self.fail(error));
+        self.or_fail(result)
     }
 
-    /// The socket is writable: sends what is pending.
-    pub fn writable(&mut self, now: Instant, journal: &mut Journal) {
+    /// The socket is writable, or may be: sends what is pending. Returns whether anything was
+    /// done, or an error was found.
+    pub fn writable(&mut self, now: Instant, journal: &mut Journal) -> bool {
         if self.is_over() {
-            return;
+            return false;
         }
         let result = self.write(now, journal);
-        result.unwrap_or_else(|error| self.fail(error));
+        self.or_fail(result)
     }
 
     /// The deadline has passed, or perhaps has: sends the replies whose time has come, or
@@ -117,13 +120,21 @@ impl Connection {
         &self.stream
     }
 
-    fn read(&mut self, now: Instant, journal: &mut Journal) -> io::Result<()> {
+    /// What was done; an error ends the connection, and is something, too.
+    fn or_fail(&mut self, result: io::Result<bool>) -> bool {
+        result.unwrap_or_else(|error| {
+            self.fail(error);
+            true
+        })
+    }
+
+    fn read(&mut self, now: Instant, journal: &mut Journal) -> io::Result<bool> {
         let mut buffer = [0; READ_MAX];
         let room = self.conversation.room().min(READ_MAX);
         journal.count(Call::Recv);
         let bytes = match self.stream.read(&mut buffer[..room]) {
             Ok(count) => &buffer[..count],
-            Err(error) if is_not_now(&error) => return Ok(()),
+            Err(error) if is_not_now(&error) => return Ok(false),
             Err(error) => return Err(error),
         };
         let requests = match bytes {
@@ -132,14 +143,19 @@ impl Connection {
         };
         journal.received(bytes, requests);
         let worked = work(requests, self.work, journal);
-        self.write(if worked { Instant::now() } else { now }, journal)
+        self.write(if worked { Instant::now() } else { now }, journal)?;
+        Ok(true)
     }
 
-    fn write(&mut self, now: Instant, journal: &mut Journal) -> io::Result<()> {
+    fn write(&mut self, now: Instant, journal: &mut Journal) -> io::Result<bool> {
+        let mut done = false;
         if self.conversation.interest().writable {
             journal.count(Call::Send);
             match self.stream.write(self.conversation.pending()) {
-                Ok(count) => journal.replied(self.conversation.sent(count, now)),
+                Ok(count) => {
+                    done = true;
+                    journal.replied(self.conversation.sent(count, now));
+                }
                 Err(error) if is_not_now(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -148,13 +164,14 @@ impl Connection {
             journal.count(Call::Shutdown);
             self.stream.shutdown(Shutdown::Write)?;
             self.conversation.half_closed(now);
+            done = true;
         }
-        Ok(())
+        Ok(done)
     }
 
-    fn look_for_error(&self, journal: &mut Journal) -> io::Result<()> {
+    fn look_for_error(&self, journal: &mut Journal) -> io::Result<bool> {
         journal.count(Call::GetSockOpt);
-        self.stream.take_error()?.map_or(Ok(()), Err)
+        self.stream.take_error()?.map_or(Ok(false), Err)
     }
 }
 

@@ -107,6 +107,30 @@ impl Journal {
         now
     }
 
+    /// For a server that is not woken, because it asks again and again: for how long and how
+    /// many times it asked in vain, how many connections were ready then, and whether somebody
+    /// knocked. Returns the time.
+    pub fn asked(
+        &mut self,
+        began: Instant,
+        in_vain: u64,
+        connections: usize,
+        somebody_knocked: bool,
+    ) -> Instant {
+        let now = Instant::now();
+        let lasted = now - began;
+        let knocked = if somebody_knocked { ", somebody knocked" } else { "" };
+        let (s, were) = if connections == 1 { ("", "was") } else { ("s", "were") };
+        self.tell(
+            Verbosity::Verbose,
+            format_args!(
+                "asked in vain {in_vain} times in {lasted:.1?}: then {connections} connection{s} \
+                 {were} ready{knocked}"
+            ),
+        );
+        now
+    }
+
     /// The numbers, at the end.
     pub fn into_counters(self) -> Counters {
         self.counters
