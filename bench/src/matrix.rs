@@ -12,6 +12,8 @@ use crate::{Model, ServerProcess};
 /// Promises that a way to wait can't keep, however well the server is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
+    /// Whether it never keeps them; otherwise it does with luck.
+    pub always: bool,
     /// The names of the checks.
     pub checks: &'static [&'static str],
     /// Why not.
@@ -43,18 +45,15 @@ pub fn matrix(
 
 /// Where the column of a server is not as its model must be: a sentence each.
 pub fn surprises(model: Model, column: &Column) -> Vec<String> {
-    let is_among = |limits: &[Limit], name| limits.iter().any(|limit| limit.checks.contains(&name));
-    let is_limit = |name| is_among(model.limits, name);
     let surprise = |cell: &check::Cell| {
         let name = cell.check.name;
-        let can = !is_limit(name);
+        let can = model.can_keep(name);
         match &cell.verdict {
-            _ if is_among(model.chances, name) => None,
-            Verdict::Kept { .. } if !can => {
+            Verdict::Kept { .. } if model.limit(name).is_some_and(|limit| limit.always) => {
                 Some(format!("{}: {name} is kept, which it can't be", model.label))
             }
             Verdict::Broken { what } if can => Some(format!("{}: {name}: {what}", model.label)),
-            Verdict::Follows { from, .. } if can && !is_limit(from) => None, // that one is told
+            Verdict::Follows { from, .. } if can && model.can_keep(from) => None, // that one is told
             Verdict::Follows { from, .. } if can => {
                 Some(format!("{}: {name} follows from {from}", model.label))
             }
@@ -67,14 +66,11 @@ pub fn surprises(model: Model, column: &Column) -> Vec<String> {
 /// What these servers can't do and why, a sentence each.
 pub fn limits(models: &[Model]) -> Vec<String> {
     let of_model = |model: &Model| {
-        let told = model.limits.iter().map(|limit| {
-            format!("{} can't keep {}: {}.", model.label, limit.checks.join(", "), limit.reason)
+        let told = model.limits.iter().map(|&Limit { always, checks, reason }| {
+            let how = if always { "can't keep" } else { "keeps only with luck" };
+            format!("{} {how} {}: {reason}.", model.label, checks.join(", "))
         });
-        let luck = model.chances.iter().map(|chance| {
-            let checks = chance.checks.join(", ");
-            format!("{} keeps {checks} with luck only: {}.", model.label, chance.reason)
-        });
-        told.chain(luck).collect::<Vec<_>>()
+        told.collect::<Vec<_>>()
     };
     models.iter().flat_map(of_model).collect()
 }

@@ -16,10 +16,8 @@ pub struct Model {
     pub label: &'static str,
     /// How many clients it serves at the same time: slow ones keep as many others waiting.
     pub serves_at_once: usize,
-    /// The promises that it can't keep.
+    /// The promises that it can't keep, or not always.
     pub limits: &'static [Limit],
-    /// The promises that it keeps or not, as luck has it.
-    pub chances: &'static [Limit],
     /// Whether this system has what it waits with.
     pub(crate) available: fn() -> io::Result<()>,
     /// Serves in this process, for the one that has started it.
@@ -31,7 +29,6 @@ const PLAIN: Model = Model {
     label: "",
     serves_at_once: usize::MAX,
     limits: &[],
-    chances: &[],
     available: || Ok(()),
     serve: |_| ExitCode::FAILURE,
 };
@@ -46,12 +43,29 @@ impl Model {
         label: "sync-server",
         serves_at_once: 1,
         limits: &[Limit {
+            always: true,
             checks: NEIGHBOURS,
             reason: "it serves one connection to its end before it accepts the next",
         }],
         serve: |child| child.serve(sync_server::serve),
         ..PLAIN
     };
+
+    /// busy-server
+    pub const BUSY: Model = Model {
+        label: "busy-server",
+        limits: &[Limit {
+            always: true,
+            checks: &["idle-cost", "deaf-sleep", "descriptor-limit"],
+            reason: "it never sleeps",
+        }],
+        serve: |child| child.serve_with(busy_server::serve),
+        ..PLAIN
+    };
+
+    /// busy-server, which sleeps after each round in vain
+    pub const BUSY_WITH_NAPS: Model =
+        Model { label: "busy-server --nap 20ms", limits: &[], ..Model::BUSY };
 
     /// select-server
     #[cfg(unix)]
@@ -77,7 +91,8 @@ impl Model {
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     pub const PREFORK_REUSE_PORT: Model = Model {
         label: "prefork-server --reuse-port",
-        chances: &[Limit {
+        limits: &[Limit {
+            always: false,
             checks: &["descriptor-limit"],
             reason: "whoever is dealt to a worker without descriptors waits until that one has some, \
                      though others may have them",
@@ -96,6 +111,8 @@ impl Model {
     /// Every model that this system has, from the simplest to the most modern.
     pub const ALL: &'static [Model] = &[
         Model::SYNC,
+        Model::BUSY,
+        Model::BUSY_WITH_NAPS,
         #[cfg(unix)]
         Model::SELECT,
         Model::POLL,
@@ -113,6 +130,16 @@ impl Model {
     /// The options that make this way to wait of it.
     pub fn options(&self) -> impl Iterator<Item = &'static str> {
         self.label.split(' ').skip(1)
+    }
+
+    /// What keeps a server of this kind from keeping the promise that this check tries.
+    pub fn limit(&self, check: &str) -> Option<&'static Limit> {
+        self.limits.iter().find(|limit| limit.checks.contains(&check))
+    }
+
+    /// Whether a server of this kind must keep the promise that this check tries.
+    pub fn can_keep(&self, check: &str) -> bool {
+        self.limit(check).is_none()
     }
 
     /// Whether it can run here.

@@ -19,6 +19,17 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use server_kit::{NoOptions, Serve, Settings, Stop};
 
+/// Those that sleep; `busy-server` does so in naps.
+const SERVERS: &[Serve] = &[
+    sync_server::serve,
+    |listener, settings, stop| {
+        let options = busy_server::Options { nap: Duration::from_millis(20) };
+        busy_server::serve(listener, settings, &options, stop)
+    },
+    select_server::serve,
+    poll_server::serve,
+];
+
 /// Of this process so far, in microseconds.
 fn processor_time() -> i64 {
     let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
@@ -43,7 +54,7 @@ fn ask(mut client: TcpStream) {
 #[test]
 fn a_server_tries_again_although_no_connection_is_closed() {
     rlimit::setrlimit(rlimit::Resource::NOFILE, 64, 64).unwrap();
-    for serve in [sync_server::serve as Serve, select_server::serve, poll_server::serve] {
+    for serve in SERVERS {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::new();

@@ -90,7 +90,7 @@ pub fn few_descriptors(model: Model) {
         let expected =
             if runs_out { 10..32 } else { model.serves_at_once..model.serves_at_once + 1 };
         assert!(expected.contains(&held), "{held} are held");
-        server.expect_sleep("clients can't come in");
+        server.expect_sleep(model, "clients can't come in");
         // As soon as one leaves, one of those who waited is served; not only when the server
         // tries again by itself, half a second after it has failed.
         let began = Instant::now();

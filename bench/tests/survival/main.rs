@@ -40,6 +40,8 @@ macro_rules! for_every_server {
 
 for_every_server! {
     sync_server SYNC,
+    busy_server BUSY,
+    busy_server_with_naps BUSY_WITH_NAPS,
     #[cfg(unix)] select_server SELECT,
     poll_server POLL,
     #[cfg(unix)] prefork_server PREFORK,
