@@ -72,6 +72,11 @@ impl Model {
     pub const SELECT: Model =
         Model { label: "select-server", serve: |child| child.serve(select_server::serve), ..PLAIN };
 
+    /// poll2-server
+    #[cfg(unix)]
+    pub const POLL2: Model =
+        Model { label: "poll2-server", serve: |child| child.serve(poll2_server::serve), ..PLAIN };
+
     /// poll-server
     pub const POLL: Model =
         Model { label: "poll-server", serve: |child| child.serve(poll_server::serve), ..PLAIN };
@@ -115,6 +120,8 @@ impl Model {
         Model::BUSY_WITH_NAPS,
         #[cfg(unix)]
         Model::SELECT,
+        #[cfg(unix)]
+        Model::POLL2,
         Model::POLL,
         #[cfg(unix)]
         Model::PREFORK,

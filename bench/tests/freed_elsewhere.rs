@@ -27,6 +27,7 @@ const SERVERS: &[Serve] = &[
         busy_server::serve(listener, settings, &options, stop)
     },
     select_server::serve,
+    poll2_server::serve,
     poll_server::serve,
 ];
 

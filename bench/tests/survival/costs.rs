@@ -67,6 +67,7 @@ pub fn counters(model: Model) {
     match model.name() {
         "sync-server" => {}
         "select-server" => assert_eq!(calls("select"), waits, "{outcome:?}"),
+        "poll2-server" => assert_eq!(calls("poll"), waits, "{outcome:?}"),
         _ => assert_eq!(calls("epoll_wait"), waits, "{outcome:?}"),
     }
     // Two calls of epoll_ctl(2) belong to each wait. The others let the listener and the

@@ -43,6 +43,7 @@ for_every_server! {
     busy_server BUSY,
     busy_server_with_naps BUSY_WITH_NAPS,
     #[cfg(unix)] select_server SELECT,
+    #[cfg(unix)] poll2_server POLL2,
     poll_server POLL,
     #[cfg(unix)] prefork_server PREFORK,
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
