@@ -97,10 +97,10 @@ pub const ACCEPTS_PER_TURN: usize = 64;
 /// in.
 const LOST_IN_A_ROW: usize = ACCEPTS_PER_TURN;
 
-/// How long a server without descriptors waits before it tries to accept again, in case that
-/// somebody else has freed one. Half a second is nginx's `accept_mutex_delay`, used for the
+/// How long a server without descriptors (or threads) waits before it tries again, in case
+/// that somebody else has freed one. Half a second is nginx's `accept_mutex_delay`, used for the
 /// same purpose there.
-const TRY_AGAIN: Duration = Duration::from_millis(500);
+pub const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 /// A listener that knows what to do with each error of accept(2).
 pub struct Acceptor {
@@ -148,6 +148,12 @@ impl Acceptor {
                 },
             }
         }
+    }
+
+    /// There was room again: if descriptors run out once more, that is told once more. For
+    /// servers that sleep in accept(2) and don't see the end of the queue.
+    pub fn had_room(&mut self) {
+        self.admission.had_room();
     }
 
     /// What the listener should be watched for: nothing while there are no descriptors.
@@ -225,7 +231,7 @@ impl Admission {
             self.pause(now);
         } else if error.kind() == io::ErrorKind::WouldBlock {
             // Everybody is in: not an error, but the end of the queue (EAGAIN).
-            self.told = false;
+            self.had_room();
         } else if system::is_out_of_descriptors(&error) {
             // No descriptor is left (EMFILE, ENFILE). Who waits stays in the queue, and so
             // the listener stays readable: to go on asking for it would spin. (Linux takes
@@ -240,6 +246,11 @@ impl Admission {
         }
         self.lost_in_a_row = 0;
         Ok(Refusal::Everybody)
+    }
+
+    /// The lack of descriptors is over: the next one is told again.
+    pub fn had_room(&mut self) {
+        self.told = false;
     }
 
     fn pause(&mut self, now: Instant) {

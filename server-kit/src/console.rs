@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How much the console tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,21 +19,22 @@ pub enum Verbosity {
 /// Standard output, which may be slow, and may go away.
 ///
 /// Each line is a write(2) that blocks the loop if the terminal does not keep up: to print
-/// is to wait, too.
+/// is to wait, too. Clones of it are for other threads that print there.
+#[derive(Clone)]
 pub struct Console {
     verbosity: Verbosity,
-    gone: bool,
+    gone: Arc<AtomicBool>,
 }
 
 impl Console {
     /// A console that tells so much.
     pub fn new(verbosity: Verbosity) -> Self {
-        Console { verbosity, gone: false }
+        Console { verbosity, gone: Arc::default() }
     }
 
     /// Whether lines of this kind are printed.
     pub fn tells(&self, verbosity: Verbosity) -> bool {
-        !self.gone && self.verbosity >= verbosity
+        self.verbosity >= verbosity && !self.gone.load(Ordering::Relaxed)
     }
 
     /// Prints a line, unless nobody wants it. Returns whether it was printed.
@@ -42,8 +45,9 @@ impl Console {
         if !self.tells(verbosity) {
             return false;
         }
-        if let Err(error) = writeln!(io::stdout(), "{line}") {
-            self.gone = true;
+        if let Err(error) = writeln!(io::stdout(), "{line}")
+            && !self.gone.swap(true, Ordering::Relaxed)
+        {
             Console::complain(format_args!("can't print any more, but go on serving: {error}"));
         }
         true

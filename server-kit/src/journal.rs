@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use protocol::Ending;
@@ -15,12 +17,28 @@ use crate::{Call, Console, Counters, Settings, Verbosity};
 pub struct Journal {
     console: Console,
     counters: Counters,
+    /// Connections that all threads of the server have accepted.
+    accepted: Arc<AtomicU64>,
 }
 
 impl Journal {
     /// An empty journal that tells as much as the settings ask for.
     pub fn new(settings: &Settings) -> Self {
-        Journal { console: Console::new(settings.verbosity()), counters: Counters::default() }
+        Journal {
+            console: Console::new(settings.verbosity()),
+            counters: Counters::default(),
+            accepted: Arc::default(),
+        }
+    }
+
+    /// An empty journal for another thread of the same server: it tells on the same console
+    /// and gives no number twice, but counts for itself.
+    pub fn for_another_thread(&self) -> Self {
+        Journal {
+            console: self.console.clone(),
+            counters: Counters::default(),
+            accepted: Arc::clone(&self.accepted),
+        }
     }
 
     /// Counts one system call.
@@ -33,11 +51,11 @@ impl Journal {
         self.counters.not_counted = Some(what);
     }
 
-    /// A client was accepted. Returns its number, from 1.
+    /// A client was accepted. Returns its number, from 1, which no other has in this server.
     pub fn connected(&mut self, peer: SocketAddr) -> u64 {
         self.counters.connections += 1;
         self.tell(Verbosity::Normal, format_args!("new connection from {peer}"));
-        self.counters.connections
+        1 + self.accepted.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Bytes were read, and completed so many requests.
@@ -76,6 +94,16 @@ impl Journal {
         self.count(Call::Write);
         Console::complain(format_args!(
             "no descriptor is left ({error}): whoever comes now waits in the backlog until a \
+             connection is closed"
+        ));
+    }
+
+    /// There is no thread for the next client, because of the bound that the server was given,
+    /// or an error of the system.
+    pub fn out_of_threads(&mut self, why: impl fmt::Display) {
+        self.count(Call::Write);
+        Console::complain(format_args!(
+            "no thread is left ({why}): whoever comes now waits in the backlog until a \
              connection is closed"
         ));
     }

@@ -29,7 +29,9 @@ mod stop;
 mod system;
 mod work;
 
-pub use acceptor::{ACCEPTS_PER_TURN, Acceptor, Admission, Refusal, listen, listen_with};
+pub use acceptor::{
+    ACCEPTS_PER_TURN, Acceptor, Admission, Refusal, TRY_AGAIN, listen, listen_with,
+};
 pub use connection::{Connection, READ_MAX};
 pub use console::{Console, Verbosity};
 pub use counters::{Call, Counters};

@@ -3,9 +3,10 @@
 //! A thread of such a server sleeps in four places, and each needs a means of its own: this
 //! is the price of code that reads from top to bottom.
 
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
@@ -28,14 +29,26 @@ struct Entry {
 impl Sleepers {
     /// Nobody yet. Whoever joins is woken when the server is to stop, be it in accept(2) at
     /// the `listener`'s address, in recv(2), in send(2), or in [`Sleeper::sleep_until`].
-    pub fn woken_by(stop: &Stop, listener: SocketAddr) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread for whoever is to wake them. It is there from the start:
+    /// when it is needed, a server of many threads may have taken the last.
+    pub fn woken_by(stop: &Stop, listener: SocketAddr) -> io::Result<Self> {
         let sleepers = Sleepers::default();
         let woken = sleepers.clone();
+        let (sender, stopped) = mpsc::channel();
+        thread::Builder::new().spawn(move || {
+            // It fails if the stop is gone before anybody has asked for it.
+            if stopped.recv().is_ok() {
+                woken.wake(reachable(listener));
+            }
+        })?;
         stop.wake_with(move || {
-            let woken = woken.clone();
-            thread::spawn(move || woken.wake(reachable(listener)));
+            // Once it is awake, it need not be told again.
+            sender.send(()).ok();
         });
-        sleepers
+        Ok(sleepers)
     }
 
     /// The calling thread is one of them from now on.
@@ -95,11 +108,13 @@ impl Sleeper {
         Served { sleeper: self, stream }
     }
 
-    /// Sleeps until the deadline, or until the server is to stop.
+    /// Sleeps until the deadline, or until the server is to stop, or somebody else unparks
+    /// the thread. That may have been before, so look what has changed, and sleep again.
     pub fn sleep_until(&self, deadline: Option<Instant>, journal: &mut Journal) {
-        if let Some(deadline) = deadline {
-            journal.count(Call::Nanosleep);
-            thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
+        journal.count(Call::Nanosleep);
+        match deadline {
+            Some(end) => thread::park_timeout(end.saturating_duration_since(Instant::now())),
+            None => thread::park(),
         }
     }
 

@@ -28,16 +28,28 @@ use server_kit::{
 ///
 /// # Errors
 ///
-/// Those that end the listener. What befalls a connection ends that connection only.
+/// Those that end the listener, or that leave nobody to wake the server. What befalls a
+/// connection ends that connection only.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
-    let sleepers = Sleepers::woken_by(stop, listener.local_addr()?);
-    let mut server = SyncServer {
-        acceptor: Acceptor::blocking(listener),
-        sleeper: sleepers.join(),
-        settings,
-        stop,
-        journal: Journal::new(settings),
-    };
+    let sleepers = Sleepers::woken_by(stop, listener.local_addr()?)?;
+    serve_as(sleepers.join(), listener, settings, stop, Journal::new(settings))
+}
+
+/// Like [`serve`], as the `sleeper`: one of several threads that all accept from the same
+/// socket, each with a journal of its own.
+///
+/// # Errors
+///
+/// Those that end the listener.
+pub fn serve_as(
+    sleeper: Sleeper,
+    listener: TcpListener,
+    settings: &Settings,
+    stop: &Stop,
+    journal: Journal,
+) -> io::Result<Counters> {
+    let mut server =
+        SyncServer { acceptor: Acceptor::blocking(listener), sleeper, settings, stop, journal };
     while !stop.is_requested() {
         server.turn()?;
     }
