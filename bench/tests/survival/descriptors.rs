@@ -13,13 +13,13 @@ use crate::client::{Client, wait_until};
 use crate::server::{self, Server, one_loop};
 
 /// Clients of which each has asked and waits for its reply.
-struct Crowd {
+pub struct Crowd {
     waiting: Vec<Client>,
     answered: Vec<Client>,
 }
 
 impl Crowd {
-    fn ask(server: &Server, size: usize) -> Self {
+    pub fn ask(server: &Server, size: usize) -> Self {
         let mut waiting: Vec<_> = (0..size).map(|_| Client::connect(server.address())).collect();
         for client in &mut waiting {
             client.send("hello\n");
@@ -49,7 +49,7 @@ impl Crowd {
     }
 
     /// Waits until no more are answered, and returns how many are.
-    fn settle(&mut self) -> usize {
+    pub fn settle(&mut self) -> usize {
         loop {
             let before = self.look();
             thread::sleep(Duration::from_millis(500));
@@ -59,13 +59,18 @@ impl Crowd {
         }
     }
 
-    /// Whoever is answered leaves, until everybody is.
-    fn leave_in_turns(mut self) {
-        wait_until("all are answered", || {
-            self.answered.pop();
-            self.look();
-            self.waiting.is_empty()
-        });
+    /// One of those who are answered leaves, and one of those who wait is served instead.
+    fn one_leaves(&mut self) {
+        self.answered.pop();
+        let held = self.answered.len();
+        wait_until("one is served for one who has left", || self.look() > held);
+    }
+
+    /// They leave one after the other, until all are answered.
+    pub fn leave_in_turns(mut self) {
+        while !self.waiting.is_empty() {
+            self.one_leaves();
+        }
     }
 }
 
@@ -95,9 +100,7 @@ pub fn few_descriptors(model: Model) {
         // tries again by itself, half a second after it has failed.
         let began = Instant::now();
         for _ in 0..16 {
-            crowd.answered.pop();
-            let held = crowd.answered.len();
-            wait_until("one is served for one who has left", || crowd.look() > held);
+            crowd.one_leaves();
         }
         let took = began.elapsed();
         assert!(took < Duration::from_secs(4), "16 were served after {took:?}");
