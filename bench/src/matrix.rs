@@ -53,8 +53,9 @@ pub fn surprises(model: Model, column: &Column) -> Vec<String> {
                 Some(format!("{}: {name} is kept, which it can't be", model.label))
             }
             Verdict::Broken { what } if can => Some(format!("{}: {name}: {what}", model.label)),
-            Verdict::Follows { from, .. } if can && model.can_keep(from) => None, // that one is told
-            Verdict::Follows { from, .. } if can => {
+            // From another fault it may follow, and that one is told. From a limit, nothing
+            // follows but that it was not even tried.
+            Verdict::Follows { from, what: Some(_) } if can && !model.can_keep(from) => {
                 Some(format!("{}: {name} follows from {from}", model.label))
             }
             _ => None,

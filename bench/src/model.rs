@@ -67,6 +67,25 @@ impl Model {
     pub const BUSY_WITH_NAPS: Model =
         Model { label: "busy-server --nap 20ms", limits: &[], ..Model::BUSY };
 
+    /// thread-server
+    pub const THREAD: Model = Model {
+        label: "thread-server",
+        serve: |child| child.serve_with(thread_server::serve),
+        ..PLAIN
+    };
+
+    /// thread-server with a pool of threads
+    pub const POOL: Model = Model {
+        label: "thread-server --pool 4",
+        serves_at_once: 4,
+        limits: &[Limit {
+            always: true,
+            checks: &["silent-neighbour", "half-sent-neighbour"],
+            reason: "its four threads serve four slow clients, and everybody else waits",
+        }],
+        ..Model::THREAD
+    };
+
     /// select-server
     #[cfg(unix)]
     pub const SELECT: Model =
@@ -118,6 +137,8 @@ impl Model {
         Model::SYNC,
         Model::BUSY,
         Model::BUSY_WITH_NAPS,
+        Model::THREAD,
+        Model::POOL,
         #[cfg(unix)]
         Model::SELECT,
         #[cfg(unix)]

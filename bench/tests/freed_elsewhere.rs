@@ -26,6 +26,10 @@ const SERVERS: &[Serve] = &[
         let options = busy_server::Options { nap: Duration::from_millis(20) };
         busy_server::serve(listener, settings, &options, stop)
     },
+    |listener, settings, stop| {
+        let options = thread_server::Options { max_threads: 10, pool: None };
+        thread_server::serve(listener, settings, &options, stop)
+    },
     select_server::serve,
     poll2_server::serve,
     poll_server::serve,

@@ -1,6 +1,6 @@
 //! What waiting costs: nothing while nothing happens, and a few calls when something does.
 
-use bench::Model;
+use bench::{Model, Outcome};
 
 use crate::client::Client;
 use crate::server::{Server, one_loop};
@@ -24,8 +24,33 @@ pub fn delayed_costs_nothing(model: Model) {
     assert!(lost, "{outcome:?}");
 }
 
-/// What a conversation costs, to the call: two times requests come, and then their end. Who
-/// asks unbidden asks many times in vain.
+/// What a server tells and counts of a conversation: how often it waits, how many of these
+/// waits are in accept(2), and which call the others are.
+struct Waits {
+    all: usize,
+    in_accept: usize,
+    call: Option<&'static str>,
+}
+
+impl Waits {
+    fn of(model: Model) -> Self {
+        // A loop waits for the client, for its requests twice, for their end, and for its own.
+        let in_loop = |call| Waits { all: 5, in_accept: 0, call: Some(call) };
+        // Who blocks waits in each accept, recv and send. Whoever has accepted a client does so
+        // again, and so do the other threads of a pool.
+        let blocking = |in_accept| Waits { all: in_accept + 3 + 2, in_accept, call: None };
+        match model.name() {
+            "thread-server" if model.serves_at_once == usize::MAX => blocking(2),
+            "sync-server" | "thread-server" => blocking(1 + model.serves_at_once),
+            "select-server" => in_loop("select"),
+            "poll2-server" => in_loop("poll"),
+            "poll-server" | "prefork-server" => in_loop("epoll_wait"),
+            name => panic!("how does {name} wait?"),
+        }
+    }
+}
+
+/// What a conversation costs, to the call: two times requests come, and then their end.
 pub fn counters(model: Model) {
     let mut server = Server::start(model, &[&["-v"], one_loop(model)].concat());
     let mut client = Client::connect(server.address());
@@ -35,45 +60,48 @@ pub fn counters(model: Model) {
     }
     client.end();
     assert_eq!(client.read_to_end(), "");
-    let asks_unbidden = model.name() == "busy-server";
-    // A loop waits for the client, for its requests twice, for their end, and for its own.
-    // The blocking server waits in each accept, recv and send.
-    let waits = match model.serves_at_once {
-        1 => 2 + 3 + 2,
-        _ if asks_unbidden => 1, // what comes at once is found before a round was in vain
-        _ => 5,
-    };
-    assert!(server.has_printed(waits, "waiting in "));
+    if model.name() == "busy-server" {
+        return in_vain(server);
+    }
+    let Waits { all, in_accept, call } = Waits::of(model);
+    assert!(server.has_printed(all, "waiting in "));
     let outcome = server.stop();
-    let usage = outcome.usage.as_ref().unwrap();
-    assert_eq!((usage.connections, usage.requests, usage.replies), (1, 3, 3));
-    let calls = |name: &str| usage.calls.get(name).copied().unwrap_or(0) as usize;
-    for (name, times) in [("send", 2), ("close", 1)] {
-        assert_eq!(calls(name), times, "{name}: {outcome:?}");
-    }
-    if asks_unbidden {
-        assert!(calls("recv") >= 3 && calls("accept") >= 2, "{outcome:?}");
-        let told = |text: &str| outcome.lines.iter().filter(|line| line.starts_with(text)).count();
-        // Only rounds in which something was there are told, and one that was in vain after such.
-        assert!((1..=4).contains(&told("asked in vain ")), "{outcome:?}");
-        assert!((1..=5).contains(&told("waiting in no call")), "{outcome:?}");
-        return;
-    }
-    assert_eq!(calls("recv"), 3, "{outcome:?}");
-    // A loop may look whether there is one more; somebody has to wake the blocking server.
-    assert!((1..=2).contains(&calls("accept")), "{outcome:?}");
-    let told = outcome.lines.iter().filter(|line| line.starts_with("woke up after ")).count();
-    assert_eq!(told, waits, "{outcome:?}");
-    match model.name() {
-        "sync-server" => {}
-        "select-server" => assert_eq!(calls("select"), waits, "{outcome:?}"),
-        "poll2-server" => assert_eq!(calls("poll"), waits, "{outcome:?}"),
-        _ => assert_eq!(calls("epoll_wait"), waits, "{outcome:?}"),
+    expect_one_conversation(&outcome);
+    assert_eq!(calls(&outcome, "recv"), 3, "{outcome:?}");
+    // A loop may look whether there is one more; somebody has to wake those that block.
+    assert!((1..=in_accept.max(2)).contains(&calls(&outcome, "accept")), "{outcome:?}");
+    assert_eq!(told(&outcome, "woke up after "), all, "{outcome:?}");
+    if let Some(call) = call {
+        assert_eq!(calls(&outcome, call), all, "{outcome:?}");
     }
     // Two calls of epoll_ctl(2) belong to each wait. The others let the listener and the
     // connection in, and out again.
-    let polls = ["poll-server", "prefork-server"].contains(&model.name());
-    if polls && cfg!(target_os = "linux") {
-        assert_eq!(calls("epoll_ctl"), 2 * waits + 2 * 2, "{outcome:?}");
+    if call == Some("epoll_wait") && cfg!(target_os = "linux") {
+        assert_eq!(calls(&outcome, "epoll_ctl"), 2 * all + 2 * 2, "{outcome:?}");
     }
+}
+
+/// Who asks unbidden asks many times in vain, but does not tell each time.
+fn in_vain(mut server: Server) {
+    assert!(server.has_printed(1, "waiting in no call"));
+    let outcome = server.stop();
+    expect_one_conversation(&outcome);
+    assert!(calls(&outcome, "recv") >= 3 && calls(&outcome, "accept") >= 2, "{outcome:?}");
+    // Only rounds in which something was there are told, and one that was in vain after such.
+    assert!((1..=4).contains(&told(&outcome, "asked in vain ")), "{outcome:?}");
+    assert!((1..=5).contains(&told(&outcome, "waiting in no call")), "{outcome:?}");
+}
+
+fn expect_one_conversation(outcome: &Outcome) {
+    let usage = outcome.usage.as_ref().unwrap();
+    assert_eq!((usage.connections, usage.requests, usage.replies), (1, 3, 3));
+    assert_eq!((calls(outcome, "send"), calls(outcome, "close")), (2, 1), "{outcome:?}");
+}
+
+fn calls(outcome: &Outcome, name: &str) -> usize {
+    outcome.usage.as_ref().unwrap().calls.get(name).copied().unwrap_or(0) as usize
+}
+
+fn told(outcome: &Outcome, beginning: &str) -> usize {
+    outcome.lines.iter().filter(|line| line.starts_with(beginning)).count()
 }

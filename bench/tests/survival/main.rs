@@ -14,6 +14,8 @@ mod descriptors;
 mod server;
 mod stopping;
 mod stream;
+#[cfg(unix)]
+mod threads;
 mod time;
 
 /// Makes one test of each case for each server, so that `cargo test poll_server` or
@@ -42,6 +44,8 @@ for_every_server! {
     sync_server SYNC,
     busy_server BUSY,
     busy_server_with_naps BUSY_WITH_NAPS,
+    thread_server THREAD,
+    thread_pool POOL,
     #[cfg(unix)] select_server SELECT,
     #[cfg(unix)] poll2_server POLL2,
     poll_server POLL,

@@ -1,0 +1,33 @@
+//! Threads that run out, and clients that wait meanwhile.
+
+use bench::Model;
+
+use crate::descriptors::Crowd;
+use crate::server::Server;
+
+/// As with descriptors: it is told once for as long as it lasts, and again when it comes again.
+#[test]
+fn whoever_comes_when_all_threads_are_taken_waits_for_one_to_end() {
+    let server = Server::start(Model::THREAD, &["-q", "--max-threads", "8"]);
+    for _ in 0..2 {
+        let mut crowd = Crowd::ask(&server, 30);
+        assert_eq!(crowd.settle(), 8);
+        server.expect_sleep(Model::THREAD, "all threads are taken");
+        crowd.leave_in_turns();
+    }
+    let outcome = server.stop();
+    let told = outcome.lines.iter().filter(|line| line.contains("(--max-threads 8)")).count();
+    assert_eq!(told, 2, "{outcome:?}");
+    assert_eq!(outcome.usage.unwrap().replies, 2 * 30);
+}
+
+/// The thread that accepts is not in accept(2) then.
+#[test]
+fn a_server_whose_threads_are_all_taken_stops_at_once() {
+    let mut server = Server::start(Model::THREAD, &["--max-threads", "1"]);
+    let crowd = Crowd::ask(&server, 2);
+    assert!(server.has_printed(1, "no thread is left"));
+    let outcome = server.stop();
+    assert_eq!(outcome.usage.unwrap().connections, 1);
+    drop(crowd);
+}

@@ -1,0 +1,295 @@
+//! The server with a thread for each client: it waits as `sync-server` does, but for everybody
+//! at the same time.
+//!
+//! One thread sleeps in accept(2). Each client gets a thread of its own, which does for it what
+//! `sync-server` does for its one: it is the same code, [`Client::serve`], and it still reads
+//! from top to bottom. A slow client stops its own thread and no other. Nor does work that
+//! blocks (`--work`): no loop of one thread can say that. And whoever comes while hundreds
+//! are being served is answered soon, since the scheduler of the kernel lets those go first
+//! who have slept long, where a loop goes through all who are ready.
+//!
+//! It costs memory and system calls. An idle client takes 38 kB (measured with 1000 of them on
+//! Linux, x86-64): 15 kB of the process (what is touched of the stack, and what the C library
+//! keeps for each thread), 16 kB for the thread's stack in the kernel, and 7 kB that the kernel
+//! has to remember about the thread and its memory. `poll-server` takes 0.4 kB. To start a
+//! thread and to end it are some eighteen calls, and to fall asleep and to be woken for each
+//! request is dearer than a turn of a loop that serves many: twice the processor time.
+//!
+//! So there is a bound, `--max-threads`: whoever comes when it is reached waits in the backlog.
+//! `--pool` is another way to have one, and spares the starts and the ends: N threads that are
+//! made once, each of them a whole `sync-server`. They serve N clients at a time, and N slow
+//! ones stop them.
+//!
+//! ```text
+//! cargo run -p thread-server
+//! cargo run -p client -- --dribbling 1     # in a second terminal: nobody waits for the slow one
+//! cargo run -p client -- --connections 1000 --dribbling 100
+//!
+//! cargo run -p thread-server -- --pool 4
+//! cargo run -p client -- --dribbling 3     # one thread is left for all the others
+//! cargo run -p client -- --dribbling 4     # now none: who comes after the fourth waits
+//! ```
+//!
+//! With `-v`, the lines of all threads come as they happen; those about a wait in recv(2) or
+//! send(2) say for whom, and those about waking up don't.
+//!
+//! `sync-server` serves one client after the other. `select-server` serves everybody, too, but
+//! in one thread.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, Scope, Thread};
+use std::time::Instant;
+
+use clap::builder::RangedI64ValueParser;
+use clap::{Args, value_parser};
+use server_kit::{
+    Acceptor, Call, Counters, Journal, OwnOptions, Settings, Sleeper, Sleepers, Stop, TRY_AGAIN,
+};
+use sync_server::Client;
+
+mod pool;
+
+/// The stack of a thread that serves a client, in bytes.
+///
+/// In a debug build it touches 20 KiB of it (five pages, `Rss` in /proc/PID/smaps), and 32 KiB
+/// are enough even to panic with a full backtrace; with 24 KiB that overflows. This is four
+/// times as much, for other systems and compilers. Pages that are never touched cost addresses
+/// only, but of those std's 2 MiB would be 4 GB for [`MAX_THREADS`].
+const STACK: usize = 128 * 1024;
+
+/// How many threads there may be, if nobody says otherwise.
+///
+/// Room for the 1100 clients of the checker, and less than what systems allow: podman gives a
+/// container 2048 threads (`--pids-limit`). Linux as such has room for some 16,000 in a
+/// process, since a thread takes four mappings (a stack, one for signals, and a guard page
+/// before each) of the 65,530 that /proc/sys/vm/max_map_count allows; and for 32,768 in all
+/// on small machines (/proc/sys/kernel/pid_max).
+const MAX_THREADS: u32 = 2000;
+
+/// What this server takes on its command line besides what all take.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// How many threads may be there to serve clients; whoever comes then waits for one to end
+    #[arg(long, value_name = "NUMBER", default_value_t = MAX_THREADS, value_parser = at_least_one())]
+    pub max_threads: u32,
+
+    /// Serve with so many threads, made once, instead of one for each client: as many slow
+    /// clients stop it
+    #[arg(long, value_name = "THREADS", conflicts_with = "max_threads", value_parser = at_least_one())]
+    pub pool: Option<u32>,
+}
+
+fn at_least_one() -> RangedI64ValueParser<u32> {
+    value_parser!(u32).range(1..)
+}
+
+impl OwnOptions for Options {
+    const EXAMPLES: &'static [&'static str] = &["--max-threads 10", "--pool 4"];
+}
+
+/// Serves everybody at once until `stop` is requested and all threads have ended.
+///
+/// # Errors
+///
+/// Those that end the listener, or that leave nobody to wake the server, or no thread for the
+/// pool. What befalls a connection ends that one only.
+///
+/// # Panics
+///
+/// At its end, if a thread has panicked meanwhile.
+pub fn serve(
+    listener: TcpListener,
+    settings: &Settings,
+    options: &Options,
+    stop: &Stop,
+) -> io::Result<Counters> {
+    if let Some(threads) = options.pool {
+        return pool::serve(listener, settings, threads, stop);
+    }
+    let crowd = Crowd {
+        size: AtomicUsize::new(0),
+        counters: Mutex::default(),
+        accepting: thread::current(),
+        sleepers: Sleepers::woken_by(stop, listener.local_addr()?)?,
+        settings,
+        stop,
+    };
+    // The scope waits for all threads, and panics if one of them has.
+    let result = thread::scope(|scope| {
+        let mut server = ThreadServer {
+            acceptor: Acceptor::blocking(listener),
+            sleeper: crowd.sleepers.join(),
+            next_thread: None,
+            max_threads: options.max_threads as usize,
+            full_at: None,
+            crowd: &crowd,
+            scope,
+            journal: Journal::new(settings),
+        };
+        server
+            .journal
+            .cannot_count("what the C library and std do to start and end a thread, and futex(2)");
+        while !stop.is_requested() {
+            // Without the listener there is no server: the threads are to end, too.
+            server.turn().inspect_err(|_| stop.request())?;
+        }
+        Ok(server.journal.into_counters())
+    });
+    result.map(|counters: Counters| crowd.counters_with(&counters))
+}
+
+/// The thread that accepts.
+struct ThreadServer<'scope, 'env> {
+    acceptor: Acceptor,
+    sleeper: Sleeper,
+    /// Where the thread of the next client waits for it.
+    next_thread: Option<SyncSender<Client>>,
+    max_threads: usize,
+    /// How many threads there were when nobody else could be let in. That has been told, and
+    /// is told again only after half of them had gone.
+    full_at: Option<usize>,
+    crowd: &'env Crowd<'env>,
+    scope: &'scope Scope<'scope, 'env>,
+    journal: Journal,
+}
+
+impl ThreadServer<'_, '_> {
+    /// One client, from its arrival to the hands of a thread.
+    fn turn(&mut self) -> io::Result<()> {
+        // The thread comes first: if there is none, the client stays in the backlog.
+        if self.next_thread.is_none() && !self.prepare_thread() {
+            return Ok(());
+        }
+        let size = self.crowd.size();
+        let began = self.journal.waits(format_args!("accept(2), for a client"));
+        let client = self.acceptor.accept(began, &mut self.journal)?;
+        self.journal.woke_up(began, 0, client.is_some());
+        let Some((stream, peer)) = client else {
+            // No descriptor is left. Each thread that ends gives one back.
+            self.full_at.get_or_insert(size);
+            self.wait_for_an_end(size, self.acceptor.deadline());
+            self.acceptor.resume();
+            return Ok(());
+        };
+        if self.crowd.stop.is_requested() {
+            return Ok(()); // our own call to wake up, or a client who comes too late
+        }
+        if self.full_at.is_some_and(|full_at| self.crowd.size() <= full_at / 2) {
+            self.full_at = None;
+            self.acceptor.had_room();
+        }
+        let number = self.journal.connected(peer);
+        if let Some(thread) = self.next_thread.take() {
+            // It fails only if nobody is there to receive, but the thread waits for just that.
+            thread.send(Client { stream, peer, number }).ok();
+        }
+        Ok(())
+    }
+
+    /// Starts the thread for the next client; or, if there can be no more, waits until one of
+    /// them ends. Returns whether there is a thread now.
+    fn prepare_thread(&mut self) -> bool {
+        let size = self.crowd.size();
+        let try_again = if size == self.max_threads {
+            self.no_more_threads(size, format_args!("--max-threads {size}"));
+            None
+        } else if let Err(error) = self.start_thread() {
+            // The system has no memory for it, or allows no more threads (pthread_create(3),
+            // EAGAIN). If others have them, it may be theirs that end.
+            self.no_more_threads(size, error);
+            Some(Instant::now() + TRY_AGAIN)
+        } else {
+            return true;
+        };
+        self.wait_for_an_end(size, try_again);
+        false
+    }
+
+    /// Sleeps until there are fewer threads than `size`, or until the deadline, or until the
+    /// server is to stop.
+    fn wait_for_an_end(&mut self, size: usize, deadline: Option<Instant>) {
+        let is_due = || deadline.is_some_and(|end| end <= Instant::now());
+        // It is woken for less, too: std unparks it when the last of the threads has gone,
+        // even if that one was refused and has never been.
+        while self.crowd.size() == size && !self.crowd.stop.is_requested() && !is_due() {
+            self.sleeper.sleep_until(deadline, &mut self.journal);
+        }
+    }
+
+    fn no_more_threads(&mut self, size: usize, why: impl fmt::Display) {
+        if self.full_at.is_none() {
+            self.full_at = Some(size);
+            self.journal.out_of_threads(why);
+        }
+    }
+
+    /// Starts a thread that waits to be handed its client, serves it, and ends.
+    fn start_thread(&mut self) -> io::Result<()> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let crowd = self.crowd;
+        let journal = self.journal.for_another_thread();
+        self.journal.count(Call::Clone);
+        thread::Builder::new().stack_size(STACK).spawn_scoped(self.scope, move || {
+            let _member = Member { crowd };
+            // It fails if the server stops before there is a client.
+            if let Ok(client) = receiver.recv() {
+                crowd.serve(client, journal);
+            }
+        })?;
+        // It can't have left yet: nobody has been sent to it.
+        crowd.size.fetch_add(1, Ordering::SeqCst);
+        self.next_thread = Some(sender);
+        Ok(())
+    }
+}
+
+/// The threads that serve, one of which may still wait for its client.
+struct Crowd<'a> {
+    size: AtomicUsize,
+    /// The sum of those that have ended.
+    counters: Mutex<Counters>,
+    /// The thread that accepts: it is woken when one of them ends.
+    accepting: Thread,
+    sleepers: Sleepers,
+    settings: &'a Settings,
+    stop: &'a Stop,
+}
+
+impl Crowd<'_> {
+    fn size(&self) -> usize {
+        self.size.load(Ordering::SeqCst)
+    }
+
+    /// What each thread does.
+    fn serve(&self, client: Client, mut journal: Journal) {
+        client.serve(&self.sleepers.join(), self.settings, self.stop, &mut journal);
+        // A sum that one thread has left half-done is worth no panic of another: that one's
+        // own is told.
+        *self.counters.lock().unwrap_or_else(PoisonError::into_inner) += &journal.into_counters();
+    }
+
+    fn counters_with(self, accepted: &Counters) -> Counters {
+        let mut sum = self.counters.into_inner().unwrap_or_else(PoisonError::into_inner);
+        sum += accepted;
+        sum
+    }
+}
+
+/// A thread of the crowd. It leaves when this is dropped, even by a panic.
+struct Member<'a> {
+    crowd: &'a Crowd<'a>,
+}
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        self.crowd.size.fetch_sub(1, Ordering::SeqCst);
+        self.crowd.accepting.unpark();
+    }
+}

@@ -1,0 +1,46 @@
+//! The pool: threads that are made once, each of them a `sync-server` on the same listener.
+//!
+//! There is no queue in the program and nobody who hands clients out: all threads that have
+//! none sleep in accept(2), and when a client comes, the kernel wakes one of them. While all
+//! are busy, clients wait in the backlog. So the pool is a bound that costs nothing to keep;
+//! and a client that says nothing occupies a thread as well as one that asks all the time.
+
+use std::io;
+use std::net::TcpListener;
+use std::panic;
+use std::thread;
+
+use server_kit::{Counters, Journal, Settings, Sleepers, Stop};
+
+use crate::STACK;
+
+pub(crate) fn serve(
+    listener: TcpListener,
+    settings: &Settings,
+    threads: u32,
+    stop: &Stop,
+) -> io::Result<Counters> {
+    let sleepers = Sleepers::woken_by(stop, listener.local_addr()?)?;
+    let mut journal = Journal::new(settings);
+    journal.cannot_count("futex(2), where threads wait for each other");
+    thread::scope(|scope| {
+        let start_thread = |_| {
+            // Another descriptor of the same socket: they share one queue of clients.
+            let listener = listener.try_clone()?;
+            let sleepers = sleepers.clone();
+            let journal = journal.for_another_thread();
+            thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || {
+                sync_server::serve_as(sleepers.join(), listener, settings, stop, journal)
+                    .inspect_err(|_| stop.request())
+            })
+        };
+        let servers: io::Result<Vec<_>> = (0..threads).map(start_thread).collect();
+        // With fewer than were asked for it would not be the same server: those end, too.
+        let servers = servers.inspect_err(|_| stop.request())?;
+        let mut sum = journal.into_counters();
+        for server in servers {
+            sum += &server.join().unwrap_or_else(|why| panic::resume_unwind(why))?;
+        }
+        Ok(sum)
+    })
+}
