@@ -124,6 +124,13 @@ impl Model {
         ..Model::PREFORK
     };
 
+    /// async-server
+    pub const ASYNC: Model = Model {
+        label: "async-server",
+        serve: |child| child.serve_with(async_server::serve),
+        ..PLAIN
+    };
+
     /// The three that the walkthrough begins with.
     pub const MAIN: &'static [Model] = &[
         Model::SYNC,
@@ -148,6 +155,7 @@ impl Model {
         Model::PREFORK,
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
         Model::PREFORK_REUSE_PORT,
+        Model::ASYNC,
     ];
 
     /// The name of the server's package.

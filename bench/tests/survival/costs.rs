@@ -37,11 +37,13 @@ impl Waits {
         // A loop waits for the client, for its requests twice, for their end, and for its own.
         let in_loop = |call| Waits { all: 5, in_accept: 0, call: Some(call) };
         // Who blocks waits in each accept, recv and send. Whoever has accepted a client does so
-        // again, and so do the other threads of a pool.
+        // again, and so do the other threads of a pool. The task that accepts hears of the end
+        // of another, too.
         let blocking = |in_accept| Waits { all: in_accept + 3 + 2, in_accept, call: None };
         match model.name() {
             "thread-server" if model.serves_at_once == usize::MAX => blocking(2),
             "sync-server" | "thread-server" => blocking(1 + model.serves_at_once),
+            "async-server" => blocking(3),
             "select-server" => in_loop("select"),
             "poll2-server" => in_loop("poll"),
             "poll-server" | "prefork-server" => in_loop("epoll_wait"),

@@ -51,7 +51,8 @@ for_every_server! {
     poll_server POLL,
     #[cfg(unix)] prefork_server PREFORK,
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    prefork_server_reuse_port PREFORK_REUSE_PORT;
+    prefork_server_reuse_port PREFORK_REUSE_PORT,
+    async_server ASYNC;
     {
         stream: endless_line, one_shot;
         costs: delayed_costs_nothing, counters;

@@ -119,6 +119,7 @@ pub fn half_sent_at_the_end(model: Model) {
     // the busy one may have found all at once.
     let (waits, what_for) = match model.name() {
         "sync-server" | "thread-server" => (2, "waiting in recv(2)"),
+        "async-server" => (2, "waiting in read().await"),
         "busy-server" => (1, "waiting in "),
         _ => (3, "waiting in "),
     };
