@@ -10,10 +10,15 @@ use crate::{Plan, Row};
 pub fn findings(plan: &Plan, rows: &[Row]) -> Vec<String> {
     let rows = rows.iter().filter(|row| row.is_good() && row.probe.count() > 0);
     let rows: Vec<&Row> = rows.collect();
-    let sentences =
-        [waiting(plan, &rows), idleness(&rows), cost(&rows), dearest(&rows), doubt(&rows)];
-    let mut sentences: Vec<_> = sentences.into_iter().flatten().collect();
+    let Some(Extremes { quickest, .. }) = Extremes::of(&rows) else {
+        return Vec::new();
+    };
+    let mut sentences: Vec<_> = waiting(plan, &rows).into_iter().collect();
+    sentences.extend(rows.iter().filter_map(|row| idleness(plan, row, quickest)));
     sentences.extend(rows.iter().filter_map(|row| restlessness(row)));
+    sentences.extend(
+        [cost(&rows), fewest_calls(&rows), dearest(&rows), doubt(&rows)].into_iter().flatten(),
+    );
     sentences.extend(rows.iter().filter_map(|row| not_counted(row)));
     sentences
 }
@@ -69,20 +74,19 @@ fn waiting(plan: &Plan, rows: &[&Row]) -> Option<String> {
     })
 }
 
-/// Whether the server that kept it waiting longest had anything to do.
-fn idleness(rows: &[&Row]) -> Option<String> {
-    let Extremes { slowest, times, .. } = Extremes::of(rows)?;
-    let share = slowest.share_of_a_core()?;
-    let clients = match slowest.serves_at_once {
+/// Whether a server that kept it waiting, because it serves few at a time, had anything to do.
+fn idleness(plan: &Plan, row: &Row, quickest: &Row) -> Option<String> {
+    let times = median(row).as_secs_f64() / median(quickest).as_secs_f64();
+    let share = row.share_of_a_core()?;
+    let clients = match row.serves_at_once {
         1 => "one client".to_owned(),
-        usize::MAX => return None,
-        few => format!("one of {few} clients"),
+        few => format!("{few} clients"),
     };
-    (times >= NOTABLE && share < 0.25).then(|| {
+    (row.serves_at_once <= plan.slow && times >= NOTABLE && share < 0.5).then(|| {
         format!(
             "{} was not busy meanwhile: it used {} of a core, and slept the rest of the time in \
              calls that wait for {clients} only.",
-            slowest.server,
+            row.server,
             percent(share)
         )
     })
@@ -107,9 +111,11 @@ fn restlessness(row: &Row) -> Option<String> {
     })
 }
 
+/// More servers than this are not told one by one.
+const FEW: usize = 4;
+
 /// What a request cost at each server, as long as they are few.
 fn cost(rows: &[&Row]) -> Option<String> {
-    const FEW: usize = 4;
     let costs = Cost::in_order(rows);
     let each =
         |cost: &Cost| format!("{} and {} calls at {}", told(cost.time), cost.calls, cost.server);
@@ -130,6 +136,26 @@ fn cost(rows: &[&Row]) -> Option<String> {
             few.iter().map(each).collect::<Vec<_>>().join(", ")
         )),
     }
+}
+
+/// Who does with notably fewer system calls than everybody else.
+fn fewest_calls(rows: &[&Row]) -> Option<String> {
+    let mut rows: Vec<(f64, &Row)> = rows
+        .iter()
+        .filter_map(|row| Some((row.usage.as_ref()?.calls_per_request()?, *row)))
+        .collect();
+    rows.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let [(fewest, row), (next, next_row), ..] = rows[..] else { return None };
+    let is_all = row.usage.as_ref()?.calls_not_counted.is_none();
+    (is_all && next / fewest >= NOTABLE).then(|| {
+        format!(
+            "{} made the fewest system calls, {fewest:.2} for each request; the next, {}, made {} \
+             times as many.",
+            row.server,
+            next_row.server,
+            grouped(next / fewest)
+        )
+    })
 }
 
 /// Why the dearest is so dear, if it is because of its sleeps.
@@ -185,12 +211,16 @@ impl Cost {
 fn doubt(rows: &[&Row]) -> Option<String> {
     let few = rows.iter().filter(|row| row.probe.count() < 100);
     let names: Vec<_> = few.map(|row| row.server).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "The p99 of {} is the longest of fewer than 100 visits: more `--rounds` make more of them.",
-            names.join(" and ")
-        )
-    })
+    let whose = match names.len() {
+        0 => return None,
+        few if few <= FEW => names.join(" and "),
+        all if all == rows.len() => "every server".into(),
+        many => format!("{many} of these servers"),
+    };
+    Some(format!(
+        "The p99 of {whose} is the longest of fewer than 100 visits: more `--rounds` make more of \
+         them."
+    ))
 }
 
 #[cfg(test)]

@@ -16,7 +16,9 @@
 //! cargo run -p client -- --connections 5000 --dribbling 1000
 //! ```
 //!
-//! `sync-server` and `select-server` are the first two verses of this song.
+//! `sync-server` and `select-server` are the first two verses of this song. It goes on with
+//! several of these loops (`prefork-server`), and with the same loop under another language
+//! (`async-server`).
 
 use std::io;
 use std::net::TcpListener;

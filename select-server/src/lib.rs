@@ -16,7 +16,8 @@
 //! cargo run -p client -- --dribbling 1     # in a second terminal: nobody waits for the slow one
 //! ```
 //!
-//! `sync-server` is the first verse of this song, `poll-server` the third.
+//! `sync-server` is the first verse of this song, `poll-server` the third. Between this one and
+//! the third stands `poll2-server`, which has no wall and the same scan.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]

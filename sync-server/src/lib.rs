@@ -10,7 +10,9 @@
 //! cargo run -p client -- --dribbling 1     # in a second terminal: nineteen wait for one
 //! ```
 //!
-//! `select-server` is the same song in its second verse.
+//! What comes to mind first against that is tried in `busy-server`, which waits for nobody,
+//! and in `thread-server`, which is this one many times. `select-server` is the same song in
+//! its second verse.
 
 #![forbid(unsafe_code)]
 

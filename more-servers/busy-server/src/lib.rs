@@ -13,11 +13,11 @@
 //! `--nap` is what everybody tries next: sleep a little after each round in vain. Then heat is
 //! traded for latency, and no nap is right. A short one still asks all clients hundreds of
 //! times a second; and each time a client speaks, the rest of a nap stands between it and its
-//! answer, half a nap on average, a whole one if it is unlucky. And the cost of a round still grows
-//! with the number of clients, however silent they are.
+//! answer, half a nap on average, a whole one if it is unlucky. And the cost of a round still
+//! grows with the number of clients, however silent they are.
 //!
 //! What is missing is *one* sleep that any of them can end: that is what `select-server` asks
-//! the kernel for.
+//! the kernel for. `thread-server` lets everybody have a sleep of their own.
 //!
 //! Left out: who is not asked tells nothing, so a connection that waits for nothing but a
 //! delayed reply is not seen to be reset before that reply is sent.
