@@ -14,10 +14,11 @@ const ROWS: usize = 24;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.5;
+body { max-width: 64rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.5;
        font-family: system-ui, sans-serif; }
 table { border-collapse: collapse; }
-th, td { padding: 0.2rem 0.8rem; text-align: right; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.2rem 0.5rem; text-align: right; white-space: nowrap;
+         font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { text-align: left; }
 th { border-bottom: 1px solid; }
 .table { overflow-x: auto; }
