@@ -168,9 +168,12 @@ fn a_server_that_dies_is_told_in_its_row() {
     // Once it has more descriptors than any server needs for itself, it is being flooded.
     let descriptors =
         |server| std::fs::read_dir(format!("/proc/{server}/fd")).map_or(0, Iterator::count);
-    let flooded = || children(bench).into_iter().find(|&server| descriptors(server) > 50);
-    wait_until("the server is flooded", || flooded().is_some());
-    kill(flooded().unwrap(), Signal::SIGKILL).unwrap();
+    let mut flooded = None;
+    wait_until("the server is flooded", || {
+        flooded = children(bench).into_iter().find(|&server| descriptors(server) > 50);
+        flooded.is_some()
+    });
+    kill(flooded.unwrap(), Signal::SIGKILL).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
@@ -180,11 +183,18 @@ fn a_server_that_dies_is_told_in_its_row() {
 #[test]
 #[cfg(target_os = "linux")]
 fn no_server_outlives_the_program_whatever_ends_it() {
-    let mut child = bench(&["--rounds", "100"]).stdout(Stdio::piped()).spawn().unwrap();
-    wait_until("a server runs", || children(child.id()).len() == 1);
-    let servers = children(child.id());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    /// It would run for minutes, were this test to fail.
+    struct Killed(std::process::Child);
+    impl Drop for Killed {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+    let child = Killed(bench(&["--rounds", "100"]).stdout(Stdio::piped()).spawn().unwrap());
+    wait_until("a server runs", || children(child.0.id()).len() == 1);
+    let servers = children(child.0.id());
+    drop(child);
     // Somebody else is their parent now, and may leave them as zombies.
     let runs = |server| {
         let stat = std::fs::read_to_string(format!("/proc/{server}/stat")).unwrap_or_default();
