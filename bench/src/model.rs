@@ -131,6 +131,15 @@ impl Model {
         ..PLAIN
     };
 
+    /// uring-server
+    #[cfg(target_os = "linux")]
+    pub const URING: Model = Model {
+        label: "uring-server",
+        available: uring_server::available,
+        serve: |child| child.serve_with(uring_server::serve),
+        ..PLAIN
+    };
+
     /// The three that the walkthrough begins with.
     pub const MAIN: &'static [Model] = &[
         Model::SYNC,
@@ -156,6 +165,8 @@ impl Model {
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
         Model::PREFORK_REUSE_PORT,
         Model::ASYNC,
+        #[cfg(target_os = "linux")]
+        Model::URING,
     ];
 
     /// The name of the server's package.

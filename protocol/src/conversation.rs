@@ -234,6 +234,11 @@ impl Conversation {
         self.pending.as_slices().0
     }
 
+    /// Whether these are all, so that nothing is left to send once they are sent.
+    pub fn pending_is_whole(&self) -> bool {
+        self.pending.as_slices().1.is_empty()
+    }
+
     /// The first `count` bytes of [`pending`](Self::pending) are sent. Returns how many
     /// replies they finish.
     pub fn sent(&mut self, count: usize, now: Instant) -> usize {

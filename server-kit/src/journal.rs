@@ -73,7 +73,6 @@ impl Journal {
 
     /// A connection is closed: why, and how many replies it still was owed.
     pub fn closing(&mut self, peer: SocketAddr, why: io::Result<Option<Ending>>, owed: usize) {
-        self.count(Call::Close);
         let why = match why {
             Ok(None | Some(Ending::Complete)) => String::new(),
             Ok(Some(Ending::TooLong)) => ": its request was too long".into(),
@@ -122,16 +121,16 @@ impl Journal {
         connections: usize,
         somebody_knocks: bool,
     ) -> Instant {
-        let now = Instant::now();
-        let slept = now - began;
         let knocks = if somebody_knocks { ", somebody knocks" } else { "" };
         let plural = if connections == 1 { "" } else { "s" };
-        self.tell(
-            Verbosity::Verbose,
-            format_args!(
-                "woke up after {slept:.1?}: {connections} connection{plural} ready{knocks}"
-            ),
-        );
+        self.woke_up_to(began, format_args!("{connections} connection{plural} ready{knocks}"))
+    }
+
+    /// It woke up: when it had gone to sleep, and what to. Returns the time.
+    pub fn woke_up_to(&mut self, began: Instant, what: fmt::Arguments<'_>) -> Instant {
+        let now = Instant::now();
+        let slept = now - began;
+        self.tell(Verbosity::Verbose, format_args!("woke up after {slept:.1?}: {what}"));
         now
     }
 

@@ -52,7 +52,8 @@ for_every_server! {
     #[cfg(unix)] prefork_server PREFORK,
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     prefork_server_reuse_port PREFORK_REUSE_PORT,
-    async_server ASYNC;
+    async_server ASYNC,
+    #[cfg(target_os = "linux")] uring_server URING;
     {
         stream: endless_line, one_shot;
         costs: delayed_costs_nothing, counters;

@@ -237,6 +237,7 @@ impl Client {
         let result = talk.converse().await;
         let Talk { conversation, journal, .. } = talk;
         let ending = result.map(|()| conversation.ending());
+        journal.count(Call::Close);
         journal.closing(peer, ending, conversation.owed());
     }
 }

@@ -1,0 +1,20 @@
+//! `cargo run -p uring-server`; the server itself is in the library.
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    server_kit::run_with_options(
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_DESCRIPTION"),
+        uring_server::serve,
+    )
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    server_kit::unavailable(
+        env!("CARGO_PKG_NAME"),
+        "this server is for Linux only; poll-server runs here: cargo run -p poll-server",
+    )
+}
