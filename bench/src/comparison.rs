@@ -81,11 +81,20 @@ impl Plan {
         self.crowds().iter().try_for_each(Crowd::check)
     }
 
+    /// How many bytes the slow clients send in a round, one at a time.
+    fn slow_bytes(&self) -> u64 {
+        let request = Protocol::Lines.request("hello from client number 100").len();
+        (self.slow * SLOW_REQUESTS * request) as u64
+    }
+
+    /// In how many pieces the crowd's requests arrive in all rounds, at most.
+    pub(crate) fn pieces(&self) -> u64 {
+        self.asked() + self.slow_bytes() * self.rounds as u64
+    }
+
     /// The crowd, in two parts because the slow ones ask less.
     fn crowds(&self) -> Vec<Crowd> {
-        let slow_request = Protocol::Lines.request("hello from client number 100").len() as u64;
-        let slow_bytes = (self.slow * SLOW_REQUESTS) as u64 * slow_request;
-        let one_by_one = EVERY.mul_f64(slow_bytes as f64);
+        let one_by_one = EVERY.mul_f64(self.slow_bytes() as f64);
         let crowd = Crowd {
             order: Order::AsConnected,
             every: EVERY,

@@ -15,7 +15,7 @@ pub fn findings(plan: &Plan, rows: &[Row]) -> Vec<String> {
     };
     let mut sentences: Vec<_> = waiting(plan, &rows).into_iter().collect();
     sentences.extend(rows.iter().filter_map(|row| idleness(plan, row, quickest)));
-    sentences.extend(rows.iter().filter_map(|row| restlessness(row)));
+    sentences.extend(rows.iter().filter_map(|row| restlessness(plan, row)));
     sentences.extend(
         [cost(&rows), fewest_calls(&rows), dearest(&rows), doubt(&rows)].into_iter().flatten(),
     );
@@ -92,22 +92,24 @@ fn idleness(plan: &Plan, row: &Row, quickest: &Row) -> Option<String> {
     })
 }
 
-/// How much of a core a server uses at least that never sleeps, on a machine that has other
-/// things to do: clients, for one.
-const RESTLESS: f64 = 0.5;
-
 /// Whether a server was busy with asking whether there is something to do.
-fn restlessness(row: &Row) -> Option<String> {
+fn restlessness(plan: &Plan, row: &Row) -> Option<String> {
     let usage = row.usage.as_ref()?;
-    let receives = *usage.calls.get("recv")? as f64 / usage.requests as f64;
+    let receives = *usage.calls.get("recv")?;
+    // Each piece of a request takes one, and each end of a connection; a probe's request comes
+    // in one piece.
+    let probes = usage.requests.saturating_sub(row.asked);
+    let needed = plan.pieces() + probes + usage.connections;
+    let in_vain = 1.0 - needed as f64 / receives as f64;
     let share = row.share_of_a_core()?;
-    (share >= RESTLESS && receives >= 2.0 * NOTABLE).then(|| {
+    (in_vain >= 0.5).then(|| {
         format!(
-            "{} used {} of a core, as much as others left it: it called recv(2) {} times for each \
-             request, and nearly always in vain.",
+            "{} used {} of a core: it never waits to be told, and of the {} times that it called \
+             recv(2), {} were in vain.",
             row.server,
             percent(share),
-            grouped(receives)
+            grouped(receives as f64),
+            percent(in_vain)
         )
     })
 }
@@ -298,7 +300,7 @@ mod tests {
         let rows = [busy, quiet];
         let said = findings(&plan(), &rows).join("\n");
         assert!(said.contains("one used 99% of a core"), "{said}");
-        assert!(said.contains("recv(2) 500 times for each request"), "{said}");
+        assert!(said.contains("of the 500,000 times"), "{said}");
         assert!(!said.contains("other used"), "{said}");
         assert!(said.contains("Not counted at other: what it hides."), "{said}");
         assert!(table(&rows).contains(" ≥ 1.00 "), "{}", table(&rows));
