@@ -70,7 +70,10 @@ pub fn counters(model: Model) {
     assert!(server.has_printed(all, "waiting in "));
     let outcome = server.stop();
     expect_one_conversation(&outcome);
-    assert_eq!(told(&outcome, "woke up after "), all, "{outcome:?}");
+    let woken = told(&outcome, "woke up after ");
+    // Only io_uring_enter(2) may wake up for nothing, if rarely.
+    let most = if call == Some("io_uring_enter") { all + 2 } else { all };
+    assert!((all..=most).contains(&woken), "{outcome:?}");
     if call == Some("io_uring_enter") {
         // The kernel does the rest without being called for it.
         let names: Vec<_> = outcome.usage.as_ref().unwrap().calls.keys().collect();
@@ -82,7 +85,7 @@ pub fn counters(model: Model) {
         assert!((1..=in_accept.max(2)).contains(&calls(&outcome, "accept")), "{outcome:?}");
     }
     if let Some(call) = call {
-        assert_eq!(calls(&outcome, call), all, "{outcome:?}");
+        assert_eq!(calls(&outcome, call), woken, "{outcome:?}");
     }
     // Two calls of epoll_ctl(2) belong to each wait. The others let the listener and the
     // connection in, and out again.
