@@ -21,12 +21,13 @@ use protocol::REQUEST_MAX;
 
 /// How many buffers there are. The kernel wants a power of two.
 ///
-/// More than the connections that most turns hear from: when none is left, receives end
-/// (ENOBUFS) and have to be queued again. And not more than one client may fill: it can, in
-/// one turn, and what there is no room for is then kept.
-pub(crate) const COUNT: u16 = 256;
+/// More than the clients that most turns hear from: when none is left, receives end (ENOBUFS)
+/// and have to be queued again. But not more than a single client may fill: it can, in one
+/// turn, and what there is no room for is then kept.
+pub(crate) const COUNT: u16 = 512;
 
-/// The size of each: the longest request fits.
+/// The size of each. The longest request fits, so that in one-shot, where what comes first is
+/// the request, it is not cut here.
 const SIZE: usize = REQUEST_MAX;
 
 /// The queue through which buffers go to the kernel: an entry for each.
@@ -51,7 +52,9 @@ impl Buffers {
         #[allow(unsafe_code)]
         let memory = unsafe {
             let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-            mmap_anonymous(None, mapping_size(), access, MapFlags::MAP_PRIVATE)?
+            // The memory is there from the beginning: it is lent for good.
+            let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_POPULATE;
+            mmap_anonymous(None, mapping_size(), access, flags)?
         };
         let buffers = Buffers { memory: memory.cast(), tail: Cell::new(0) };
         (0..COUNT).for_each(|id| buffers.give_back(id));

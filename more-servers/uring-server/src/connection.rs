@@ -30,7 +30,7 @@ pub(crate) struct Connection {
     is_full: bool,
     /// What has been received when the conversation had no room for it. The receive is
     /// cancelled then, but may have filled every buffer that there is before the kernel hears
-    /// of it, and once more those that were given back meanwhile: half a megabyte at most.
+    /// of it, and once more those that were given back meanwhile: a megabyte at the very most.
     kept: Vec<u8>,
     /// The client has sent its last byte.
     has_ended: bool,
@@ -128,8 +128,8 @@ impl Connection {
             None => {}
         }
         if self.conversation.half_close_is_due() {
-            // Not through the ring, where it would be left to another thread in the kernel:
-            // it does not take part in what is tried at once.
+            // A call of its own: the kernel leaves a shutdown that comes through a ring to
+            // another thread, which it creates for that.
             journal.count(Call::Shutdown);
             match self.socket.shutdown(Shutdown::Write) {
                 Ok(()) => self.conversation.half_closed(Instant::now()),
@@ -161,6 +161,9 @@ impl Connection {
     /// Cancels what is in flight; returns whether nothing is.
     pub(crate) fn let_go(&mut self, ring: &mut Ring) -> bool {
         let in_flight = [self.receiving, self.sending];
+        if self.sending.is_some() {
+            ring.hurry();
+        }
         in_flight.into_iter().flatten().for_each(|operation| ring.cancel(operation));
         in_flight == [None, None]
     }

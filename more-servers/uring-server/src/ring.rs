@@ -24,7 +24,7 @@ use slab::Slab;
 
 use crate::buffers::{self, Buffer, Buffers};
 
-/// What the kernel has done.
+/// What the kernel has done. Where there is `more` to come, the operation is still in flight.
 pub(crate) enum Completion {
     /// A client was let in, or could not be.
     Accepted { result: io::Result<TcpStream>, more: bool },
@@ -64,7 +64,8 @@ enum Kind {
 /// The group of buffers, of which there is one.
 const GROUP: u16 = 0;
 
-/// How many operations the submission queue holds. More of them take more than one call.
+/// How many operations the submission queue holds: a send for each of a thousand clients who
+/// speak at the same time. More of them take more than one call.
 const ENTRIES: u32 = 1024;
 
 /// How many completions the kernel keeps for each operation that fits into the submission
@@ -157,29 +158,29 @@ impl Ring {
         socket: Rc<TcpStream>,
         bytes: &[u8],
     ) -> OperationId {
-        let id = self.send_with(libc::MSG_DONTWAIT | libc::MSG_WAITALL, key, socket, bytes);
-        if let Some(entry) = self.queued.pop_back() {
-            self.queued.push_back(entry.flags(squeue::Flags::SKIP_SUCCESS));
-        }
+        let flags = libc::MSG_DONTWAIT | libc::MSG_WAITALL;
+        let id = self.send_with(flags, squeue::Flags::SKIP_SUCCESS, key, socket, bytes);
         self.at_once.push(id);
         id
     }
 
     /// Send as soon as there is room in the socket, as much as there is room for.
     pub(crate) fn send(&mut self, key: usize, socket: Rc<TcpStream>, bytes: &[u8]) -> OperationId {
-        self.send_with(0, key, socket, bytes)
+        self.send_with(0, squeue::Flags::empty(), key, socket, bytes)
     }
 
     fn send_with(
         &mut self,
         flags: i32,
+        completion: squeue::Flags,
         key: usize,
         socket: Rc<TcpStream>,
         bytes: &[u8],
     ) -> OperationId {
         let descriptor = number(&*socket);
         self.start(Kind::Send { key }, socket, bytes.into(), |bytes| {
-            opcode::Send::new(descriptor, bytes.as_ptr(), bytes.len() as u32).flags(flags).build()
+            let send = opcode::Send::new(descriptor, bytes.as_ptr(), bytes.len() as u32);
+            send.flags(flags).build().flags(completion)
         })
     }
 
@@ -281,15 +282,13 @@ impl Ring {
             arguments = arguments.timespec(&time_out);
         }
         let result = self.uring.submitter().submit_with_args(completions, &arguments);
-        match result {
-            Ok(_) => Ok(()),
+        let code = result.as_ref().err().and_then(io::Error::raw_os_error).map(Errno::from_raw);
+        match code {
             // ETIME: the deadline has passed. EINTR: a signal came first. EBUSY: there are more
             // completions than their queue holds. In each case look at what there is, and come
             // again: nothing is lost, what was not handed over is still in the queue.
-            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::ETIME | Errno::EINTR | Errno::EBUSY) => Ok(()),
-                _ => Err(error),
-            },
+            Some(Errno::ETIME | Errno::EINTR | Errno::EBUSY) => Ok(()),
+            _ => result.map(drop),
         }
     }
 
@@ -339,16 +338,11 @@ impl Ring {
             return;
         }
         self.hurried = false;
-        let sent = self.at_once.drain(..).filter_map(|OperationId(index)| {
-            let Operation { kind: Kind::Send { key }, bytes, .. } =
-                self.in_flight.try_remove(index)?
-            else {
-                return None;
-            };
+        done.extend(self.at_once.drain(..).filter_map(|OperationId(index)| {
+            let Operation { kind, bytes, .. } = self.in_flight.try_remove(index)?;
+            let Kind::Send { key } = kind else { return None };
             Some(Completion::Sent { key, result: Ok(bytes.len()) })
-        });
-        // They go first: what they have made room for is not needed by others then.
-        done.splice(0..0, sent);
+        }));
     }
 
     /// Hands over what is still queued, cancels everything, and waits until nothing is in
@@ -403,4 +397,85 @@ fn refusal(error: io::Error) -> io::Error {
              cargo run -p poll-server"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::thread;
+
+    /// A ring, and the two ends of a connection; `None` where there is no io_uring.
+    fn scene() -> Option<(Ring, Rc<TcpStream>, TcpStream)> {
+        let ring = Ring::new().inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        Some((ring, Rc::new(server), client))
+    }
+
+    #[test]
+    fn no_completion_is_lost_when_there_are_more_than_their_queue_holds() {
+        let Some((mut ring, server, mut client)) = scene() else { return };
+        let sends = 3 * (ENTRIES * COMPLETIONS_FOR_EACH) as usize;
+        for key in 0..sends {
+            match key % 3 {
+                0 => ring.send_at_once(key, Rc::clone(&server), b"x"),
+                _ => ring.send(key, Rc::clone(&server), b"x"),
+            };
+        }
+        ring.hurry();
+        let reader = thread::spawn(move || client.read_exact(&mut vec![0; sends]).unwrap());
+        let mut is_sent = vec![false; sends];
+        while is_sent.contains(&false) {
+            let mut done = Vec::new();
+            ring.submit_and_wait(None, &mut done).unwrap();
+            for completion in done {
+                let Completion::Sent { key, result } = completion else { panic!() };
+                assert_eq!(result.unwrap(), 1);
+                assert!(!mem::replace(&mut is_sent[key], true), "{key} is told twice");
+            }
+        }
+        reader.join().unwrap();
+    }
+
+    #[test]
+    fn what_can_be_sent_only_in_part_is_told() {
+        let Some((mut ring, server, mut client)) = scene() else { return };
+        // More than both kernels hold while nobody reads.
+        let bytes = vec![0; 64 << 20];
+        let mut sent = 0;
+        loop {
+            ring.send_at_once(7, Rc::clone(&server), &bytes);
+            let mut done = Vec::new();
+            ring.submit_and_wait(None, &mut done).unwrap();
+            let [Completion::Sent { key: 7, result }] = &done[..] else { panic!() };
+            match result {
+                Ok(part) => sent += part,
+                Err(error) => break assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        }
+        assert!((1..bytes.len()).contains(&sent), "{sent} bytes");
+        client.read_exact(&mut vec![0; sent]).unwrap();
+    }
+
+    #[test]
+    fn a_ring_goes_in_order_while_operations_are_in_flight() {
+        let Some((mut ring, server, client)) = scene() else { return };
+        ring.receive(0, Rc::clone(&server));
+        ring.send(0, Rc::clone(&server), &vec![0; 64 << 20]);
+        ring.submit_and_wait(Some(Instant::now()), &mut Vec::new()).unwrap();
+        ring.send_at_once(0, Rc::clone(&server), b"never handed over before");
+        drop(ring);
+        assert_eq!(Rc::strong_count(&server), 1, "something is still in flight");
+        drop(client);
+    }
+
+    #[test]
+    fn accepted_sockets_have_what_the_listener_has() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        socket2::SockRef::from(&listener).set_tcp_nodelay(true).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!(listener.accept().unwrap().0.nodelay().unwrap());
+    }
 }
