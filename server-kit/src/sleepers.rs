@@ -8,11 +8,15 @@ use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use crate::{Call, Journal, STOP_GRACE, Stop};
+
+/// How long a call to this server itself may take. It gets through at once or, if the queue is
+/// full, only in a second: so long TCP waits before it tries again (RFC 6298, 2.1).
+const A_CALL: Duration = Duration::from_millis(1);
 
 /// The threads of a server that sleep in blocking calls, within reach of whoever stops it.
 #[derive(Clone, Default)]
@@ -61,23 +65,26 @@ impl Sleepers {
         let give_up = Instant::now() + STOP_GRACE;
         // recv(2) returns 0 once no more input can come.
         self.shut_down(Shutdown::Read);
-        let mut accepting = 0;
         for (_, entry) in self.lock().iter() {
             // park_timeout returns for whoever is unparked.
             entry.thread.unpark();
-            accepting += usize::from(entry.stream.is_none());
         }
-        // accept(2) returns when somebody calls. If a call does not get through, then others
-        // are before us in the queue, and it returns for them.
-        for _ in 0..accepting {
-            let time_left = give_up.saturating_duration_since(Instant::now());
-            if !time_left.is_zero() {
-                TcpStream::connect_timeout(&listener, time_left).ok();
+        // accept(2) returns when somebody calls. A call that does not get through finds the
+        // queue full (`--backlog`): then accept(2) returns for those who are in it, and who
+        // still sleeps after that is called once more.
+        while self.accepting() > 0 && Instant::now() < give_up {
+            for _ in 0..self.accepting() {
+                TcpStream::connect_timeout(&listener, A_CALL).ok();
             }
         }
         // send(2) fails once nothing can be sent any more.
         thread::sleep(give_up.saturating_duration_since(Instant::now()));
         self.shut_down(Shutdown::Both);
+    }
+
+    /// How many may sleep in accept(2).
+    fn accepting(&self) -> usize {
+        self.lock().iter().filter(|(_, entry)| entry.stream.is_none()).count()
     }
 
     fn shut_down(&self, how: Shutdown) {
@@ -160,4 +167,35 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
         });
     }
     address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Acceptor, Settings, listen};
+    use clap::Parser;
+
+    #[test]
+    fn all_who_sleep_in_accept_are_woken_though_the_queue_has_no_room_for_as_many_calls() {
+        let arguments = ["server", "-q", "--address", "127.0.0.1:0", "--backlog", "0"];
+        let settings = Settings::try_parse_from(arguments).unwrap();
+        let listener = listen(&settings).unwrap();
+        let stop = Stop::new();
+        let sleepers = Sleepers::woken_by(&stop, listener.local_addr().unwrap()).unwrap();
+        let (sender, left) = mpsc::channel();
+        for _ in 0..20 {
+            let (sleeper, sender) = (sleepers.join(), sender.clone());
+            let mut acceptor = Acceptor::blocking(listener.try_clone().unwrap());
+            let mut journal = Journal::new(&settings);
+            thread::spawn(move || {
+                let client = acceptor.accept(Instant::now(), &mut journal).unwrap();
+                drop(sleeper);
+                sender.send(client.is_some()).unwrap();
+            });
+        }
+        stop.request();
+        for _ in 0..20 {
+            assert_eq!(left.recv_timeout(Duration::from_secs(10)), Ok(true));
+        }
+    }
 }
