@@ -11,6 +11,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
+use socket2::{Domain, Socket, Type};
 
 use crate::{Call, Journal, STOP_GRACE, Stop};
 
@@ -36,15 +37,18 @@ impl Sleepers {
     ///
     /// # Errors
     ///
-    /// If the system has no thread for whoever is to wake them. It is there from the start:
-    /// when it is needed, a server of many threads may have taken the last.
+    /// If the system has no thread, or no descriptor, for whoever is to wake them. They are there
+    /// from the start: when they are needed, a server of many threads may have taken the last.
     pub fn woken_by(stop: &Stop, listener: SocketAddr) -> io::Result<Self> {
         let sleepers = Sleepers::default();
         let woken = sleepers.clone();
         let (sender, stopped) = mpsc::channel();
+        // Nobody who sleeps in accept(2) gives one back: Linux has taken it before the sleep.
+        let descriptor = Socket::new(Domain::for_address(listener), Type::STREAM, None)?;
         thread::Builder::new().spawn(move || {
             // It fails if the stop is gone before anybody has asked for it.
             if stopped.recv().is_ok() {
+                drop(descriptor); // for the calls that wake
                 woken.wake(reachable(listener));
             }
         })?;
