@@ -49,8 +49,9 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, ready};
+use std::thread;
 use std::time::Instant;
 
 use protocol::Conversation;
@@ -64,8 +65,7 @@ use tokio::select;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet, yield_now};
 
-/// Most workers. Tokio panics if the system refuses it a thread, so not more than any system
-/// has to spare; to have more of them than processors helps with nothing but work that blocks.
+/// Most workers: to have more of them than processors helps with nothing but work that blocks.
 const WORKERS_MAX: i64 = 256;
 
 /// What this server takes besides.
@@ -120,9 +120,31 @@ pub fn serve(
 fn runtime(options: &Options) -> io::Result<Runtime> {
     let mut builder = match options.workers {
         1 => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
+        workers => {
+            try_threads(workers)?;
+            Builder::new_multi_thread()
+        }
     };
     builder.worker_threads(options.workers.into()).enable_io().enable_time().build()
+}
+
+/// Whether the system has so many threads for this process: if it refuses one to tokio, that
+/// panics, and waits for ever for those that it has got. So they are started here before, all at
+/// the same time, and end again.
+///
+/// Left out: somebody else may take the last before tokio does.
+fn try_threads(count: u16) -> io::Result<()> {
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        let closed = gate.lock();
+        let start = |_| thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()));
+        let threads: io::Result<Vec<_>> = (0..count).map(start).collect();
+        drop(closed);
+        // The scope would wait only until they have nothing more to do, and not until they are
+        // gone. None of them can panic.
+        threads?.into_iter().for_each(|thread| drop(thread.join()));
+        Ok(())
+    })
 }
 
 struct AsyncServer {
