@@ -1,10 +1,9 @@
 //! The comparison: the same crowd for every server, and beside it the probes, well-behaved
 //! clients that are measured.
 //!
-//! All servers run from the beginning to the end, each in a process of its own, and are
-//! flooded one after the other, round by round: what disturbs the machine for a while then
-//! disturbs them all. A server that nobody asks uses no processor time, so they don't
-//! disturb one another.
+//! The servers are flooded one after the other, round by round: what disturbs the machine for a
+//! while then disturbs them all. Each runs in a process of its own, anew for each round, and
+//! only while it is its turn: one that never sleeps would take the processor from the others.
 
 use std::io;
 use std::net::SocketAddr;
@@ -224,9 +223,6 @@ impl Row {
 
 /// Floods every server of the plan; `program` is the binary of this package. The progress is
 /// in requests answered.
-///
-/// Only the server whose turn it is runs meanwhile: one that never sleeps would take the
-/// processor from the others.
 ///
 /// # Errors
 ///
