@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How much the console tells.
@@ -19,22 +18,24 @@ pub enum Verbosity {
 /// Standard output, which may be slow, and may go away.
 ///
 /// Each line is a write(2) that blocks the loop if the terminal does not keep up: to print
-/// is to wait, too. Clones of it are for other threads that print there.
+/// is to wait, too. Each thread that prints there has one.
 #[derive(Clone)]
 pub struct Console {
     verbosity: Verbosity,
-    gone: Arc<AtomicBool>,
 }
+
+/// Standard output has gone, for the whole process.
+static GONE: AtomicBool = AtomicBool::new(false);
 
 impl Console {
     /// A console that tells so much.
     pub fn new(verbosity: Verbosity) -> Self {
-        Console { verbosity, gone: Arc::default() }
+        Console { verbosity }
     }
 
     /// Whether lines of this kind are printed.
     pub fn tells(&self, verbosity: Verbosity) -> bool {
-        self.verbosity >= verbosity && !self.gone.load(Ordering::Relaxed)
+        self.verbosity >= verbosity && !GONE.load(Ordering::Relaxed)
     }
 
     /// Prints a line, unless nobody wants it. Returns whether it was printed.
@@ -46,7 +47,7 @@ impl Console {
             return false;
         }
         if let Err(error) = writeln!(io::stdout(), "{line}")
-            && !self.gone.swap(true, Ordering::Relaxed)
+            && !GONE.swap(true, Ordering::Relaxed)
         {
             Console::complain(format_args!("can't print any more, but go on serving: {error}"));
         }
