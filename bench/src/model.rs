@@ -81,7 +81,7 @@ impl Model {
         limits: &[Limit {
             always: true,
             checks: &["silent-neighbour", "half-sent-neighbour"],
-            reason: "its four threads serve four slow clients, and everybody else waits",
+            reason: "its threads serve as many slow clients, and everybody else waits",
         }],
         ..Model::THREAD
     };
@@ -219,7 +219,12 @@ impl FromStr for Model {
             let labels: Vec<_> = Model::ALL.iter().map(|model| model.label).collect();
             return Err(format!("there is no `{name}` here, but {}", labels.join(", ")));
         };
-        // It is kept to the end of the program, as the others are.
-        Ok(Model { label: words.join(" ").leak(), ..model })
+        // Label and limits are kept to the end of the program, as those of the others are. With
+        // other options than the listed ones, nobody knows whether the limits always hold.
+        let label = words.join(" ");
+        let is_listed = Model::ALL.iter().any(|model| model.label == label);
+        let limit = |limit: &Limit| Limit { always: limit.always && is_listed, ..*limit };
+        let limits: Vec<_> = model.limits.iter().map(limit).collect();
+        Ok(Model { label: label.leak(), limits: limits.leak(), ..model })
     }
 }
