@@ -210,7 +210,7 @@ impl FromStr for Model {
     type Err = String;
 
     fn from_str(label: &str) -> Result<Self, String> {
-        let words: Vec<&str> = label.split_whitespace().collect();
+        let words: Vec<&str> = label.split([' ', '=']).filter(|word| !word.is_empty()).collect();
         let name = words.first().copied().unwrap_or_default();
         let of_that_name = || Model::ALL.iter().filter(|model| model.name() == name);
         let option = words.get(1).copied();
@@ -225,6 +225,41 @@ impl FromStr for Model {
         let is_listed = Model::ALL.iter().any(|model| model.label == label);
         let limit = |limit: &Limit| Limit { always: limit.always && is_listed, ..*limit };
         let limits: Vec<_> = model.limits.iter().map(limit).collect();
-        Ok(Model { label: label.leak(), limits: limits.leak(), ..model })
+        // A pool serves as many clients as it has threads.
+        let size = words.iter().skip_while(|word| **word != "--pool").nth(1);
+        let size = size.and_then(|size| size.parse().ok());
+        let serves_at_once = size.unwrap_or(model.serves_at_once);
+        Ok(Model { label: label.leak(), limits: limits.leak(), serves_at_once, ..model })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_is_read_as_what_it_stands_for() {
+        for model in Model::ALL {
+            let read: Model = model.label.parse().unwrap();
+            assert_eq!(read.label, model.label);
+            assert_eq!(read.limits, model.limits);
+            assert_eq!(read.serves_at_once, model.serves_at_once);
+            assert_eq!(read.options().count(), model.label.split(' ').count() - 1);
+        }
+    }
+
+    #[test]
+    fn other_options_than_the_listed_make_limits_a_matter_of_luck() {
+        let pool: Model = "thread-server --pool=100".parse().unwrap();
+        assert_eq!((pool.name(), pool.serves_at_once), ("thread-server", 100));
+        assert!(!pool.limit("silent-neighbour").unwrap().always);
+        let threads: Model = "thread-server --max-threads 7".parse().unwrap();
+        assert!(threads.can_keep("silent-neighbour"));
+    }
+
+    #[test]
+    fn whoever_is_not_here_is_told_who_is() {
+        let error = "nginx --quickly".parse::<Model>().unwrap_err();
+        assert!(error.contains("`nginx`") && error.contains("thread-server --pool 4"), "{error}");
     }
 }

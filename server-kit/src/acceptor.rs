@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::Interest;
@@ -104,14 +105,15 @@ pub const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 /// A listener that knows what to do with each error of accept(2).
 pub struct Acceptor {
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     admission: Admission,
 }
 
 impl Acceptor {
-    /// An acceptor that sleeps in accept(2) until somebody comes.
-    pub fn blocking(listener: TcpListener) -> Self {
-        Acceptor { listener, admission: Admission::default() }
+    /// An acceptor that sleeps in accept(2) until somebody comes. Several threads may have one
+    /// for the same listener.
+    pub fn blocking(listener: impl Into<Arc<TcpListener>>) -> Self {
+        Acceptor { listener: listener.into(), admission: Admission::default() }
     }
 
     /// An acceptor that never sleeps, for loops that are told when a client waits: between

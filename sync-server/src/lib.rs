@@ -18,6 +18,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::Conversation;
@@ -45,7 +46,7 @@ pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Res
 /// Those that end the listener.
 pub fn serve_as(
     sleeper: Sleeper,
-    listener: TcpListener,
+    listener: impl Into<Arc<TcpListener>>,
     settings: &Settings,
     stop: &Stop,
     journal: Journal,

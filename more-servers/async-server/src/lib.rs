@@ -49,37 +49,21 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::thread;
 use std::time::Instant;
 
 use protocol::Conversation;
-use server_kit::{
-    Admission, Call, Counters, Journal, OwnOptions, READ_MAX, STOP_GRACE, Settings, Stop, work,
-};
+use server_kit::{Admission, Call, Counters, Journal, READ_MAX, STOP_GRACE, Settings, Stop, work};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
 use tokio::select;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet, yield_now};
 
-/// Most workers: to have more of them than processors helps with nothing but work that blocks.
-const WORKERS_MAX: i64 = 256;
-
-/// What this server takes besides.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Options {
-    /// How many threads share the tasks; with one, it is the thread that accepts
-    #[arg(long, value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u16).range(1..=WORKERS_MAX))]
-    pub workers: u16,
-}
-
-impl OwnOptions for Options {
-    const EXAMPLES: &'static [&'static str] = &["--work 250ms --workers 4"];
-}
+mod runtime;
+pub use runtime::Options;
+use runtime::runtime;
 
 /// Serves everybody at once until `stop` is requested and all connections are closed.
 ///
@@ -112,38 +96,6 @@ pub fn serve(
             server.turn().await?;
         }
         Ok(server.stop_accepting().await)
-    })
-}
-
-/// One worker is the calling thread. With more, they are threads of their own, and the caller
-/// only accepts.
-fn runtime(options: &Options) -> io::Result<Runtime> {
-    let mut builder = match options.workers {
-        1 => Builder::new_current_thread(),
-        workers => {
-            try_threads(workers)?;
-            Builder::new_multi_thread()
-        }
-    };
-    builder.worker_threads(options.workers.into()).enable_io().enable_time().build()
-}
-
-/// Whether the system has so many threads for this process: if it refuses one to tokio, that
-/// panics, and waits for ever for those that it has got. So they are started here before, all at
-/// the same time, and end again.
-///
-/// Left out: somebody else may take the last before tokio does.
-fn try_threads(count: u16) -> io::Result<()> {
-    let gate = Mutex::new(());
-    thread::scope(|scope| {
-        let closed = gate.lock();
-        let start = |_| thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()));
-        let threads: io::Result<Vec<_>> = (0..count).map(start).collect();
-        drop(closed);
-        // The scope would wait only until they have nothing more to do, and not until they are
-        // gone. None of them can panic.
-        threads?.into_iter().for_each(|thread| drop(thread.join()));
-        Ok(())
     })
 }
 

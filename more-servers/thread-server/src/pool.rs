@@ -8,6 +8,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::panic;
+use std::sync::Arc;
 use std::thread;
 
 use server_kit::{Counters, Journal, Settings, Sleepers, Stop};
@@ -21,12 +22,12 @@ pub(crate) fn serve(
     stop: &Stop,
 ) -> io::Result<Counters> {
     let sleepers = Sleepers::woken_by(stop, listener.local_addr()?)?;
+    let listener = Arc::new(listener);
     let mut journal = Journal::new(settings);
     journal.cannot_count("futex(2), where threads wait for each other");
     thread::scope(|scope| {
         let start_thread = |_| {
-            // Another descriptor of the same socket: they share one queue of clients.
-            let listener = listener.try_clone()?;
+            let listener = Arc::clone(&listener);
             let sleepers = sleepers.clone();
             let journal = journal.for_another_thread();
             thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || {
