@@ -9,9 +9,9 @@
 //!
 //! An operation may complete many times: one accept serves for all clients, one receive for
 //! all that a client will ever say (*multishot*). So a request that is answered at once costs
-//! one new operation, the send, and a share of one call: with 100 busy clients a tenth
-//! of a call or less, where `select-server` and `poll-server` need two and more. What TCP itself
-//! costs, most of the processor time, stays what it was.
+//! one new operation, the send, and a share of one call: with 100 busy clients 0.1 to 0.4 of a
+//! call, as many as happen to speak at the same time, where `select-server` and `poll-server`
+//! need two and more. What TCP itself costs, most of the processor time, stays what it was.
 //!
 //! The price is paid in care, of which a runtime such as that of `async-server` spares its user
 //! much:
