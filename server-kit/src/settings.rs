@@ -80,6 +80,7 @@ impl Settings {
              Examples, to be tried with `cargo run -p client` in a second terminal:{}",
             examples.concat()
         ));
+        let command = command.next_help_heading("Options of this server only");
         // Last, since the docs of these options would take its place.
         let mut command = Own::augment_args(command).about(about).long_about(None);
         command
