@@ -9,7 +9,8 @@
 //!
 //! ```text
 //! cargo run -p prefork-server -- --workers 4 --work 50ms
-//! cargo run -p client -- -c 20 -r 5        # in a second terminal: poll-server needs 5 s
+//! cargo run -p client -- -c 20 -r 5        # in a second terminal: poll-server needs 5 s.
+//!                                          # Do it three times, then all of it with --reuse-port
 //! pkill -n -KILL -f prefork-server:        # and the server goes on
 //! ```
 //!
