@@ -74,6 +74,9 @@ fn waiting(plan: &Plan, rows: &[&Row]) -> Option<String> {
     })
 }
 
+/// A server that uses less of a core than this was not busy.
+const BUSY: f64 = 0.5;
+
 /// Whether a server that kept it waiting, because it serves few at a time, had anything to do.
 fn idleness(plan: &Plan, row: &Row, quickest: &Row) -> Option<String> {
     let times = median(row).as_secs_f64() / median(quickest).as_secs_f64();
@@ -82,7 +85,7 @@ fn idleness(plan: &Plan, row: &Row, quickest: &Row) -> Option<String> {
         1 => "one client".to_owned(),
         few => format!("{few} clients"),
     };
-    (row.serves_at_once <= plan.slow && times >= NOTABLE && share < 0.5).then(|| {
+    (row.serves_at_once <= plan.slow && times >= NOTABLE && share < BUSY).then(|| {
         format!(
             "{} was not busy meanwhile: it used {} of a core, and slept the rest of the time in \
              calls that wait for {clients} only.",

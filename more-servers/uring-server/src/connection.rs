@@ -17,8 +17,8 @@ use crate::ring::{OperationId, Ring};
 /// queues what is to be done next.
 ///
 /// `server_kit::Connection` makes its calls itself when it is told that its socket is ready.
-/// This one never does: a receive is always on its way, as long as there is room for what it
-/// brings, and a send as long as something is pending.
+/// This one makes none but shutdown(2): a receive is always on its way, as long as there is
+/// room for what it brings, and a send as long as something is pending.
 pub(crate) struct Connection {
     socket: Rc<TcpStream>,
     peer: SocketAddr,

@@ -305,8 +305,10 @@ impl Ring {
             operation.cancelled = false;
             if !more {
                 self.in_flight.remove(index);
-                // It has failed, or was not among them.
-                self.at_once.retain(|&OperationId(at_once)| at_once != index);
+                if let Kind::Send { .. } = kind {
+                    // It has failed, or was not among them.
+                    self.at_once.retain(|&OperationId(at_once)| at_once != index);
+                }
             }
             let result = match entry.result() {
                 error @ ..0 => Err(io::Error::from_raw_os_error(-error)),
