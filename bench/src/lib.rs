@@ -14,8 +14,10 @@
 
 pub mod cli;
 mod comparison;
+pub mod cost;
 mod figures;
 pub mod findings;
+mod interval;
 pub mod matrix;
 mod model;
 pub mod page;
@@ -23,5 +25,6 @@ mod server_process;
 pub mod table;
 
 pub use comparison::{Plan, Row, compare};
+pub use interval::Interval;
 pub use model::Model;
 pub use server_process::{Outcome, ProcessUsage, ServerProcess, Usage, serve_for_parent};

@@ -1,0 +1,86 @@
+//! How sure a figure is.
+
+use serde::Serialize;
+
+/// A median and the bounds between which the true one lies, in 95 of 100 such measurements.
+///
+/// The bounds are two of the samples themselves, chosen by how many of them lie beyond (the
+/// sign test turned around): nothing is assumed about how the samples are spread, which on a
+/// machine that does other things besides is never as a normal distribution. See Le Boudec,
+/// *Performance Evaluation of Computer and Communication Systems*, 2.2 "Confidence interval for
+/// the median".
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Interval {
+    /// The lower bound.
+    pub low: f64,
+    /// The middle of the samples.
+    pub median: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+/// How often the true median lies within the bounds, at least.
+const CONFIDENCE: f64 = 0.95;
+
+impl Interval {
+    /// Of samples that were taken independently; `None` if there are none.
+    ///
+    /// Fewer than six can't bear a confidence of 95%: then the bounds are the least and the
+    /// greatest.
+    pub fn of(samples: &[f64]) -> Option<Self> {
+        let mut samples = samples.to_vec();
+        samples.sort_by(f64::total_cmp);
+        let last = samples.len().checked_sub(1)?;
+        let median = (samples[last / 2] + samples[samples.len() / 2]) / 2.0;
+        let beyond = left_out(samples.len());
+        Some(Interval { low: samples[beyond], median, high: samples[last - beyond] })
+    }
+
+    /// Whether a value is within the bounds.
+    pub fn contains(&self, value: f64) -> bool {
+        (self.low..=self.high).contains(&value)
+    }
+}
+
+/// How many of `count` samples may be left out at each end.
+///
+/// Each sample is below the true median with probability 1/2. So the bounds miss it if no more
+/// than the samples left out lie on one side of it, which has a binomial distribution.
+fn left_out(count: usize) -> usize {
+    let mut misses_on_one_side = 0.0;
+    let mut probability = 0.5_f64.powf(count as f64); // that none of them is below
+    for below in 0..count {
+        misses_on_one_side += probability;
+        if 1.0 - 2.0 * misses_on_one_side < CONFIDENCE {
+            return below.saturating_sub(1);
+        }
+        probability *= (count - below) as f64 / (below + 1) as f64;
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From the table of Le Boudec, appendix A: for each count, the ranks of the bounds,
+    /// counted from 1, at a confidence of 95%.
+    #[test]
+    fn as_many_are_left_out_as_the_table_says() {
+        for (count, rank) in [(6, 1), (8, 1), (9, 2), (12, 3), (20, 6), (30, 10), (70, 27)] {
+            assert_eq!(left_out(count) + 1, rank, "of {count}");
+        }
+        assert_eq!([0, 1, 5].map(left_out), [0, 0, 0], "too few to leave any out");
+    }
+
+    #[test]
+    fn the_bounds_are_samples_and_the_median_is_in_the_middle() {
+        assert_eq!(Interval::of(&[]), None);
+        let one = Interval::of(&[3.0]).unwrap();
+        assert_eq!((one.low, one.median, one.high), (3.0, 3.0, 3.0));
+        let samples: Vec<f64> = (1..=10).rev().map(f64::from).collect();
+        let ten = Interval::of(&samples).unwrap();
+        assert_eq!((ten.low, ten.median, ten.high), (2.0, 5.5, 9.0));
+        assert!(ten.contains(9.0) && !ten.contains(9.1));
+    }
+}
