@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 use serde::Serialize;
 
+use crate::cost::{self, Cost, CostPlan};
 use crate::findings::findings;
 use crate::matrix::{limits, matrix, surprises};
 use crate::page::page;
@@ -122,6 +123,9 @@ impl Choice {
     }
 }
 
+/// As many as can call one server from one address at least, on every system.
+const CONNECTIONS: i64 = 16_000;
+
 /// What else the program can do.
 #[derive(Debug, Subcommand)]
 enum Other {
@@ -134,6 +138,33 @@ Exit status: 0 if each server keeps all that its way to wait allows, and nothing
         /// `lines`, or `one-shot` as the article's programs speak it
         #[arg(long, default_value_t)]
         protocol: Protocol,
+        /// Print one JSON object instead of the table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure what a request costs each server when it has as much to do as it can
+    #[command(after_help = "\
+Examples:
+  cargo run --release -p bench -- cost --all
+  cargo run --release -p bench -- cost --active 1000 --idle 9000
+  cargo run --release -p bench -- cost --server select-server --server poll-server --active 900
+
+Exit status: 0 if every server could be measured, 1 if not.")]
+    Cost {
+        #[command(flatten)]
+        choice: Choice,
+        /// How many connections ask, each again as soon as it is answered
+        #[arg(long, value_name = "N", default_value_t = 100,
+              value_parser = clap::value_parser!(u16).range(1..=CONNECTIONS))]
+        active: u16,
+        /// How many connections are there besides and say nothing
+        #[arg(long, value_name = "N", default_value_t = 0,
+              value_parser = clap::value_parser!(u16).range(0..=CONNECTIONS))]
+        idle: u16,
+        /// How many times each server is measured, for half a second, in turns
+        #[arg(long, value_name = "N", default_value_t = 10,
+              value_parser = clap::value_parser!(u16).range(1..))]
+        rounds: u16,
         /// Print one JSON object instead of the table
         #[arg(long)]
         json: bool,
@@ -156,6 +187,13 @@ pub fn run() -> ExitCode {
         }
         Some(Other::Check { choice, protocol, json }) => {
             return status_of(check_and_tell(&choice, protocol, json));
+        }
+        Some(Other::Cost { choice, active, idle, rounds, json }) => {
+            let (models, mut left_out) = choice.sort_out();
+            let [active, idle, rounds] = [active, idle, rounds].map(usize::from);
+            let mut plan = CostPlan { models, active, idle, rounds };
+            left_out.extend(plan.leave_out_the_unfit());
+            return status_of(measure_and_tell(&plan, &left_out, json));
         }
         None => {}
     }
@@ -219,6 +257,17 @@ fn check_and_tell(choice: &Choice, protocol: Protocol, json: bool) -> io::Result
     }
     writeln!(anstream::stdout(), "{}", text.trim_end())?;
     Ok(surprises.is_empty())
+}
+
+/// Returns whether every server could be measured.
+fn measure_and_tell(plan: &CostPlan, left_out: &[String], json: bool) -> io::Result<bool> {
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    let progress = progress_bar("runs, {msg}");
+    let costs = cost::measure(plan, &env::current_exe()?, &progress);
+    progress.finish_and_clear();
+    let text = if json { cost_json(plan, &costs)? } else { cost_text(plan, &costs, left_out) };
+    writeln!(io::stdout(), "{text}")?;
+    Ok(costs.iter().all(|cost| cost.trouble.is_none()))
 }
 
 /// Returns whether every request was answered.
@@ -297,6 +346,30 @@ fn human_text(plan: &Plan, rows: &[Row], sentences: &[String], page: &Path) -> S
         text += &format!("\n{sentence}");
     }
     text + &format!("\n\nWhat each client went through: {}", page.display())
+}
+
+fn cost_text(plan: &CostPlan, costs: &[Cost], left_out: &[String]) -> String {
+    let mut text = format!(
+        "{}, {} times for each server, in turns.\nMedians, and in brackets the bounds between which \
+         the true ones lie, in 95 of 100 such measurements.\n\n{}\n",
+        plan.load(),
+        plan.rounds,
+        cost::table(costs)
+    );
+    for sentence in cost::doubts(costs).iter().chain(left_out) {
+        text += &format!("\n{sentence}");
+    }
+    text.trim_end().to_owned()
+}
+
+fn cost_json(plan: &CostPlan, costs: &[Cost]) -> io::Result<String> {
+    #[derive(Serialize)]
+    struct Object<'a> {
+        #[serde(flatten)]
+        plan: &'a CostPlan,
+        servers: &'a [Cost],
+    }
+    Ok(serde_json::to_string(&Object { plan, servers: costs })?)
 }
 
 fn json_object(

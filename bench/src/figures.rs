@@ -36,10 +36,19 @@ pub(crate) fn grouped(number: f64) -> String {
 /// How many system calls a request took, as people read it.
 pub(crate) fn calls_per_request(usage: &Usage) -> Option<String> {
     let at_least = if usage.calls_not_counted.is_some() { "≥ " } else { "" };
-    let calls = usage.calls_per_request()?;
-    // Few are told exactly, many roughly.
+    Some(format!("{at_least}{}", calls_told(usage.calls_per_request()?)))
+}
+
+/// A number of calls: few are told exactly, many roughly.
+pub(crate) fn calls_told(calls: f64) -> String {
     let digits = if calls < 0.1 { 3 } else { usize::from(calls < 100.0) * 2 };
-    Some(format!("{at_least}{calls:.digits$}"))
+    format!("{calls:.digits$}")
+}
+
+/// An amount of memory, in kilobytes of 1000 bytes.
+pub(crate) fn bytes(bytes: f64) -> String {
+    let digits = usize::from(bytes < 99_950.0);
+    format!("{:.digits$} kB", bytes / 1000.0)
 }
 
 #[cfg(test)]

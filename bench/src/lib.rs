@@ -18,7 +18,9 @@ pub mod cost;
 mod figures;
 pub mod findings;
 mod interval;
+pub mod load;
 pub mod matrix;
+mod meter;
 mod model;
 pub mod page;
 mod server_process;
@@ -26,5 +28,6 @@ pub mod table;
 
 pub use comparison::{Plan, Row, compare};
 pub use interval::Interval;
+pub use meter::Meter;
 pub use model::Model;
 pub use server_process::{Outcome, ProcessUsage, ServerProcess, Usage, serve_for_parent};

@@ -16,6 +16,9 @@ pub struct Model {
     pub label: &'static str,
     /// How many clients it serves at the same time: slow ones keep as many others waiting.
     pub serves_at_once: usize,
+    /// How many it can have at the same time before it lets nobody in, whatever the limit of
+    /// descriptors.
+    most_connections: usize,
     /// The promises that it can't keep, or not always.
     pub limits: &'static [Limit],
     /// Whether this system has what it waits with.
@@ -28,6 +31,7 @@ pub struct Model {
 const PLAIN: Model = Model {
     label: "",
     serves_at_once: usize::MAX,
+    most_connections: usize::MAX,
     limits: &[],
     available: || Ok(()),
     serve: |_| ExitCode::FAILURE,
@@ -70,6 +74,7 @@ impl Model {
     /// thread-server
     pub const THREAD: Model = Model {
         label: "thread-server",
+        most_connections: 2000, // the default of `--max-threads`
         serve: |child| child.serve_with(thread_server::serve),
         ..PLAIN
     };
@@ -88,8 +93,12 @@ impl Model {
 
     /// select-server
     #[cfg(unix)]
-    pub const SELECT: Model =
-        Model { label: "select-server", serve: |child| child.serve(select_server::serve), ..PLAIN };
+    pub const SELECT: Model = Model {
+        label: "select-server",
+        most_connections: 1000, // FD_SETSIZE, without those descriptors that are no connections
+        serve: |child| child.serve(select_server::serve),
+        ..PLAIN
+    };
 
     /// poll2-server
     #[cfg(unix)]
@@ -177,6 +186,11 @@ impl Model {
     /// The options that make this way to wait of it.
     pub fn options(&self) -> impl Iterator<Item = &'static str> {
         self.label.split(' ').skip(1)
+    }
+
+    /// How many clients can ask it at the same time, each on a connection that it keeps.
+    pub fn most_clients(&self) -> usize {
+        self.serves_at_once.min(self.most_connections)
     }
 
     /// What keeps a server of this kind from keeping the promise that this check tries.

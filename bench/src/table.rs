@@ -46,20 +46,25 @@ pub fn cells(row: &Row) -> [String; COLUMNS.len()] {
 
 /// The rows as a table for people, with a line below for whatever went wrong.
 pub fn table(rows: &[Row]) -> String {
-    let mut table = Table::new();
-    let style = UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
-    table.load_style(style).set_header(COLUMNS);
-    for row in rows {
-        table.add_row(cells(row));
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let mut text = table.to_string();
+    let mut text = aligned(&COLUMNS, rows.iter().map(cells));
     for trouble in troubles(rows) {
         text += &format!("\n{trouble}");
     }
     text
+}
+
+/// A table of which the first column is a name, and the others are figures.
+pub(crate) fn aligned<const N: usize>(
+    columns: &[&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    let style = UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
+    table.load_style(style).set_header(columns).add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
 }
 
 /// What went wrong, and at which server.

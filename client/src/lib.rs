@@ -31,12 +31,14 @@
 //! | [`report`] | figures, errors by stage, in words why nothing moves any more, and how far the figures can be trusted |
 //! | [`timeline`] | what each client went through, as a picture |
 //! | [`probe`] | one well-behaved client, to be measured beside a flood |
+//! | [`Askers`] | many that only keep a server busy, as cheaply as can be |
 //! | [`check`] | which promises a server keeps: `client check` |
 //! | [`cli`], `console`, `hdr` | the program: its options, what it prints meanwhile, and the log for other plotters |
 //! | `system` | the door to what systems do differently |
 //!
 //! The library prints nothing but in [`cli::run`].
 
+mod askers;
 pub mod check;
 pub mod cli;
 mod console;
@@ -51,6 +53,7 @@ pub mod report;
 mod system;
 pub mod timeline;
 
+pub use askers::Askers;
 pub use crowd::{Crowd, Order};
 pub use flood::{Happening, Latency, flood};
 pub use kind::{Kind, Mix};

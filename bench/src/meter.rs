@@ -1,0 +1,140 @@
+//! What a server costs, seen from outside, while it runs.
+
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::Meter;
+#[cfg(target_os = "linux")]
+pub use linux::Meter;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::fs;
+    use std::time::Duration;
+
+    use nix::time::{ClockId, clock_getcpuclockid};
+    use nix::unistd::Pid;
+
+    /// Looks at a process and its descendants. Two meters are equal if they look at the same.
+    #[derive(Debug, PartialEq)]
+    pub struct Meter {
+        processes: Vec<Pid>,
+    }
+
+    impl Meter {
+        /// Of this process, and those that it and its children have started by now.
+        pub fn of(process: u32) -> Self {
+            let all = processes_and_parents();
+            let mut processes = vec![process];
+            let mut next = 0;
+            while let Some(&parent) = processes.get(next) {
+                let is_child = |&&(_, its_parent): &&(u32, u32)| its_parent == parent;
+                processes.extend(all.iter().filter(is_child).map(|&(child, _)| child));
+                next += 1;
+            }
+            let pid = |process: u32| Pid::from_raw(process.cast_signed());
+            Meter { processes: processes.into_iter().map(pid).collect() }
+        }
+
+        /// The processor time that they have used so far, in user and kernel mode.
+        ///
+        /// It is read from the processes' clocks (clock_getcpuclockid(3)), which count
+        /// nanoseconds and all threads, those that have ended, too. `None` once a process has
+        /// ended, or where the system does not tell.
+        pub fn processor_time(&self) -> Option<Duration> {
+            let of_one = |&process: &Pid| {
+                let clock: ClockId = clock_getcpuclockid(process).ok()?;
+                clock.now().ok().map(Duration::from)
+            };
+            self.processes.iter().map(of_one).sum()
+        }
+
+        /// The memory that they have in use, in bytes (`VmRSS` of proc_pid_status(5)).
+        pub fn memory(&self) -> Option<u64> {
+            let of_one = |process: &Pid| {
+                let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+                let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+                let kibibytes: u64 = resident.split_whitespace().next()?.parse().ok()?;
+                Some(1024 * kibibytes)
+            };
+            self.processes.iter().map(of_one).sum()
+        }
+    }
+
+    /// All processes that there are, each with the one that has started it.
+    fn processes_and_parents() -> Vec<(u32, u32)> {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let with_parent = |entry: fs::DirEntry| {
+            let process = entry.file_name().to_str()?.parse().ok()?;
+            // One that ends meanwhile has no files any more, and is of no interest.
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            // proc_pid_stat(5): after the name in parentheses come the state and the parent.
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+            Some((process, parent))
+        };
+        processes.filter_map(with_parent).collect()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::io::Read;
+        use std::process::{Command, Stdio};
+        use std::time::Instant;
+
+        use super::*;
+
+        #[test]
+        fn this_process_works_and_uses_memory() {
+            let meter = Meter::of(std::process::id());
+            let before = meter.processor_time().unwrap();
+            let began = Instant::now();
+            while meter.processor_time().unwrap() == before {
+                assert!(began.elapsed() < Duration::from_secs(60), "nothing is counted");
+            }
+            assert!(meter.memory().unwrap() > 1 << 16);
+        }
+
+        #[test]
+        fn children_of_children_are_found() {
+            // The shell has to stay, to wait for the other one.
+            let mut shell = Command::new("sh")
+                .args(["-c", "sh -c 'echo here; read line; true'; true"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut said = [0; 5];
+            shell.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+            let meter = Meter::of(shell.id());
+            assert_eq!(meter.processes.len(), 2);
+            assert!(meter.processor_time().is_some());
+            drop(shell.stdin.take());
+            shell.wait().unwrap();
+            assert_eq!(meter.processor_time(), None, "they have ended");
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere {
+    use std::time::Duration;
+
+    /// Left out: what processes cost, on systems other than Linux.
+    #[derive(Debug, PartialEq)]
+    pub struct Meter;
+
+    impl Meter {
+        /// Of a process of which nothing will be told.
+        pub fn of(_process: u32) -> Self {
+            Meter
+        }
+
+        /// Not known here.
+        pub fn processor_time(&self) -> Option<Duration> {
+            None
+        }
+
+        /// Not known here.
+        pub fn memory(&self) -> Option<u64> {
+            None
+        }
+    }
+}
