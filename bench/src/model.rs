@@ -95,7 +95,7 @@ impl Model {
     #[cfg(unix)]
     pub const SELECT: Model = Model {
         label: "select-server",
-        most_connections: 1000, // FD_SETSIZE, without those descriptors that are no connections
+        most_connections: 1010, // FD_SETSIZE, without those descriptors that are no connections
         serve: |child| child.serve(select_server::serve),
         ..PLAIN
     };

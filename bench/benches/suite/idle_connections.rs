@@ -1,0 +1,41 @@
+//! `idle_connections`: how long an answer takes beside many connections on which nothing happens.
+//!
+//! **Measures** one round trip on a connection that is kept, while N others are silent. Whoever
+//! brings the kernel the whole list for each wait (select, poll), or asks each socket himself
+//! (busy), takes longer the more there are; whoever lets the kernel remember it does not.
+//!
+//! **Holds fixed** that one client is active, with one request under way, and sleeps until it is
+//! answered. So most of the time is what it takes to wake the server and the client up again.
+//!
+//! **Would make it lie:** two processors that fall asleep between two requests, which they do the
+//! more readily the longer the server takes; so the small differences on the left say little.
+
+use bench::ServerProcess;
+use bench::load::{Silent, kept_probe};
+use criterion::Criterion;
+
+use crate::servers::{bench_at_server, can_have, group, is_smoke_test, models, tell_left_out};
+
+const NAME: &str = "idle_connections";
+
+pub fn benches(criterion: &mut Criterion) {
+    let numbers: &[usize] = if is_smoke_test() { &[0, 10] } else { &[0, 10, 100, 1000, 10_000] };
+    let mut group = group(criterion, NAME);
+    for &idle in numbers {
+        for model in models() {
+            // The probe is one more.
+            if let Err(why) = can_have(&model, idle + 1) {
+                tell_left_out(NAME, &model, idle, why);
+                continue;
+            }
+            let prepare = |server: &ServerProcess| {
+                let silent = Silent::connect(server.address(), idle)?;
+                Ok((kept_probe(server.address())?, silent))
+            };
+            bench_at_server(&mut group, model, Some(&idle), prepare, |(probe, _), times| {
+                (0..times).map(|_| probe.ask()).sum()
+            });
+        }
+    }
+    group.finish();
+}

@@ -1,0 +1,102 @@
+//! What the groups about servers share: which servers there are, and how one is measured.
+//!
+//! Each server is a process of its own and runs only while it is measured. For each number of
+//! connections, all servers are measured one after the other, in a random order.
+
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bench::{Model, ServerProcess};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
+
+use crate::order::shuffled;
+
+/// A group in which each benchmark takes a second: with a dozen servers and several numbers of
+/// connections for each, the whole suite shall take ten minutes at most.
+pub fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(20);
+    group.warm_up_time(Duration::from_millis(200));
+    group.measurement_time(Duration::from_millis(800));
+    group
+}
+
+/// Whether each benchmark is only to be run once, as `cargo test` does. (criterion finds out in
+/// the same way: only `cargo bench` adds this argument.)
+pub fn is_smoke_test() -> bool {
+    !std::env::args().any(|argument| argument == "--bench")
+}
+
+/// The servers that can run here, in a random order. Those that can't are told of once.
+pub fn models() -> Vec<Model> {
+    static AVAILABLE: LazyLock<Vec<Model>> = LazyLock::new(|| {
+        let can_run = |model: &Model| {
+            let available = model.available();
+            if let Err(why) = &available {
+                eprintln!("{} is left out: {why}.", model.label);
+            }
+            available.is_ok()
+        };
+        Model::ALL.iter().copied().filter(can_run).collect()
+    });
+    shuffled(AVAILABLE.clone())
+}
+
+/// Whether a server can have so many connections at the same time, and this process, too.
+///
+/// # Errors
+///
+/// The reason why not.
+pub fn can_have(model: &Model, connections: usize) -> Result<(), String> {
+    let most = model.most_clients();
+    if most < connections {
+        return Err(format!("it serves {most} at a time"));
+    }
+    // This is the limit of the servers, too, which are started from here. Some descriptors are
+    // needed besides: standard streams, listener, poller, pipes between processes.
+    let limit = rlimit::increase_nofile_limit(u64::MAX).map_err(|error| error.to_string())?;
+    if limit < connections as u64 + 50 {
+        return Err(format!("the limit of descriptors is {limit}"));
+    }
+    Ok(())
+}
+
+/// Tells that a server is not measured with so many connections, and why not.
+pub fn tell_left_out(group: &str, model: &Model, parameter: impl Display, why: impl Display) {
+    eprintln!("{group}/{}/{parameter} is left out: {why}.", model.label);
+}
+
+/// A benchmark at a server of its own.
+///
+/// `prepare` makes the scene, which is there until the benchmark is over; `measure` lets happen
+/// what is to be measured as many times as it is told, and returns how long that took. Nothing
+/// of this is done if the benchmark is not chosen (`cargo bench -p bench -- NAME`).
+pub fn bench_at_server<Scene>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    model: Model,
+    parameter: Option<&dyn Display>,
+    prepare: impl Fn(&ServerProcess) -> io::Result<Scene>,
+    measure: impl Fn(&mut Scene, u64) -> io::Result<Duration>,
+) {
+    let start = || {
+        let program = Path::new(env!("CARGO_BIN_EXE_bench"));
+        let server = ServerProcess::start(ServerProcess::command(program, model, &["--quiet"]))?;
+        // In this order, so that the scene is over before the server is.
+        Ok((prepare(&server)?, server))
+    };
+    let failed = |error: io::Error| -> ! { panic!("{}: {error}", model.label) };
+    let id = match parameter {
+        Some(parameter) => BenchmarkId::new(model.label, parameter),
+        None => BenchmarkId::from_parameter(model.label),
+    };
+    let mut running: Option<(Scene, ServerProcess)> = None;
+    group.bench_function(id, |bencher| {
+        let (scene, _) =
+            running.get_or_insert_with(|| start().unwrap_or_else(|error| failed(error)));
+        bencher.iter_custom(|times| measure(scene, times).unwrap_or_else(|error| failed(error)));
+    });
+}

@@ -1,0 +1,49 @@
+//! `slow_clients`: how long a prompt client waits for its answer beside others that dribble.
+//!
+//! **Measures** a whole visit (connect, ask, be answered) while N clients are there that send a
+//! byte every 2 ms. A server that serves one client at a time makes the visitor wait for all
+//! of them, one after the other: its line rises with N. So does that of a pool, from as many
+//! slow clients on as it has threads. The others are flat.
+//!
+//! **Holds fixed** what a slow client does: two requests of 27 bytes, 54 ms each, of which the
+//! first arrives while the client still stands in the queue. All N are connected before the visitor
+//! comes.
+//!
+//! **Would make it lie:** slow clients that are done before the visitor is served (then he is
+//! beside fewer than N; so a wave of which one is done counts no more, see
+//! [`bench::load::Dribblers`]); a machine on which the clients' thread does not get to send its
+//! bytes in time; and so many slow clients that their bytes are a load themselves, which is why
+//! there are 64 at most.
+
+use bench::load::Dribblers;
+use criterion::Criterion;
+
+use crate::servers::{bench_at_server, group, is_smoke_test, models, tell_left_out};
+
+const NAME: &str = "slow_clients";
+
+/// How many slow clients there are for each that a server serves at the same time, at most: a
+/// visit beside them then takes half a second, and there are ten visits at least.
+const MOST_IN_TURN: usize = 8;
+
+pub fn benches(criterion: &mut Criterion) {
+    let numbers: &[usize] = if is_smoke_test() { &[0, 2] } else { &[0, 1, 2, 4, 8, 16, 32, 64] };
+    let mut group = group(criterion, NAME);
+    for &slow in numbers {
+        for model in models() {
+            if slow / MOST_IN_TURN > model.serves_at_once {
+                let why =
+                    format!("it serves {} at a time, and that takes long", model.serves_at_once);
+                tell_left_out(NAME, &model, slow, why);
+                continue;
+            }
+            group.sample_size(if slow >= model.serves_at_once { 10 } else { 20 });
+            let prepare =
+                |server: &bench::ServerProcess| Ok(Dribblers::new(server.address(), slow));
+            bench_at_server(&mut group, model, Some(&slow), prepare, |dribblers, times| {
+                (0..times).map(|_| dribblers.visit_beside()).sum()
+            });
+        }
+    }
+    group.finish();
+}
