@@ -193,6 +193,10 @@ pub fn run() -> ExitCode {
             let [active, idle, rounds] = [active, idle, rounds].map(usize::from);
             let mut plan = CostPlan { models, active, idle, rounds };
             left_out.extend(plan.leave_out_the_unfit());
+            if plan.models.is_empty() {
+                left_out.iter().for_each(|sentence| eprintln!("bench: {sentence}"));
+                return ExitCode::FAILURE;
+            }
             return status_of(measure_and_tell(&plan, &left_out, json));
         }
         None => {}
