@@ -1,15 +1,9 @@
-//! In which order things are measured.
+//! In which order benchmarks run.
 
-use std::hash::{BuildHasher, RandomState};
-
-/// The same things in a random order, another one in each run: what a benchmark leaves behind for
-/// the next one (a warm processor, ports that are still taken) then does not always meet the
-/// same.
-pub fn shuffled<T>(mut things: Vec<T>) -> Vec<T> {
-    let dice = RandomState::new(); // the standard library's only source of chance
-    for last in (1..things.len()).rev() {
-        let other = dice.hash_one(last) % (last as u64 + 1);
-        things.swap(last, other as usize);
-    }
+/// The same things in another order in each run: what the machine does on the side, or what
+/// one benchmark leaves behind for the next, then does not always hit the same one.
+pub fn shuffled<T: Clone>(things: &[T]) -> Vec<T> {
+    let mut things = things.to_vec();
+    fastrand::shuffle(&mut things);
     things
 }
