@@ -14,6 +14,8 @@
 //! | `busy_connections` | time for a request when the server has as much to do as it can |
 //! | `processor_time` | the same, in the server's processor time |
 //! | `connect_and_ask` | a new connection for each request |
+//! | `wait_cost` | what one wait costs when one of N descriptors is ready, in Kerrisk's way |
+//! | `chain` | what it costs when a hundred of N are, in libevent's way |
 //! | `protocol` | the state machine alone, without a socket |
 //!
 //! Each group's file says what it holds fixed, and what would make it lie.
@@ -21,19 +23,42 @@
 use criterion::{criterion_group, criterion_main};
 
 mod busy_connections;
+#[cfg(unix)]
+mod chain;
 mod connect_and_ask;
 mod idle_connections;
 mod order;
+#[cfg(unix)]
+mod pairs;
 mod protocol;
 mod servers;
 mod slow_clients;
+#[cfg(unix)]
+mod wait_cost;
+#[cfg(unix)]
+mod ways;
 
 criterion_group!(
-    benches,
+    at_servers,
     slow_clients::benches,
     idle_connections::benches,
     busy_connections::benches,
     connect_and_ask::benches,
-    protocol::benches,
 );
-criterion_main!(benches);
+
+#[cfg(unix)]
+criterion_group! {
+    name = waits;
+    config = ways::short();
+    targets = wait_cost::benches, chain::benches
+}
+
+/// Left out: Windows has none of these calls but IOCP, and no pipes that it waits for.
+#[cfg(not(unix))]
+fn waits() {
+    eprintln!("wait_cost and chain are left out: they are about system calls of Unix");
+}
+
+criterion_group!(alone, protocol::benches);
+
+criterion_main!(at_servers, waits, alone);

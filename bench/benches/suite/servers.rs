@@ -43,7 +43,7 @@ pub fn models() -> Vec<Model> {
         };
         Model::ALL.iter().copied().filter(can_run).collect()
     });
-    shuffled(AVAILABLE.clone())
+    shuffled(&AVAILABLE)
 }
 
 /// Whether a server can have so many connections at the same time, and this process, too.
