@@ -30,8 +30,9 @@ use std::cell::LazyCell;
 
 use criterion::{Criterion, SamplingMode};
 
+use crate::group::Group;
 use crate::pairs::{self, Pairs};
-use crate::ways::{Comparison, Way};
+use crate::ways::{Way, bench_each};
 
 /// From everybody active to hardly anybody. The last takes 18,000 descriptors; a few systems
 /// grant a process no more than 20,000.
@@ -44,21 +45,21 @@ const ACTIVE: usize = 100;
 const WRITES: usize = 1000;
 
 pub fn benches(criterion: &mut Criterion) {
-    let mut comparison = Comparison::new(criterion, "chain");
+    let mut group = Group::new(criterion, "chain");
     // A run takes milliseconds: with as many for each sample, the samples are quickly taken.
-    comparison.group.sampling_mode(SamplingMode::Flat);
+    group.criterion.sampling_mode(SamplingMode::Flat);
     for count in COUNTS {
         if pairs::room() < 2 * count {
-            comparison.remark(format!("{count} pairs are more than this process may have"));
+            group.remark(format!("{count} pairs are more than this process may have"));
             continue;
         }
         let sockets = LazyCell::new(|| Pairs::sockets(count).expect("there is room for all"));
-        comparison.each_way(count, &sockets, |bencher, sockets, way| {
+        bench_each(&mut group, count, &sockets, |bencher, sockets, way| {
             let mut ready = Vec::new();
             bencher.iter(|| run(sockets, way, &mut ready));
         });
     }
-    comparison.finish();
+    group.finish();
 }
 
 /// One run, from the first byte that is written to the last that is read.

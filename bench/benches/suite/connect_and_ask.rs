@@ -16,12 +16,13 @@ use std::time::Duration;
 use bench::load::visit;
 use criterion::Criterion;
 
-use crate::servers::{bench_at_server, group, models};
+use crate::group::Group;
+use crate::servers::{bench_at_server, models};
 
 pub fn benches(criterion: &mut Criterion) {
-    let mut group = group(criterion, "connect_and_ask");
-    group.warm_up_time(Duration::from_millis(100));
-    group.measurement_time(Duration::from_millis(500));
+    let mut group = Group::new(criterion, "connect_and_ask");
+    group.criterion.warm_up_time(Duration::from_millis(100));
+    group.criterion.measurement_time(Duration::from_millis(500));
     for model in models() {
         bench_at_server(
             &mut group,

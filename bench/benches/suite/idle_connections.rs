@@ -14,18 +14,17 @@ use bench::ServerProcess;
 use bench::load::{Silent, kept_probe};
 use criterion::Criterion;
 
-use crate::servers::{bench_at_server, can_have, group, is_smoke_test, models, tell_left_out};
-
-const NAME: &str = "idle_connections";
+use crate::group::Group;
+use crate::servers::{bench_at_server, can_have, is_smoke_test, models};
 
 pub fn benches(criterion: &mut Criterion) {
     let numbers: &[usize] = if is_smoke_test() { &[0, 10] } else { &[0, 10, 100, 1000, 10_000] };
-    let mut group = group(criterion, NAME);
+    let mut group = Group::new(criterion, "idle_connections");
     for &idle in numbers {
         for model in models() {
             // The probe is one more.
             if let Err(why) = can_have(&model, idle + 1) {
-                tell_left_out(NAME, &model, idle, why);
+                group.remark(format!("{} beside {idle} is left out: {why}", model.label));
                 continue;
             }
             let prepare = |server: &ServerProcess| {

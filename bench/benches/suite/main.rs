@@ -26,6 +26,7 @@ mod busy_connections;
 #[cfg(unix)]
 mod chain;
 mod connect_and_ask;
+mod group;
 mod idle_connections;
 mod order;
 #[cfg(unix)]
@@ -38,13 +39,15 @@ mod wait_cost;
 #[cfg(unix)]
 mod ways;
 
-criterion_group!(
-    at_servers,
-    slow_clients::benches,
-    idle_connections::benches,
-    busy_connections::benches,
-    connect_and_ask::benches,
-);
+criterion_group! {
+    name = at_servers;
+    config = servers::short();
+    targets =
+        slow_clients::benches,
+        idle_connections::benches,
+        busy_connections::benches,
+        connect_and_ask::benches
+}
 
 #[cfg(unix)]
 criterion_group! {

@@ -10,19 +10,18 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use bench::{Model, ServerProcess};
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
+use criterion::{BenchmarkId, Criterion};
 
+use crate::group::Group;
 use crate::order::shuffled;
 
-/// A group in which each benchmark takes a second: with a dozen servers and several numbers of
+/// For benchmarks that take a second each: with a dozen servers and several numbers of
 /// connections for each, the whole suite shall take ten minutes at most.
-pub fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
-    let mut group = criterion.benchmark_group(name);
-    group.sample_size(20);
-    group.warm_up_time(Duration::from_millis(200));
-    group.measurement_time(Duration::from_millis(800));
-    group
+pub fn short() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800))
+        .sample_size(20)
 }
 
 /// Whether each benchmark is only to be run once, as `cargo test` does. (criterion finds out in
@@ -65,18 +64,13 @@ pub fn can_have(model: &Model, connections: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Tells that a server is not measured with so many connections, and why not.
-pub fn tell_left_out(group: &str, model: &Model, parameter: impl Display, why: impl Display) {
-    eprintln!("{group}/{}/{parameter} is left out: {why}.", model.label);
-}
-
 /// A benchmark at a server of its own.
 ///
 /// `prepare` makes the scene, which is there until the benchmark is over; `measure` lets happen
 /// what is to be measured as many times as it is told, and returns how long that took. Nothing
 /// of this is done if the benchmark is not chosen (`cargo bench -p bench -- NAME`).
 pub fn bench_at_server<Scene>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
+    group: &mut Group<'_>,
     model: Model,
     parameter: Option<&dyn Display>,
     prepare: impl Fn(&ServerProcess) -> io::Result<Scene>,
@@ -94,7 +88,7 @@ pub fn bench_at_server<Scene>(
         None => BenchmarkId::from_parameter(model.label),
     };
     let mut running: Option<(Scene, ServerProcess)> = None;
-    group.bench_function(id, |bencher| {
+    group.bench(id, |bencher| {
         let (scene, _) =
             running.get_or_insert_with(|| start().unwrap_or_else(|error| failed(error)));
         bencher.iter_custom(|times| measure(scene, times).unwrap_or_else(|error| failed(error)));

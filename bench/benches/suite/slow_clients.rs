@@ -16,11 +16,11 @@
 //! there are 64 at most.
 
 use bench::load::Dribblers;
+use bench::{Model, ServerProcess};
 use criterion::Criterion;
 
-use crate::servers::{bench_at_server, group, is_smoke_test, models, tell_left_out};
-
-const NAME: &str = "slow_clients";
+use crate::group::Group;
+use crate::servers::{bench_at_server, is_smoke_test, models};
 
 /// How many slow clients there are for each that a server serves at the same time, at most: a
 /// visit beside them then takes half a second, and there are ten visits at least.
@@ -28,18 +28,19 @@ const MOST_IN_TURN: usize = 8;
 
 pub fn benches(criterion: &mut Criterion) {
     let numbers: &[usize] = if is_smoke_test() { &[0, 2] } else { &[0, 1, 2, 4, 8, 16, 32, 64] };
-    let mut group = group(criterion, NAME);
+    let mut group = Group::new(criterion, "slow_clients");
     for &slow in numbers {
         for model in models() {
             if slow / MOST_IN_TURN > model.serves_at_once {
-                let why =
-                    format!("it serves {} at a time, and that takes long", model.serves_at_once);
-                tell_left_out(NAME, &model, slow, why);
+                let Model { label, serves_at_once, .. } = model;
+                group.remark(format!(
+                    "{label} beside {slow} is left out: it serves {serves_at_once} at a time, and \
+                     each visit would take long"
+                ));
                 continue;
             }
-            group.sample_size(if slow >= model.serves_at_once { 10 } else { 20 });
-            let prepare =
-                |server: &bench::ServerProcess| Ok(Dribblers::new(server.address(), slow));
+            group.criterion.sample_size(if slow >= model.serves_at_once { 10 } else { 20 });
+            let prepare = |server: &ServerProcess| Ok(Dribblers::new(server.address(), slow));
             bench_at_server(&mut group, model, Some(&slow), prepare, |dribblers, times| {
                 (0..times).map(|_| dribblers.visit_beside()).sum()
             });

@@ -38,10 +38,11 @@
 
 use std::cell::LazyCell;
 
-use criterion::Criterion;
+use criterion::{BenchmarkId, Criterion};
 
+use crate::group::Group;
 use crate::pairs::{Pairs, pipes_written_to};
-use crate::ways::Comparison;
+use crate::ways::bench_each;
 
 /// Kerrisk's.
 const COUNTS: [usize; 4] = [10, 100, 1000, 10_000];
@@ -50,22 +51,22 @@ const COUNTS: [usize; 4] = [10, 100, 1000, 10_000];
 const SEED: u64 = 639;
 
 pub fn benches(criterion: &mut Criterion) {
-    let mut comparison = Comparison::new(criterion, "wait_cost");
+    let mut group = Group::new(criterion, "wait_cost");
     for count in COUNTS {
         let written_to = pipes_written_to(count);
         if written_to < count / 2 {
-            comparison.remark(format!("{count} pipes are more than this process may have"));
+            group.remark(format!("{count} pipes are more than this process may have"));
             continue;
         }
         if written_to < count {
             let never = count - written_to;
-            comparison.remark(format!(
+            group.remark(format!(
                 "of {count} pipes, {never} are one under several numbers and never written to, \
                  because this process may not have two descriptors for each"
             ));
         }
         let pipes = LazyCell::new(|| Pairs::pipes(count).expect("there is room for all"));
-        comparison.each_way(count, &pipes, |bencher, pipes, way| {
+        bench_each(&mut group, count, &pipes, |bencher, pipes, way| {
             let mut ready = Vec::new();
             let mut random = fastrand::Rng::with_seed(SEED);
             bencher.iter(|| {
@@ -77,12 +78,12 @@ pub fn benches(criterion: &mut Criterion) {
                 });
             });
         });
-        comparison.bench("byte alone", count, |bencher| {
+        group.bench(BenchmarkId::new("byte alone", count), |bencher| {
             let mut random = fastrand::Rng::with_seed(SEED);
             bencher.iter(|| operation(&pipes, &mut random, |chosen| chosen));
         });
     }
-    comparison.finish();
+    group.finish();
 }
 
 /// One monitoring operation, from the byte that is written to the byte that is read.

@@ -8,9 +8,9 @@ use std::fs::File;
 use std::io;
 use std::time::Duration;
 
-use criterion::measurement::WallTime;
-use criterion::{Bencher, BenchmarkGroup, BenchmarkId, Criterion};
+use criterion::{Bencher, BenchmarkId, Criterion};
 
+use crate::group::Group;
 use crate::order::shuffled;
 use crate::pairs::Pairs;
 
@@ -64,62 +64,23 @@ pub fn short() -> Criterion {
         .sample_size(20)
 }
 
-/// A group in which the ways to wait are compared, for growing numbers of descriptors.
-pub struct Comparison<'a> {
-    name: &'static str,
-    pub group: BenchmarkGroup<'a, WallTime>,
-    /// Whether anything of it was asked for on the command line.
-    has_run: bool,
-    /// Sentences on what is left out, or not quite as it should be.
-    remarks: Vec<String>,
-}
-
-impl<'a> Comparison<'a> {
-    pub fn new(criterion: &'a mut Criterion, name: &'static str) -> Self {
-        let group = criterion.benchmark_group(name);
-        Comparison { name, group, has_run: false, remarks: Vec::new() }
-    }
-
-    pub fn remark(&mut self, sentence: String) {
-        if !self.remarks.contains(&sentence) {
-            self.remarks.push(sentence);
+/// All ways on so many pairs, one after the other, in an order of this run's own. Pairs and ways
+/// are made when the first benchmark of theirs runs: maybe none is asked for.
+pub fn bench_each<Make: FnOnce() -> Pairs>(
+    group: &mut Group<'_>,
+    count: usize,
+    pairs: &LazyCell<Pairs, Make>,
+    bench: impl Fn(&mut Bencher<'_>, &Pairs, &mut dyn Way),
+) {
+    for Kind { name, can_watch, watch } in shuffled(ALL) {
+        if let Err(why) = can_watch(count) {
+            group.remark(format!("{name} is left out: {why}"));
+            continue;
         }
-    }
-
-    /// All ways on so many pairs, one after the other, in an order of this run's own. Pairs
-    /// and ways are made when the first benchmark of theirs runs: maybe none is asked for.
-    pub fn each_way<Make: FnOnce() -> Pairs>(
-        &mut self,
-        count: usize,
-        pairs: &LazyCell<Pairs, Make>,
-        bench: impl Fn(&mut Bencher<'_>, &Pairs, &mut dyn Way),
-    ) {
-        for Kind { name, can_watch, watch } in shuffled(ALL) {
-            if let Err(why) = can_watch(count) {
-                self.remark(format!("{name} is left out: {why}"));
-                continue;
-            }
-            let mut way = None;
-            let set_up = || watch(&pairs.readers).expect("so many can be watched");
-            self.bench(name, count, |bencher| {
-                bench(bencher, pairs, &mut **way.get_or_insert_with(set_up));
-            });
-        }
-    }
-
-    /// One benchmark, if it is asked for.
-    pub fn bench(&mut self, name: &str, count: usize, mut bench: impl FnMut(&mut Bencher<'_>)) {
-        self.group.bench_function(BenchmarkId::new(name, count), |bencher| {
-            self.has_run = true;
-            bench(bencher);
+        let mut way = None;
+        let set_up = || watch(&pairs.readers).expect("so many can be watched");
+        group.bench(BenchmarkId::new(name, count), |bencher| {
+            bench(bencher, pairs, &mut **way.get_or_insert_with(set_up));
         });
-    }
-
-    /// Says what there is to say.
-    pub fn finish(self) {
-        self.group.finish();
-        if self.has_run {
-            self.remarks.iter().for_each(|sentence| eprintln!("{}: {sentence}", self.name));
-        }
     }
 }

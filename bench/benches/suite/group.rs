@@ -1,0 +1,43 @@
+//! A group of benchmarks.
+
+use criterion::measurement::WallTime;
+use criterion::{Bencher, BenchmarkGroup, BenchmarkId, Criterion};
+
+/// A group that says in the end what is left out of it, or not quite as it should be; but not if
+/// none of it was asked for on the command line.
+pub struct Group<'a> {
+    name: &'static str,
+    pub criterion: BenchmarkGroup<'a, WallTime>,
+    has_run: bool,
+    remarks: Vec<String>,
+}
+
+impl<'a> Group<'a> {
+    pub fn new(criterion: &'a mut Criterion, name: &'static str) -> Self {
+        let criterion = criterion.benchmark_group(name);
+        Group { name, criterion, has_run: false, remarks: Vec::new() }
+    }
+
+    /// One benchmark, if it is asked for.
+    pub fn bench(&mut self, id: BenchmarkId, mut bench: impl FnMut(&mut Bencher<'_>)) {
+        self.criterion.bench_function(id, |bencher| {
+            self.has_run = true;
+            bench(bencher);
+        });
+    }
+
+    /// Something to be said in the end, once.
+    pub fn remark(&mut self, sentence: String) {
+        if !self.remarks.contains(&sentence) {
+            self.remarks.push(sentence);
+        }
+    }
+
+    /// Says what there is to say.
+    pub fn finish(self) {
+        self.criterion.finish();
+        if self.has_run {
+            self.remarks.iter().for_each(|sentence| eprintln!("{}: {sentence}", self.name));
+        }
+    }
+}
