@@ -5,6 +5,7 @@
 //!   [`Row`] for each comes out.
 //! - [`table`] of the rows, and [`findings`]: what is to be seen in them.
 //! - [`page`]: the table and the timelines of all servers, for a browser.
+//! - [`colours`]: the same for the same server, in every picture.
 //! - [`matrix`]: which promises each server keeps, and which it can't.
 //! - [`Model`]: the servers to choose from.
 //! - [`ServerProcess`]: a server in a process of its own, so that its processor time and
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod colours;
 mod comparison;
 pub mod cost;
 mod figures;

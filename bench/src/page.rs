@@ -6,6 +6,7 @@ use client::timeline::Picture;
 use maud::{DOCTYPE, PreEscaped, html};
 
 use crate::Row;
+use crate::colours::{self, class};
 use crate::figures::told;
 use crate::table::{COLUMNS, cells, troubles};
 
@@ -22,6 +23,8 @@ th, td { padding: 0.2rem 0.5rem; text-align: right; white-space: nowrap;
 th:first-child, td:first-child { text-align: left; }
 th { border-bottom: 1px solid; }
 .table { overflow-x: auto; }
+td:first-child::before { content: ''; display: inline-block; width: 0.6rem; height: 0.6rem;
+                         margin-right: 0.5rem; border-radius: 50%; background: var(--server); }
 .trouble { color: light-dark(#b3261e, #ff8a80); }
 figure { margin: 2rem 0; }
 svg { width: 100%; height: auto; }
@@ -37,7 +40,7 @@ pub fn page(introduction: &str, findings: &[String], rows: &[Row], replay: bool)
         until,
         replay,
         rows: ROWS,
-        id: id(row.server),
+        id: class(row.server),
         ..Picture::default()
     });
     html! {
@@ -57,7 +60,7 @@ pub fn page(introduction: &str, findings: &[String], rows: &[Row], replay: bool)
                         thead { tr { @for column in COLUMNS { th { (column) } } } }
                         tbody {
                             @for row in rows {
-                                tr { @for cell in cells(row) { td { (cell) } } }
+                                tr style=(colour(row.server)) { @for cell in cells(row) { td { (cell) } } }
                             }
                         }
                     }
@@ -78,10 +81,10 @@ pub fn page(introduction: &str, findings: &[String], rows: &[Row], replay: bool)
     .into_string()
 }
 
-/// What identifies a server's picture within the page: its name without spaces.
-fn id(server: &str) -> String {
-    let words = server.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-")
+/// Gives a row of the table the colour that its server has in every picture.
+fn colour(server: &str) -> String {
+    let colours::Colour { light, dark } = colours::of(server);
+    format!("--server: light-dark({light}, {dark})")
 }
 
 fn figures(row: &Row) -> String {
