@@ -17,6 +17,7 @@ use crate::cost::{self, Cost, CostPlan};
 use crate::findings::findings;
 use crate::matrix::{limits, matrix, surprises};
 use crate::page::page;
+use crate::report::{self, Report};
 use crate::table::table;
 use crate::{Model, Plan, Row, compare, serve_for_parent};
 
@@ -37,6 +38,7 @@ Examples:
   cargo run --release -p bench -- --open --replay
   cargo run --release -p bench -- --json
   cargo run --release -p bench -- check --all
+  cargo run --release -p bench -- report
 
 Exit status: 0 if every request was answered, 1 if not, 2 if the command line is wrong,
 69 if this system has none of the ways to wait that were asked for."
@@ -169,6 +171,28 @@ Exit status: 0 if every server could be measured, 1 if not.")]
         #[arg(long)]
         json: bool,
     },
+    /// Measure everything and write it down: charts, tables, raw figures, and where they are from
+    #[command(after_help = "\
+Examples:
+  cargo run --release -p bench -- report
+  cargo run --release -p bench -- report --quick --into /tmp/figures
+  cargo run --release -p bench -- report --from target/criterion
+
+Let nothing else run meanwhile.
+
+Exit status: 0 if the set is whole, 1 if something is missing or went wrong.")]
+    Report {
+        /// Where to write it [default: docs/figures/DATE, with today's date]
+        #[arg(long, value_name = "FOLDER")]
+        into: Option<PathBuf>,
+        /// Take the figures of the suite from here, where criterion has left them, instead of
+        /// running it
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<PathBuf>,
+        /// Few samples, for a first look; the set says so
+        #[arg(long)]
+        quick: bool,
+    },
     /// Run a server for the program that has started this one
     #[command(hide = true)]
     Serve {
@@ -198,6 +222,9 @@ pub fn run() -> ExitCode {
                 return ExitCode::FAILURE;
             }
             return status_of(measure_and_tell(&plan, &left_out, json));
+        }
+        Some(Other::Report { into, from, quick }) => {
+            return status_of(report_and_tell(into, from, quick));
         }
         None => {}
     }
@@ -272,6 +299,20 @@ fn measure_and_tell(plan: &CostPlan, left_out: &[String], json: bool) -> io::Res
     let text = if json { cost_json(plan, &costs)? } else { cost_text(plan, &costs, left_out) };
     writeln!(io::stdout(), "{text}")?;
     Ok(costs.iter().all(|cost| cost.trouble.is_none()))
+}
+
+/// Returns whether the set is whole.
+fn report_and_tell(into: Option<PathBuf>, from: Option<PathBuf>, quick: bool) -> io::Result<bool> {
+    let (models, left_out) = Choice { servers: Vec::new(), all: true }.sort_out();
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    let plan = report::Plan { into, from, quick, models };
+    let bar = || progress_bar("measured, {msg}");
+    let Report { folder, missing } = report::report(&plan, &env::current_exe()?, bar)?;
+    for sentence in left_out.iter().chain(&missing) {
+        eprintln!("bench: {sentence}");
+    }
+    writeln!(io::stdout(), "The figures: {}", from_here(folder.join("README.md")).display())?;
+    Ok(missing.is_empty())
 }
 
 /// Returns whether every request was answered.

@@ -22,7 +22,7 @@ use client::Askers;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use crate::figures::{bytes, calls_told, grouped, percent};
+use crate::figures::{Quantity, calls_told, grouped, percent, thousands};
 use crate::load::{PATIENCE, Silent, visit};
 use crate::{Interval, Meter, Model, ServerProcess, Usage};
 
@@ -48,9 +48,12 @@ pub struct CostPlan {
 impl CostPlan {
     /// The load in words: `100 active connections beside 900 idle ones`.
     pub fn load(&self) -> String {
+        let active = thousands(self.active as f64);
         match self.idle {
-            0 => format!("{} active connections", self.active),
-            idle => format!("{} active connections beside {idle} idle ones", self.active),
+            0 => format!("{active} active connections"),
+            idle => {
+                format!("{active} active connections beside {} idle ones", thousands(idle as f64))
+            }
         }
     }
 
@@ -254,28 +257,26 @@ pub fn table(costs: &[Cost]) -> String {
 }
 
 fn cells(cost: &Cost, base: Option<&Cost>) -> [String; COLUMNS.len()] {
-    let of = |samples: &[f64], told: fn(f64) -> String| {
-        Interval::of(samples).map_or(UNKNOWN.into(), |interval| told(interval.median))
+    let median = |samples: &[f64], told: &dyn Fn(f64) -> String| {
+        Interval::of(samples).map(|interval| told(interval.median))
     };
-    let ratio = base.and_then(|base| cost.ratio_to(base));
-    let time = Interval::of(&cost.processor_us);
     let at_least = if cost.calls_not_counted.is_some() { "≥ " } else { "" };
-    [
-        cost.server.clone(),
-        of(&cost.requests_per_s, grouped),
-        of(&cost.share_of_a_core, percent),
-        time.map_or(UNKNOWN.into(), |Interval { low, median, high }| {
-            format!("{median:.2} µs [{low:.2}, {high:.2}]")
-        }),
-        ratio.map_or(UNKNOWN.into(), |Interval { low, median, high }| {
-            format!("{median:.3} [{low:.3}, {high:.3}]")
-        }),
-        match Interval::of(&cost.calls_per_request) {
-            Some(calls) => format!("{at_least}{}", calls_told(calls.median)),
-            None => UNKNOWN.into(),
-        },
-        of(&cost.memory_per_connection, bytes),
-    ]
+    let ratio = base.and_then(|base| cost.ratio_to(base));
+    let time = Interval::of(&nanoseconds(&cost.processor_us));
+    let cells = [
+        Some(cost.server.clone()),
+        median(&cost.requests_per_s, &grouped),
+        median(&cost.share_of_a_core, &percent),
+        time.map(|time| Quantity::Time.told_with_bounds(time)),
+        ratio.map(|ratio| Quantity::Number.told_with_bounds(ratio)),
+        median(&cost.calls_per_request, &|calls| format!("{at_least}{}", calls_told(calls))),
+        median(&cost.memory_per_connection, &|bytes| Quantity::Memory.told(bytes)),
+    ];
+    cells.map(|cell| cell.unwrap_or_else(|| UNKNOWN.into()))
+}
+
+fn nanoseconds(microseconds: &[f64]) -> Vec<f64> {
+    microseconds.iter().map(|time| 1000.0 * time).collect()
 }
 
 /// Stands for a figure that is not known.

@@ -2,7 +2,78 @@
 
 use std::time::Duration;
 
-use crate::Usage;
+use crate::{Interval, Usage};
+
+/// What a figure counts, and so in which units people read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    /// Nanoseconds.
+    Time,
+    /// Bytes, told in multiples of 1000.
+    Memory,
+    /// Without a unit.
+    Number,
+}
+
+impl Quantity {
+    /// The units, from the smallest, and how many of the plain ones each has.
+    fn units(self) -> &'static [(f64, &'static str)] {
+        match self {
+            Quantity::Time => &[(1.0, " ns"), (1e3, " µs"), (1e6, " ms"), (1e9, " s")],
+            Quantity::Memory => &[(1.0, " B"), (1e3, " kB"), (1e6, " MB"), (1e9, " GB")],
+            Quantity::Number => &[(1.0, "")],
+        }
+    }
+
+    /// The greatest unit of which that is at least one.
+    fn unit(self, value: f64) -> (f64, &'static str) {
+        let units = self.units();
+        // What is rounded up to a unit is told in it.
+        let fits = units.iter().rev().find(|(size, _)| value.abs() + step(value) / 2.0 >= *size);
+        fits.copied().unwrap_or(units[0])
+    }
+
+    /// A value with three digits that count.
+    pub(crate) fn told(self, value: f64) -> String {
+        let (size, unit) = self.unit(value);
+        let step = step(value) / size;
+        format!("{}{unit}", in_steps(value / size, step))
+    }
+
+    /// The median and its bounds, in the unit of the median: `187 µs [181, 195]`.
+    pub(crate) fn told_with_bounds(self, Interval { low, median, high }: Interval) -> String {
+        let (size, unit) = self.unit(median);
+        let step = step(median) / size;
+        let [low, median, high] = [low, median, high].map(|value| in_steps(value / size, step));
+        format!("{median}{unit} [{low}, {high}]")
+    }
+
+    /// A value at an axis, which is a round one: `10 µs`.
+    pub(crate) fn tick(self, value: f64) -> String {
+        let (size, unit) = if value == 0.0 { (1.0, "") } else { self.unit(value) };
+        // As short as it can be: 0.5, but 10.
+        format!("{}{unit}", value / size)
+    }
+}
+
+/// What the third digit that counts of a value is worth: a power of ten.
+fn step(value: f64) -> f64 {
+    if value == 0.0 {
+        return 1.0;
+    }
+    let step = 10_f64.powf(value.abs().log10().floor() - 2.0);
+    // 999.9 becomes 1000, which has its third digit elsewhere.
+    if (value.abs() / step).round() < 1000.0 { step } else { step * 10.0 }
+}
+
+/// A value rounded to a power of ten.
+fn in_steps(value: f64, step: f64) -> String {
+    if step >= 1.0 {
+        return thousands((value / step).round() * step);
+    }
+    let digits = (-step.log10()).round() as usize;
+    format!("{value:.digits$}")
+}
 
 /// A share with about two digits, as people read it.
 pub(crate) fn percent(share: f64) -> String {
@@ -22,7 +93,12 @@ pub(crate) fn told(time: Duration) -> String {
 /// A ratio with two digits that count, in groups of three: 23,000.
 pub(crate) fn grouped(number: f64) -> String {
     let unit = 10_f64.powf(number.log10().floor() - 1.0).max(1.0);
-    let digits = ((number / unit).round() * unit).round().to_string();
+    thousands((number / unit).round() * unit)
+}
+
+/// A whole number in groups of three: 1,024.
+pub(crate) fn thousands(number: f64) -> String {
+    let digits = number.round().to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
@@ -45,12 +121,6 @@ pub(crate) fn calls_told(calls: f64) -> String {
     format!("{calls:.digits$}")
 }
 
-/// An amount of memory, in kilobytes of 1000 bytes.
-pub(crate) fn bytes(bytes: f64) -> String {
-    let digits = usize::from(bytes < 99_950.0);
-    format!("{:.digits$} kB", bytes / 1000.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +132,19 @@ mod tests {
         assert_eq!(times, ["0s", "7.00ns", "1.23µs", "56.8µs", "1000µs", "1.23s"]);
         assert_eq!([2.04, 87.6, 12_345.0].map(grouped), ["2", "88", "12,000"]);
         assert_eq!([0.067, 0.5, 0.996].map(percent), ["6.7%", "50%", "100%"]);
+    }
+
+    #[test]
+    fn quantities_have_three_digits_and_the_unit_of_the_median() {
+        let times = [0.0, 7.0, 1_234.0, 56_789.0, 999_999.0, 1_234_567_890.0];
+        let told = times.map(|time| Quantity::Time.told(time));
+        assert_eq!(told, ["0 ns", "7.00 ns", "1.23 µs", "56.8 µs", "1.00 ms", "1.23 s"]);
+        let interval = Interval { low: 181_000.0, median: 187_400.0, high: 1_195_000.0 };
+        assert_eq!(Quantity::Time.told_with_bounds(interval), "187 µs [181, 1,195]");
+        assert_eq!(Quantity::Memory.told(4_096.0), "4.10 kB");
+        assert_eq!([0.0214, 226_125.0].map(|it| Quantity::Number.told(it)), ["0.0214", "226,000"]);
+        let ticks = [0.0, 1.0, 100.0, 10_000.0, 0.5e6, 1e6].map(|time| Quantity::Time.tick(time));
+        assert_eq!(ticks, ["0", "1 ns", "100 ns", "10 µs", "500 µs", "1 ms"]);
     }
 
     #[test]

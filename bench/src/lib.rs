@@ -5,6 +5,7 @@
 //!   [`Row`] for each comes out.
 //! - [`table`] of the rows, and [`findings`]: what is to be seen in them.
 //! - [`page`]: the table and the timelines of all servers, for a browser.
+//! - [`report`]: everything that is measured, as one dated set of charts and tables.
 //! - [`colours`]: the same for the same server, in every picture.
 //! - [`matrix`]: which promises each server keeps, and which it can't.
 //! - [`Model`]: the servers to choose from.
@@ -25,6 +26,7 @@ pub mod matrix;
 mod meter;
 mod model;
 pub mod page;
+pub mod report;
 mod server_process;
 pub mod table;
 

@@ -202,3 +202,23 @@ fn no_server_outlives_the_program_whatever_ends_it() {
     };
     wait_until("no server runs", || !servers.iter().any(runs));
 }
+
+#[test]
+fn a_report_is_refused_where_it_would_be_lost_or_has_nothing_to_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    let [into, from] = ["into", "from"].map(|name| folder.path().join(name));
+    std::fs::create_dir(&from).unwrap();
+    let report = || {
+        let [into, from] = [&into, &from].map(|path| path.to_str().unwrap());
+        let output = run(&["report", "--quick", "--into", into, "--from", from]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let error = report();
+    assert!(error.contains("no figures of criterion's"), "{error}");
+    assert!(into.is_dir(), "whether it can be written is tried first");
+    std::fs::write(into.join("diary.txt"), "dear").unwrap();
+    let error = report();
+    assert!(error.contains("something else") && error.contains("--into FOLDER"), "{error}");
+}

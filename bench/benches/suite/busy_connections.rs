@@ -80,7 +80,7 @@ fn measure(
                 continue;
             }
             let prepare = |server: &ServerProcess| Scene::prepare(server, active, all);
-            bench_at_server(&mut group, model, Some(&parameter), prepare, |scene, times| {
+            bench_at_server(&mut group, model, &parameter, prepare, |scene, times| {
                 Ok(time(scene, times)?.div_f64(active as f64))
             });
         }

@@ -27,7 +27,7 @@ pub fn benches(criterion: &mut Criterion) {
         bench_at_server(
             &mut group,
             model,
-            None,
+            "one at a time",
             |server| Ok(server.address()),
             |&mut address, times| (0..times).map(|_| visit(address)).sum(),
         );

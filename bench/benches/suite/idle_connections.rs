@@ -31,7 +31,7 @@ pub fn benches(criterion: &mut Criterion) {
                 let silent = Silent::connect(server.address(), idle)?;
                 Ok((kept_probe(server.address())?, silent))
             };
-            bench_at_server(&mut group, model, Some(&idle), prepare, |(probe, _), times| {
+            bench_at_server(&mut group, model, idle, prepare, |(probe, _), times| {
                 (0..times).map(|_| probe.ask()).sum()
             });
         }

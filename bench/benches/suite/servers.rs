@@ -72,7 +72,7 @@ pub fn can_have(model: &Model, connections: usize) -> Result<(), String> {
 pub fn bench_at_server<Scene>(
     group: &mut Group<'_>,
     model: Model,
-    parameter: Option<&dyn Display>,
+    parameter: impl Display,
     prepare: impl Fn(&ServerProcess) -> io::Result<Scene>,
     measure: impl Fn(&mut Scene, u64) -> io::Result<Duration>,
 ) {
@@ -83,12 +83,8 @@ pub fn bench_at_server<Scene>(
         Ok((prepare(&server)?, server))
     };
     let failed = |error: io::Error| -> ! { panic!("{}: {error}", model.label) };
-    let id = match parameter {
-        Some(parameter) => BenchmarkId::new(model.label, parameter),
-        None => BenchmarkId::from_parameter(model.label),
-    };
     let mut running: Option<(Scene, ServerProcess)> = None;
-    group.bench(id, |bencher| {
+    group.bench(BenchmarkId::new(model.label, parameter), |bencher| {
         let (scene, _) =
             running.get_or_insert_with(|| start().unwrap_or_else(|error| failed(error)));
         bencher.iter_custom(|times| measure(scene, times).unwrap_or_else(|error| failed(error)));

@@ -41,7 +41,7 @@ pub fn benches(criterion: &mut Criterion) {
             }
             group.criterion.sample_size(if slow >= model.serves_at_once { 10 } else { 20 });
             let prepare = |server: &ServerProcess| Ok(Dribblers::new(server.address(), slow));
-            bench_at_server(&mut group, model, Some(&slow), prepare, |dribblers, times| {
+            bench_at_server(&mut group, model, slow, prepare, |dribblers, times| {
                 (0..times).map(|_| dribblers.visit_beside()).sum()
             });
         }

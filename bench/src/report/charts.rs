@@ -1,0 +1,311 @@
+//! Which charts there are, and what each shows.
+
+use std::io;
+
+use super::Figures;
+use super::costs::LoadCosts;
+use super::dots::{Dot, Dots};
+use super::groups::{self, THROUGH_POLLING, is_peer, server_of};
+use super::kerrisk;
+use super::lines::{Kind, Line, Lines};
+use super::picture::Picture;
+use super::suite::Estimate;
+use crate::Interval;
+use crate::cost::{Cost, CostPlan};
+use crate::figures::Quantity;
+
+/// A finished chart.
+pub(super) struct Chart {
+    /// The name of its file, without the ending.
+    pub(super) name: String,
+    /// What it shows, in a few words.
+    pub(super) title: String,
+    pub(super) svg: String,
+}
+
+/// Variants of a server that differ from it in what these charts don't show.
+const VARIANTS: [&str; 2] = ["busy-server --nap 20ms", "prefork-server --reuse-port"];
+
+/// Every chart for which there are figures.
+pub(super) fn charts(figures: &Figures) -> io::Result<Vec<Chart>> {
+    let suite = &figures.suite;
+    let mut charts = Vec::new();
+    let grown = [slow_clients(suite), idle_connections(suite), wait_cost(suite), chain(suite)];
+    for chart in grown.iter().filter(|chart| !chart.lines.is_empty()) {
+        charts.push(finished(&chart.picture, chart.svg()?));
+    }
+    let compared = [connect_and_ask(suite)].into_iter().chain(costs(&figures.costs));
+    for mut chart in compared.filter(|chart| !chart.dots.is_empty()) {
+        let svg = chart.svg()?;
+        charts.push(finished(&chart.picture, svg));
+    }
+    Ok(charts)
+}
+
+fn finished(picture: &Picture, svg: String) -> Chart {
+    Chart { name: picture.id.clone(), title: picture.title.clone(), svg }
+}
+
+fn slow_clients(suite: &[Estimate]) -> Lines {
+    let lines = servers(suite, "slow_clients");
+    Lines {
+        picture: Picture {
+            id: "slow-clients".into(),
+            title: "How long a prompt client waits beside slow ones".into(),
+            subtitle: "From connecting to the reply, while so many others send a byte at a time."
+                .into(),
+            notes: left_out(suite, "slow_clients"),
+        },
+        x: "slow clients",
+        step: 2.0,
+        y: "wait of the prompt client",
+        lines,
+    }
+}
+
+fn idle_connections(suite: &[Estimate]) -> Lines {
+    let lines = servers(suite, "idle_connections");
+    Lines {
+        picture: Picture {
+            id: "idle-connections".into(),
+            title: "What silent connections cost the one that asks".into(),
+            subtitle: "Round trip of a request on a kept connection, while so many others are \
+                       connected and say nothing."
+                .into(),
+            notes: left_out(suite, "idle_connections"),
+        },
+        x: "silent connections",
+        step: 10.0,
+        y: "round trip",
+        lines,
+    }
+}
+
+fn wait_cost(suite: &[Estimate]) -> Lines {
+    let mut lines = ways(suite, "wait_cost");
+    let mut notes = Vec::new();
+    if !lines.is_empty() {
+        lines.extend(kerrisk::SECONDS.map(|(way, seconds)| in_2010(way, &seconds)));
+        notes.push(
+            "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a machine of 2010."
+                .into(),
+        );
+    }
+    Lines {
+        picture: Picture {
+            id: "wait-cost".into(),
+            title: "What one wait costs among many descriptors".into(),
+            subtitle: "To write a byte into one of so many pipes, find out which, and read it: \
+                       processor time."
+                .into(),
+            notes,
+        },
+        x: "pipes that are watched",
+        step: 10.0,
+        y: "processor time",
+        lines,
+    }
+}
+
+fn in_2010(way: &str, seconds: &[f64]) -> Line {
+    let point = |(count, seconds): (u32, &f64)| {
+        let time = kerrisk::nanoseconds(*seconds);
+        (f64::from(count), Interval { low: time, median: time, high: time })
+    };
+    Line {
+        name: format!("{way} in 2010"),
+        server: server_of(way).into(),
+        kind: Kind::Dashed,
+        points: kerrisk::DESCRIPTORS.into_iter().zip(seconds).map(point).collect(),
+    }
+}
+
+fn chain(suite: &[Estimate]) -> Lines {
+    Lines {
+        picture: Picture {
+            id: "chain".into(),
+            title: "Bytes passed on among many socket pairs".into(),
+            subtitle:
+                "libevent's benchmark: 100 pairs at a time pass a byte on, 1,100 bytes in all; the \
+                       others are only watched."
+                    .into(),
+            notes: Vec::new(),
+        },
+        x: "socket pairs that are watched",
+        step: 10.0,
+        y: "time of a run",
+        lines: ways(suite, "chain"),
+    }
+}
+
+/// A line for each server of a group but the variants.
+fn servers(suite: &[Estimate], group: &str) -> Vec<Line> {
+    let line = |label: &str, points| Line {
+        name: label.replacen("-server", "", 1),
+        server: label.into(),
+        kind: Kind::Plain,
+        points,
+    };
+    lines(suite, group, &VARIANTS, line)
+}
+
+/// A line for each way to wait, in the colour of the server that waits so.
+fn ways(suite: &[Estimate], group: &str) -> Vec<Line> {
+    let line = |way: &str, points| Line {
+        name: way.into(),
+        server: server_of(way).into(),
+        kind: if way == THROUGH_POLLING { Kind::Hollow } else { Kind::Plain },
+        points,
+    };
+    lines(suite, group, &[], line)
+}
+
+fn lines(
+    suite: &[Estimate],
+    group: &str,
+    without: &[&str],
+    line: impl Fn(&str, Vec<(f64, Interval)>) -> Line,
+) -> Vec<Line> {
+    let estimates = groups::of(suite, group);
+    let functions = groups::functions(&estimates).into_iter();
+    let lines = functions.filter(|function| !without.contains(function)).map(|function| {
+        let of_function = estimates.iter().filter(|it| it.function == function);
+        let point = |it: &&Estimate| {
+            let is_drawable = it.nanoseconds.low > 0.0;
+            Some((it.parameter.parse().ok()?, it.nanoseconds)).filter(|_| is_drawable)
+        };
+        let mut points: Vec<(f64, Interval)> = of_function.filter_map(point).collect();
+        points.sort_by(|one, other| one.0.total_cmp(&other.0));
+        line(function, points)
+    });
+    // At 0 alone, nothing can be seen to grow.
+    lines.filter(|line| line.points.iter().any(|(x, _)| *x > 0.0)).collect()
+}
+
+/// Says which servers have figures, but no line.
+fn left_out(suite: &[Estimate], group: &str) -> Vec<String> {
+    let estimates = groups::of(suite, group);
+    let drawn = servers(suite, group);
+    let is_drawn = |label: &&str| drawn.iter().any(|line| line.server == **label);
+    let missing: Vec<&str> =
+        groups::functions(&estimates).into_iter().filter(|label| !is_drawn(label)).collect();
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    vec![format!("In the table only: {}.", missing.join(", "))]
+}
+
+fn connect_and_ask(suite: &[Estimate]) -> Dots {
+    let dot = |it: &&Estimate| dot(&it.function, it.nanoseconds);
+    Dots {
+        picture: Picture {
+            id: "connect-and-ask".into(),
+            title: "A new connection for each request".into(),
+            subtitle:
+                "From connecting to the end of the connection; one client, nobody else there."
+                    .into(),
+            notes: Vec::new(),
+        },
+        x: "time for a visit",
+        quantity: Quantity::Time,
+        dots: groups::of(suite, "connect_and_ask").iter().map(dot).collect(),
+    }
+}
+
+fn dot(server: &str, value: Interval) -> Dot {
+    Dot { server: server.into(), is_peer: is_peer(server), at_least: false, value }
+}
+
+/// The charts of what a request costs: processor time for each load, the others for one.
+fn costs(costs: &[LoadCosts]) -> Vec<Dots> {
+    let mut charts: Vec<Dots> = costs.iter().map(processor_time).collect();
+    // Where all ask, no call waits for more than is ready anyway.
+    charts.extend(costs.first().map(system_calls));
+    // Many connections, so that what the process needs without any counts little.
+    charts.extend(costs.last().map(memory));
+    charts
+}
+
+fn processor_time(costs: &LoadCosts) -> Dots {
+    let CostPlan { active, idle, .. } = costs.plan;
+    Dots {
+        picture: Picture {
+            id: format!("processor-time-{active}-{idle}"),
+            title: format!("Processor time per request: {}", costs.plan.load()),
+            subtitle:
+                "User and system time of the server's process; busy ones ask again as soon as they \
+                       are answered."
+                    .into(),
+            notes: notes(costs, |cost| &cost.processor_us),
+        },
+        x: "processor time per request",
+        quantity: Quantity::Time,
+        dots: dots(costs, |cost| &cost.processor_us, 1e3),
+    }
+}
+
+fn system_calls(costs: &LoadCosts) -> Dots {
+    let mut notes = notes(costs, |cost| &cost.calls_per_request);
+    for cost in &costs.servers {
+        if let Some(calls) = &cost.calls_not_counted {
+            notes.push(format!("{} makes calls that it can't count: {calls}.", cost.server));
+        }
+    }
+    let mut dots = dots(costs, |cost| &cost.calls_per_request, 1.0);
+    for dot in &mut dots {
+        let mut servers = costs.servers.iter();
+        dot.at_least =
+            servers.any(|cost| cost.server == dot.server && cost.calls_not_counted.is_some());
+    }
+    Dots {
+        picture: Picture {
+            id: "system-calls".into(),
+            title: format!("System calls per request: {}", costs.plan.load()),
+            subtitle: "As the servers count them.".into(),
+            notes,
+        },
+        x: "system calls per request",
+        quantity: Quantity::Number,
+        dots,
+    }
+}
+
+fn memory(costs: &LoadCosts) -> Dots {
+    Dots {
+        picture: Picture {
+            id: "memory".into(),
+            title: format!("Memory per connection: {}", costs.plan.load()),
+            subtitle: "Of the server's process; what the kernel keeps for a socket is not in it."
+                .into(),
+            notes: notes(costs, |cost| &cost.memory_per_connection),
+        },
+        x: "memory per connection",
+        quantity: Quantity::Memory,
+        dots: dots(costs, |cost| &cost.memory_per_connection, 1.0),
+    }
+}
+
+/// A dot for each server that has samples; `unit` is how much one of them counts.
+fn dots(costs: &LoadCosts, samples: impl Fn(&Cost) -> &Vec<f64>, unit: f64) -> Vec<Dot> {
+    let of_server = |cost: &Cost| {
+        let Interval { low, median, high } = Interval::of(samples(cost))?;
+        let value = Interval { low: low * unit, median: median * unit, high: high * unit };
+        Some(dot(&cost.server, value))
+    };
+    costs.servers.iter().filter_map(of_server).collect()
+}
+
+/// What the marks mean, and who has no figure.
+fn notes(costs: &LoadCosts, samples: impl Fn(&Cost) -> &Vec<f64>) -> Vec<String> {
+    let (with, without): (Vec<&Cost>, Vec<&Cost>) =
+        costs.servers.iter().partition(|cost| !samples(cost).is_empty());
+    let mut notes = costs.left_out.clone();
+    if with.iter().any(|cost| is_peer(&cost.server)) {
+        notes.push("Hollow: peers, servers from elsewhere that do the same.".into());
+    }
+    if !without.is_empty() {
+        let names: Vec<&str> = without.iter().map(|cost| cost.server.as_str()).collect();
+        notes.push(format!("No figure: {}.", names.join(", ")));
+    }
+    notes
+}

@@ -1,0 +1,56 @@
+//! What a request costs, under the loads that the report shows.
+
+use std::path::Path;
+
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use crate::Model;
+use crate::cost::{self, Cost, CostPlan};
+
+/// What came of a load.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoadCosts {
+    /// The load.
+    #[serde(flatten)]
+    pub plan: CostPlan,
+    /// The servers.
+    pub servers: Vec<Cost>,
+    /// Which servers can't bear this load, a sentence each.
+    pub left_out: Vec<String>,
+}
+
+/// Active and idle connections: a hundred; nearly as many as select(2) can watch, which are
+/// 1024 descriptors; and many that are idle, for which epoll(7) was made.
+const LOADS: [(usize, usize); 3] = [(100, 0), (900, 0), (1_000, 9_000)];
+
+/// Rounds for an interval that leaves out two samples at each end, and for a first look.
+const ROUNDS: usize = 12;
+const QUICK_ROUNDS: usize = 3;
+
+impl LoadCosts {
+    /// The command that measures it.
+    pub(super) fn command(&self) -> String {
+        let CostPlan { active, idle, rounds, .. } = self.plan;
+        format!(
+            "cargo run --release -p bench -- cost --all --peers --active {active} --idle {idle} --rounds {rounds}"
+        )
+    }
+}
+
+/// Measures all loads, one after the other.
+pub(super) fn measure(
+    models: &[Model],
+    quick: bool,
+    program: &Path,
+    progress: &ProgressBar,
+) -> Vec<LoadCosts> {
+    let rounds = if quick { QUICK_ROUNDS } else { ROUNDS };
+    let of_load = |(active, idle)| {
+        let mut plan = CostPlan { models: models.to_vec(), active, idle, rounds };
+        let left_out = plan.leave_out_the_unfit();
+        let servers = cost::measure(&plan, program, progress);
+        LoadCosts { plan, servers, left_out }
+    };
+    LOADS.into_iter().map(of_load).collect()
+}

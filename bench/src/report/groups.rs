@@ -1,0 +1,146 @@
+//! The groups of the suite: what each measures, in words, and how its rows are ordered.
+
+use std::cmp::Ordering;
+
+use super::suite::Estimate;
+use crate::Model;
+
+/// A group of the suite.
+pub(super) struct Group {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    /// What is measured, and what is held fixed.
+    pub(super) about: &'static str,
+    /// What its parameter is, if it has one.
+    pub(super) parameter: &'static str,
+}
+
+/// All that a whole set has, in the order of the report.
+pub(super) const GROUPS: [Group; 8] = [
+    Group {
+        name: "slow_clients",
+        title: "A prompt visit beside slow clients",
+        about: "How long a prompt client waits that connects, asks once and goes, while others \
+                send a byte at a time.",
+        parameter: "slow clients",
+    },
+    Group {
+        name: "idle_connections",
+        title: "A round trip beside idle connections",
+        about: "How long a request on a kept connection takes until its reply, while others are \
+                connected and silent.",
+        parameter: "idle connections",
+    },
+    Group {
+        name: "busy_connections",
+        title: "Time per request with busy connections",
+        about: "The time until all active connections have been answered, divided by the number \
+                of requests: what is left of a second when it is shared among them. The others \
+                are connected and silent.",
+        parameter: "active of all connections",
+    },
+    Group {
+        name: "processor_time",
+        title: "Processor time per request with busy connections",
+        about: "The processor time that the server's process takes, user and system, divided by \
+                the number of requests. The other connections are silent.",
+        parameter: "active of all connections",
+    },
+    Group {
+        name: "connect_and_ask",
+        title: "A new connection for each request",
+        about: "How long it takes to connect, ask, read the reply and close; one client, nobody \
+                else there.",
+        parameter: "",
+    },
+    Group {
+        name: "wait_cost",
+        title: "One wait among many descriptors",
+        about: "One monitoring operation: a byte is written into one of the pipes, chosen at \
+                random, the wait finds out which, and the byte is read. Nothing sleeps, so it is \
+                processor time. What writing and reading cost without a wait is `byte alone`.",
+        parameter: "pipes",
+    },
+    Group {
+        name: "chain",
+        title: "Bytes passed on among many socket pairs",
+        about: "libevent's benchmark: 100 bytes under way among socket pairs that are all watched; \
+                whoever gets one passes it on, until 1,100 are read. One run, in 11 waits.",
+        parameter: "socket pairs",
+    },
+    Group {
+        name: "protocol",
+        title: "The protocol alone",
+        about: "The state machine that answers requests, with no socket and no wait: so much of a \
+                request's cost is not the cost of waiting.",
+        parameter: "",
+    },
+];
+
+/// The estimates of a group.
+pub(super) fn of<'a>(suite: &'a [Estimate], group: &str) -> Vec<&'a Estimate> {
+    suite.iter().filter(|estimate| estimate.group == group).collect()
+}
+
+/// What stands in the first column, each once, servers from the simplest to the most modern.
+pub(super) fn functions<'a>(estimates: &[&'a Estimate]) -> Vec<&'a str> {
+    let mut functions: Vec<&str> = Vec::new();
+    for estimate in estimates {
+        if !functions.contains(&estimate.function.as_str()) {
+            functions.push(&estimate.function);
+        }
+    }
+    let place = |server| Model::ALL.iter().position(|model| model.label == server);
+    functions.sort_by_key(|function| place(server_of(function)).unwrap_or(Model::ALL.len()));
+    functions
+}
+
+/// The server that waits so; a server itself is its own.
+pub(super) fn server_of(way: &str) -> &str {
+    match way {
+        "select" => "select-server",
+        "poll" => "poll2-server",
+        "epoll" | THROUGH_POLLING => "poll-server",
+        "io_uring" => "uring-server",
+        server => server,
+    }
+}
+
+/// How poll-server waits for epoll; the other way is a bare loop.
+pub(super) const THROUGH_POLLING: &str = "epoll through polling";
+
+/// Whether it is no server of this workspace.
+pub(super) fn is_peer(label: &str) -> bool {
+    Model::ALL.iter().all(|model| label.split(' ').next() != Some(model.name()))
+}
+
+/// What stands above the other columns, each once: from few to many, in all and active.
+pub(super) fn parameters<'a>(estimates: &[&'a Estimate]) -> Vec<&'a str> {
+    let mut parameters: Vec<&str> = Vec::new();
+    for estimate in estimates {
+        if !parameters.contains(&estimate.parameter.as_str()) {
+            parameters.push(&estimate.parameter);
+        }
+    }
+    parameters.sort_by(|one, other| by_numbers(one, other));
+    parameters
+}
+
+/// `10 of 1000` is before `100 of 1000`, and `1000 of 1000` before `100 of 10000`.
+fn by_numbers(one: &str, other: &str) -> Ordering {
+    let numbers = |text: &str| {
+        let words = text.split(|c: char| !c.is_ascii_digit());
+        words.filter_map(|word| word.parse().ok()).rev().collect::<Vec<u64>>()
+    };
+    numbers(one).cmp(&numbers(other)).then_with(|| one.cmp(other))
+}
+
+/// The figure of a function at a parameter.
+pub(super) fn cell<'a>(
+    estimates: &[&'a Estimate],
+    function: &str,
+    parameter: &str,
+) -> Option<&'a Estimate> {
+    let is_it = |it: &&&Estimate| it.function == function && it.parameter == parameter;
+    estimates.iter().find(is_it).copied()
+}

@@ -1,0 +1,106 @@
+//! Where and with what it was measured: figures without that say nothing.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use serde::Serialize;
+
+/// The machine and its software, in words. What can't be found out is unknown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// The processor's model.
+    pub processor: String,
+    /// How many threads can run at once.
+    pub cores: String,
+    /// How much memory the kernel has.
+    pub memory: String,
+    /// The kernel, its release and its architecture.
+    pub kernel: String,
+    /// The version of the compiler.
+    pub rust: String,
+}
+
+impl Machine {
+    /// The one that this runs on.
+    pub(super) fn here() -> Self {
+        let cores = thread::available_parallelism().map(|cores| cores.to_string()).ok();
+        let memory = field("/proc/meminfo", "MemTotal").and_then(|size| gigabytes(&size));
+        // Left out: processor and memory elsewhere than on Linux, which are asked otherwise there.
+        let known = |what: Option<String>| what.unwrap_or_else(|| "unknown".into());
+        Machine {
+            processor: known(field("/proc/cpuinfo", "model name")),
+            cores: known(cores),
+            memory: known(memory),
+            kernel: known(kernel()),
+            rust: known(rust()),
+        }
+    }
+
+    /// What it says, line by line.
+    pub(super) fn lines(&self) -> [(&'static str, &str); 5] {
+        [
+            ("Processor", &self.processor),
+            ("Cores", &self.cores),
+            ("Memory", &self.memory),
+            ("Kernel", &self.kernel),
+            ("Rust", &self.rust),
+        ]
+    }
+}
+
+/// The first field of that name in a file of proc(5).
+fn field(path: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    let fields = text.lines().filter_map(|line| line.split_once(':'));
+    let mut values =
+        fields.filter(|(field, _)| field.trim() == name).map(|(_, value)| value.trim());
+    values.next().map(str::to_owned)
+}
+
+/// A size such as `16384256 kB`, where kB are kibibytes (proc_meminfo(5)).
+fn gigabytes(size: &str) -> Option<String> {
+    let kibibytes: f64 = size.strip_suffix("kB")?.trim().parse().ok()?;
+    Some(format!("{:.1} GB", kibibytes * 1024.0 / 1e9))
+}
+
+/// See uname(2).
+#[cfg(unix)]
+fn kernel() -> Option<String> {
+    let name = nix::sys::utsname::uname().ok()?;
+    let words = [name.sysname(), name.release(), name.machine()];
+    Some(words.map(|word| word.to_string_lossy()).join(" "))
+}
+
+/// Left out: the release; std knows the name only.
+#[cfg(not(unix))]
+fn kernel() -> Option<String> {
+    Some(format!("{} {}", env::consts::OS, env::consts::ARCH))
+}
+
+/// The compiler that cargo takes: that of `RUSTC`, or else the one on the path.
+fn rust() -> Option<String> {
+    let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(compiler).arg("--version").output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| version.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_read_as_proc_writes_it() {
+        assert_eq!(gigabytes("16384256 kB").as_deref(), Some("16.8 GB"));
+        assert_eq!(gigabytes("much"), None);
+    }
+
+    #[test]
+    fn the_machine_is_described() {
+        let machine = Machine::here();
+        assert!(machine.cores.parse::<usize>().is_ok(), "{machine:?}");
+        assert!(machine.lines().iter().all(|(_, value)| !value.is_empty()), "{machine:?}");
+    }
+}

@@ -1,0 +1,188 @@
+//! The report: `cargo run --release -p bench -- report`.
+//!
+//! Everything that is measured, as one set in a folder of its own: charts, tables, the raw
+//! figures, and what they were measured on. A set is of one machine and one day, and a new one
+//! replaces it as a whole: figures of two machines never stand beside each other.
+
+mod charts;
+mod costs;
+mod dots;
+mod groups;
+mod kerrisk;
+mod labels;
+mod lines;
+mod machine;
+mod picture;
+mod readme;
+mod suite;
+mod tables;
+mod theme;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use crate::Model;
+pub use costs::LoadCosts;
+pub use machine::Machine;
+pub use suite::Estimate;
+
+/// The workspace that this program was built from: where cargo runs, and where `docs` is.
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The raw figures' file, by which a folder is known to be a set.
+const RAW: &str = "figures.json";
+
+/// What the report is made of, and where it goes.
+#[derive(Debug)]
+pub struct Plan {
+    /// The folder of the set; `None` for one with today's date, in the workspace's `docs/figures`.
+    pub into: Option<PathBuf>,
+    /// A folder with figures of criterion's, which then aren't measured anew.
+    pub from: Option<PathBuf>,
+    /// Whether a first look is enough: fewer samples.
+    pub quick: bool,
+    /// The servers whose costs are measured.
+    pub models: Vec<Model>,
+}
+
+/// All that was measured.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    /// When the measurements began, as RFC 3339 writes it.
+    pub date: String,
+    /// What they were made on.
+    pub machine: Machine,
+    /// What has made them.
+    pub command: String,
+    /// Whether it was but a first look.
+    pub quick: bool,
+    /// Whether the suite was run before, and maybe elsewhere.
+    pub from_before: bool,
+    /// What is missing and why, a sentence each.
+    pub missing: Vec<String>,
+    /// What the suite has measured.
+    pub suite: Vec<Estimate>,
+    /// What requests cost.
+    pub costs: Vec<LoadCosts>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Report {
+    /// Where the set is.
+    pub folder: PathBuf,
+    /// What is missing and why, a sentence each.
+    pub missing: Vec<String>,
+}
+
+/// Measures what is needed and writes the set. `program` is the binary of this package; `bar`
+/// makes what shows the progress when the suite, which shows its own, is done.
+///
+/// # Errors
+///
+/// If the folder can't be written (which is tried first), or can't be replaced because there
+/// is something else in it; if a measurement fails; if nothing was measured at all.
+pub fn report(
+    plan: &Plan,
+    program: &Path,
+    bar: impl FnOnce() -> ProgressBar,
+) -> io::Result<Report> {
+    let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let day = date.split('T').next().unwrap_or(&date);
+    let folder =
+        plan.into.clone().unwrap_or_else(|| Path::new(WORKSPACE).join("docs/figures").join(day));
+    prepare(&folder).map_err(|error| {
+        let what = format!("{}: {error}; say where with `--into FOLDER`", folder.display());
+        io::Error::new(error.kind(), what)
+    })?;
+    let suite = match &plan.from {
+        Some(from) => suite::read(from)?,
+        None => suite::run(&program.with_file_name("report-suite"), plan.quick)?,
+    };
+    let progress = bar();
+    let costs = costs::measure(&plan.models, plan.quick, program, &progress);
+    progress.finish_and_clear();
+    let missing = missing(&suite, &costs);
+    let figures = Figures {
+        date,
+        machine: Machine::here(),
+        command: command(plan),
+        quick: plan.quick,
+        from_before: plan.from.is_some(),
+        missing,
+        suite,
+        costs,
+    };
+    write(&folder, &figures)?;
+    let folder = folder.canonicalize().unwrap_or(folder);
+    Ok(Report { folder, missing: figures.missing })
+}
+
+/// Makes the folder, and sees that a set can be written there and nothing else would be lost.
+fn prepare(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let is_empty = fs::read_dir(folder)?.next().is_none();
+    if !is_empty && !folder.join(RAW).is_file() {
+        return Err(io::Error::other("there is something else than a set of figures in it"));
+    }
+    let trial = folder.join("trial");
+    fs::write(&trial, "")?;
+    fs::remove_file(&trial)
+}
+
+/// Writes a set in place of the one that is there.
+fn write(folder: &Path, figures: &Figures) -> io::Result<()> {
+    // Made before anything is removed.
+    let files = files(figures)?;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        // A chart for which there are no figures any more would be of another day.
+        if path.extension().is_some_and(|extension| extension == "svg") {
+            fs::remove_file(path)?;
+        }
+    }
+    files.iter().try_for_each(|(name, content)| fs::write(folder.join(name), content))
+}
+
+/// The names and contents of all files of a set.
+fn files(figures: &Figures) -> io::Result<Vec<(String, String)>> {
+    let charts = charts::charts(figures)?;
+    let raw = serde_json::to_string_pretty(figures)? + "\n";
+    let mut files = vec![
+        ("README.md".into(), readme::readme(figures, &charts)),
+        ("tables.md".into(), tables::tables(figures)),
+        (RAW.into(), raw),
+    ];
+    files.extend(charts.into_iter().map(|chart| (format!("{}.svg", chart.name), chart.svg)));
+    Ok(files)
+}
+
+/// What a whole set has and this one has not.
+fn missing(suite: &[Estimate], costs: &[LoadCosts]) -> Vec<String> {
+    let is_there = |name: &str| suite.iter().any(|estimate| estimate.group == name);
+    let groups = groups::GROUPS.iter().filter(|group| !is_there(group.name));
+    let told = groups.map(|group| format!("The suite has no figures of `{}`.", group.name));
+    let without = costs.iter().filter(|costs| costs.servers.is_empty());
+    let untold = without.map(|costs| format!("No costs were measured with {}.", costs.plan.load()));
+    told.chain(untold).collect()
+}
+
+/// The command line that makes such a set.
+fn command(plan: &Plan) -> String {
+    let mut command = "cargo run --release -p bench -- report".to_owned();
+    if plan.quick {
+        command += " --quick";
+    }
+    if plan.from.is_some() {
+        command += " --from FOLDER";
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests;
