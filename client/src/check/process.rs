@@ -1,16 +1,14 @@
 //! A server that the checker has started, in a process (or several) of its own.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, Read};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
-
+use super::port::Port;
 use super::subject::with_port;
 use super::system::{self, Cost};
 
@@ -49,7 +47,7 @@ impl ServerProcess {
         // While a port is tried, nobody may start a process here: it would inherit the socket.
         let mut running = lock(&RUNNING);
         let port = Port::take()?;
-        let words = with_port(words, port.number);
+        let words = with_port(words, port.number());
         let (program, arguments) = words.split_first().ok_or("there is no command")?;
         let mut command = Command::new(program);
         // Its standard input stays open as long as the checker lives, so a server that stops
@@ -65,7 +63,7 @@ impl ServerProcess {
         let said = Said::default();
         child.stdout.take().into_iter().for_each(|pipe| said.keep(pipe));
         child.stderr.take().into_iter().for_each(|pipe| said.keep(pipe));
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number));
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()));
         let mut server =
             ServerProcess { child: Mutex::new(child), group, address: nowhere, said, _port: port };
         server.address = server.wait_until_it_listens()?;
@@ -220,43 +218,6 @@ fn telling_line(said: &str) -> Option<String> {
         line = format!("{line} {}", next.trim());
     }
     Some(line.chars().take(LONGEST).collect())
-}
-
-/// A port that was free when it was taken.
-struct Port {
-    number: u16,
-    /// The port of the same number in UDP, which no server here needs. As long as it is bound,
-    /// other checkers leave the number alone, though nobody listens there yet.
-    _udp: UdpSocket,
-}
-
-impl Port {
-    /// Takes one that the kernel would give to nobody: otherwise a client of a check beside
-    /// this one could get it as its own before the server does.
-    fn take() -> Result<Self, String> {
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        let ports = system::quiet_ports();
-        let count = ports.end - ports.start;
-        // Two checkers at the same time begin far from each other, most probably.
-        let begin = (process::id() as u16).wrapping_mul(7919);
-        for _ in 0..count {
-            let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-            let number = ports.start + step % count;
-            let Ok(udp) = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)) else { continue };
-            if is_free(number).is_ok() {
-                return Ok(Port { number, _udp: udp });
-            }
-        }
-        Err("no port is free".into())
-    }
-}
-
-/// Binds a socket to the port, as a server does, but does not listen. Connections that are over
-/// keep a port for a minute from servers that don't ask for it all the same (`SO_REUSEADDR`,
-/// socket(7)); so does this one not ask.
-fn is_free(port: u16) -> io::Result<()> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())
 }
 
 /// A thread that has panicked has left nothing behind that could not be used.

@@ -1,0 +1,66 @@
+//! A port for a server that can't be asked to take any free one and tell which.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use socket2::{Domain, Socket, Type};
+
+use super::system;
+
+/// A port of 127.0.0.1 that was free when it was taken.
+#[derive(Debug)]
+pub struct Port {
+    number: u16,
+    /// The port of the same number in UDP, which no server here needs. As long as it is bound,
+    /// others who take ports in this way leave the number alone, though nobody listens there
+    /// yet.
+    _udp: UdpSocket,
+}
+
+impl Port {
+    /// Takes one that the kernel would give to nobody: otherwise a client could get it as its
+    /// own before the server does.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if no port is free.
+    pub fn take() -> Result<Self, String> {
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let ports = system::quiet_ports();
+        let count = ports.end - ports.start;
+        // Two processes at the same time begin far from each other, most probably.
+        let begin = (process::id() as u16).wrapping_mul(7919);
+        for _ in 0..count {
+            let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+            let number = ports.start + step % count;
+            let Ok(udp) = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)) else { continue };
+            if is_free(number).is_ok() {
+                return Ok(Port { number, _udp: udp });
+            }
+        }
+        Err("no port is free".into())
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+}
+
+/// Binds a socket to the port, as a server does, but does not listen. Connections that are over
+/// keep a port for a minute from servers that don't ask for it all the same (`SO_REUSEADDR`,
+/// socket(7)); so does this one not ask.
+fn is_free(port: u16) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())
+}
+
+/// Where to reach the server that listens on the port of this number, if there is one.
+///
+/// On Linux, it is not disturbed; elsewhere there is no other way than to connect, which it sees:
+/// a client that comes and goes.
+pub fn listener_on(port: u16) -> Option<SocketAddr> {
+    system::listener_on(port)
+}
