@@ -1,0 +1,71 @@
+/* The protocol `lines`, for the peers in C: what is said, and nothing of how to wait.
+ *
+ * A request is any bytes up to and including LF, at most 1024; each is answered with one line.
+ * The client ends by closing its sending half: an unfinished last line counts as a request.
+ * A request that is too long is answered, too, and it is the last. */
+
+#ifndef LINES_H
+#define LINES_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#define REQUEST_MAX 1024
+#define REPLY "Hello from server!\n"
+#define TOO_LONG "Request too long!\n"
+
+/* Most bytes that are read in one go, as in the servers of the workspace. */
+#define READ_MAX 4096
+
+/* Most bytes of replies to what was read in one go: each byte of it may be a request. */
+#define REPLIES_MAX (READ_MAX * (sizeof REPLY - 1) + sizeof TOO_LONG - 1)
+
+enum phase {
+    OPEN,     /* requests are taken */
+    CLOSING,  /* the client has ended: send what is owed, and close */
+    LINGERING /* a request was too long: send what is owed, close the sending half, and throw
+                 away what still comes, until the client ends. To close at once would answer
+                 unread bytes with a reset, which can destroy the last reply on its way. */
+};
+
+struct conversation {
+    enum phase phase;
+    size_t unfinished; /* bytes of a request whose end has not come */
+};
+
+static size_t say(char *replies, size_t length, const char *line) {
+    size_t more = strlen(line);
+    memcpy(replies + length, line, more);
+    return length + more;
+}
+
+/* Takes what was read, and writes what is to be said; returns how many bytes that is. */
+static size_t answer(struct conversation *conversation, const char *bytes, size_t count,
+                     char replies[REPLIES_MAX]) {
+    size_t length = 0;
+    const char *end = bytes + count;
+    while (conversation->phase == OPEN && bytes < end) {
+        const char *lf = memchr(bytes, '\n', (size_t)(end - bytes));
+        conversation->unfinished += (size_t)((lf ? lf + 1 : end) - bytes);
+        if (conversation->unfinished > REQUEST_MAX ||
+            (!lf && conversation->unfinished == REQUEST_MAX)) {
+            conversation->phase = LINGERING;
+            return say(replies, length, TOO_LONG);
+        }
+        if (!lf)
+            break;
+        length = say(replies, length, REPLY);
+        conversation->unfinished = 0;
+        bytes = lf + 1;
+    }
+    return length;
+}
+
+/* The client has ended; returns how many bytes are to be said to that. */
+static size_t answer_end(struct conversation *conversation, char replies[REPLIES_MAX]) {
+    bool is_owed = conversation->phase == OPEN && conversation->unfinished > 0;
+    conversation->phase = CLOSING;
+    return is_owed ? say(replies, 0, REPLY) : 0;
+}
+
+#endif
