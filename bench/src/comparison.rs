@@ -140,6 +140,13 @@ pub struct Row {
     pub probe: Latencies,
     /// What the server did and what it cost, if it lived to tell.
     pub usage: Option<Usage>,
+    /// Whether it is a peer, a server outside of this workspace.
+    #[serde(rename = "peer")]
+    pub is_peer: bool,
+    /// Its processor time for each request, as a multiple of what `poll-server` takes. Known if
+    /// that is one of the rows, and a peer is, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_poll_server: Option<f64>,
     /// What went wrong, in words.
     pub trouble: Vec<String>,
     /// What crowd and probes went through in the first round.
@@ -157,6 +164,8 @@ impl Row {
             took: Duration::ZERO,
             probe: Latencies::default(),
             usage: None,
+            is_peer: model.is_peer,
+            to_poll_server: None,
             trouble: Vec::new(),
             timeline: Timeline::default(),
         }
@@ -175,6 +184,20 @@ impl Row {
     /// The share of one core that the server used while it was flooded.
     pub fn share_of_a_core(&self) -> Option<f64> {
         Some(self.process()?.processor_seconds / self.took.as_secs_f64())
+    }
+
+    /// Adds what a peer has done as far as its clients have seen it, since it counts nothing. If
+    /// something went wrong, they have not seen everything.
+    fn count_for_peer(&mut self, connections: u64) {
+        if !self.is_peer || !self.is_good() {
+            return;
+        }
+        let probes = self.probe.count();
+        let requests = self.answered + probes;
+        let connections = connections + probes;
+        if let Some(usage) = &mut self.usage {
+            (usage.connections, usage.requests, usage.replies) = (connections, requests, requests);
+        }
     }
 
     /// Adds what came of the probes in one round: how long each waited, from before it
@@ -245,7 +268,25 @@ pub fn compare(plan: &Plan, program: &Path, progress: &ProgressBar) -> io::Resul
             row.add_end(server.stop());
         }
     }
+    let connections = (plan.connections * plan.rounds) as u64;
+    rows.iter_mut().for_each(|row| row.count_for_peer(connections));
+    compare_with_poll_server(&mut rows);
     Ok(rows)
+}
+
+/// What everybody costs, in terms of what `poll-server` does, if there are peers to compare.
+fn compare_with_poll_server(rows: &mut [Row]) {
+    let cost = |row: &Row| {
+        let seconds = row.usage.as_ref()?.processor_time_per_request()?.as_secs_f64();
+        (seconds > 0.0).then_some(seconds)
+    };
+    let is_poll_server = |row: &&Row| row.server == Model::POLL.label;
+    let unit = rows.iter().find(is_poll_server).and_then(cost);
+    if rows.iter().any(|row| row.is_peer) {
+        for row in rows {
+            row.to_poll_server = cost(row).zip(unit).map(|(cost, unit)| cost / unit);
+        }
+    }
 }
 
 /// One round: the crowd in threads of its own, the probes in others.

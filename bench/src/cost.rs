@@ -247,7 +247,7 @@ const COLUMNS: [&str; 7] = [
 pub fn table(costs: &[Cost]) -> String {
     let base = costs.iter().find(|cost| cost.server == Model::POLL.label);
     let rows = costs.iter().map(|cost| cells(cost, base));
-    let mut text = crate::table::aligned(&COLUMNS, rows);
+    let mut text = crate::table::aligned(COLUMNS, rows);
     for cost in costs {
         if let Some(trouble) = &cost.trouble {
             text += &format!("\n{}: {trouble}.", cost.server);
@@ -298,7 +298,9 @@ pub fn doubts(costs: &[Cost]) -> Vec<String> {
             )
         })
     });
-    let not_counted = costs.iter().filter_map(|cost| {
+    // Where none are counted, nothing is to be mistaken.
+    let counting = costs.iter().filter(|cost| !cost.calls_per_request.is_empty());
+    let not_counted = counting.filter_map(|cost| {
         let what = cost.calls_not_counted.as_ref()?;
         Some(format!("Not counted at {}: {what}.", cost.server))
     });

@@ -109,6 +109,12 @@ pub(crate) fn thousands(number: f64) -> String {
     text
 }
 
+/// A multiple with about three digits, as people read it: `0.97×`.
+pub(crate) fn multiple(ratio: f64) -> String {
+    let digits = if ratio < 10.0 { 2 } else { usize::from(ratio < 100.0) };
+    format!("{ratio:.digits$}×")
+}
+
 /// How many system calls a request took, as people read it.
 pub(crate) fn calls_per_request(usage: &Usage) -> Option<String> {
     let at_least = if usage.calls_not_counted.is_some() { "≥ " } else { "" };
@@ -132,6 +138,7 @@ mod tests {
         assert_eq!(times, ["0s", "7.00ns", "1.23µs", "56.8µs", "1000µs", "1.23s"]);
         assert_eq!([2.04, 87.6, 12_345.0].map(grouped), ["2", "88", "12,000"]);
         assert_eq!([0.067, 0.5, 0.996].map(percent), ["6.7%", "50%", "100%"]);
+        assert_eq!([0.97, 12.34, 123.4].map(multiple), ["0.97×", "12.3×", "123×"]);
     }
 
     #[test]

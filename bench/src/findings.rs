@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::figures::{calls_per_request, grouped, percent, told};
-use crate::{Plan, Row};
+use crate::figures::{calls_per_request, grouped, multiple, percent, told};
+use crate::{Model, Plan, Row};
 
 /// What is to be seen in these very numbers: a sentence that they don't bear out is not in
 /// it, nor is a server that did not answer everybody, or was too quick for a single probe.
@@ -16,10 +16,9 @@ pub fn findings(plan: &Plan, rows: &[Row]) -> Vec<String> {
     let mut sentences: Vec<_> = waiting(plan, &rows).into_iter().collect();
     sentences.extend(rows.iter().filter_map(|row| idleness(plan, row, quickest)));
     sentences.extend(rows.iter().filter_map(|row| restlessness(plan, row)));
-    sentences.extend(
-        [cost(&rows), fewest_calls(&rows), dearest(&rows), doubt(&rows)].into_iter().flatten(),
-    );
-    sentences.extend(rows.iter().filter_map(|row| not_counted(row)));
+    let of_all = [cost(&rows), peers(&rows), fewest_calls(&rows), dearest(&rows), doubt(&rows)];
+    sentences.extend(of_all.into_iter().flatten());
+    sentences.extend(not_counted(&rows));
     sentences
 }
 
@@ -123,25 +122,44 @@ const FEW: usize = 4;
 /// What a request cost at each server, as long as they are few.
 fn cost(rows: &[&Row]) -> Option<String> {
     let costs = Cost::in_order(rows);
-    let each =
-        |cost: &Cost| format!("{} and {} calls at {}", told(cost.time), cost.calls, cost.server);
+    let each = |cost: &Cost| {
+        let calls = cost.calls.as_ref().map(|calls| format!(" and {calls} calls"));
+        format!("{}{} at {}", told(cost.time), calls.unwrap_or_default(), cost.server)
+    };
+    let extreme = |cost: &Cost| {
+        let calls = cost.calls.as_ref().map(|calls| format!(", with {calls} calls"));
+        format!("{} ({}{})", cost.server, told(cost.time), calls.unwrap_or_default())
+    };
     match &costs[..] {
         [] => None,
         [least, .., most] if costs.len() > FEW => Some(format!(
-            "A request took the least processor time at {} ({}, with {} calls), and the most at {} \
-             ({}, with {} calls).",
-            least.server,
-            told(least.time),
-            least.calls,
-            most.server,
-            told(most.time),
-            most.calls
+            "A request took the least processor time at {}, and the most at {}.",
+            extreme(least),
+            extreme(most),
         )),
-        few => Some(format!(
-            "A request took this much processor time and so many system calls: {}.",
-            few.iter().map(each).collect::<Vec<_>>().join(", ")
-        )),
+        few => {
+            let are_counted = few.iter().any(|cost| cost.calls.is_some());
+            let and_calls = if are_counted { " and so many system calls" } else { "" };
+            let costs = few.iter().map(each).collect::<Vec<_>>().join(", ");
+            Some(format!("A request took this much processor time{and_calls}: {costs}."))
+        }
     }
+}
+
+/// What the peers cost, in terms of what `poll-server` does.
+fn peers(rows: &[&Row]) -> Option<String> {
+    let with_ratio = |row: &&Row| Some((row.to_poll_server?, row.server));
+    let peers = rows.iter().filter(|row| row.is_peer);
+    let mut peers: Vec<_> = peers.filter_map(with_ratio).collect();
+    peers.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let each = |(ratio, server): &(f64, &str)| format!("{} at {server}", multiple(*ratio));
+    (!peers.is_empty()).then(|| {
+        format!(
+            "A request took this many times the processor time that it took at {}: {}.",
+            Model::POLL.label,
+            peers.iter().map(each).collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 /// Who does with notably fewer system calls than everybody else whose calls are all counted.
@@ -163,28 +181,41 @@ fn fewest_calls(rows: &[&Row]) -> Option<String> {
 fn dearest(rows: &[&Row]) -> Option<String> {
     let costs = Cost::in_order(rows);
     let (least, most) = (costs.first()?, costs.last()?);
-    let (dearer, sleepier) = (most.time.div_duration_f64(least.time), most.sleeps / least.sleeps);
+    let (least_sleeps, most_sleeps) = least.sleeps.zip(most.sleeps)?;
+    let (dearer, sleepier) = (most.time.div_duration_f64(least.time), most_sleeps / least_sleeps);
     (dearer >= NOTABLE && sleepier >= NOTABLE).then(|| {
         format!(
-            "To fall asleep and be woken is dear: {} slept {:.2} times for each request, {} {:.2} \
-             times.",
-            most.server, most.sleeps, least.server, least.sleeps
+            "To fall asleep and be woken is dear: {} slept {most_sleeps:.2} times for each request, \
+             {} {least_sleeps:.2} times.",
+            most.server, least.server
         )
     })
 }
 
-/// Which calls of a server are not in the table.
-fn not_counted(row: &Row) -> Option<String> {
-    let what = row.usage.as_ref()?.calls_not_counted.as_ref()?;
-    Some(format!("Not counted at {}: {what}.", row.server))
+/// Which calls are not in the table, and at whom.
+fn not_counted(rows: &[&Row]) -> Vec<String> {
+    let what = |row: &Row| row.usage.as_ref()?.calls_not_counted.clone();
+    let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+    for row in rows {
+        let Some(what) = what(row) else { continue };
+        match told.iter_mut().find(|(told, _)| *told == what) {
+            Some((_, servers)) => servers.push(row.server),
+            None => told.push((what, vec![row.server])),
+        }
+    }
+    let sentence = |(what, servers): (String, Vec<&str>)| {
+        format!("Not counted at {}: {what}.", servers.join(", "))
+    };
+    told.into_iter().map(sentence).collect()
 }
 
 /// What a server spent on each request, the probe's requests included.
 struct Cost {
     server: &'static str,
     time: Duration,
-    calls: String,
-    sleeps: f64,
+    calls: Option<String>,
+    /// How often it went to sleep.
+    sleeps: Option<f64>,
 }
 
 impl Cost {
@@ -195,8 +226,8 @@ impl Cost {
         Some(Cost {
             server: row.server,
             time: usage.processor_time_per_request()?,
-            calls: calls_per_request(usage)?,
-            sleeps: process.sleeps as f64 / requests,
+            calls: calls_per_request(usage),
+            sleeps: process.sleeps.map(|sleeps| sleeps as f64 / requests),
         })
     }
 
@@ -228,7 +259,7 @@ fn doubt(rows: &[&Row]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::table::table;
-    use crate::{Model, ProcessUsage, Usage};
+    use crate::{ProcessUsage, Usage};
 
     fn plan() -> Plan {
         Plan { models: Model::ALL.to_vec(), connections: 100, slow: 10, requests: 200, rounds: 3 }
@@ -239,7 +270,7 @@ mod tests {
     fn row(server: &'static str, waited: Duration, share: f64) -> Row {
         let mut probe = client::report::Latencies::default();
         (0..200).for_each(|_| probe.record(waited));
-        let process = ProcessUsage { processor_seconds: 10.0 * share, sleeps: 500 };
+        let process = ProcessUsage { processor_seconds: 10.0 * share, sleeps: Some(500) };
         let usage = Usage { requests: 1000, process: Some(process), ..Usage::default() };
         Row {
             server,
@@ -249,6 +280,8 @@ mod tests {
             took: Duration::from_secs(10),
             probe,
             usage: Some(usage),
+            is_peer: false,
+            to_poll_server: None,
             trouble: Vec::new(),
             timeline: client::timeline::Timeline::default(),
         }

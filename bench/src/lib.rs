@@ -8,7 +8,8 @@
 //! - [`report`]: everything that is measured, as one dated set of charts and tables.
 //! - [`colours`]: the same for the same server, in every picture.
 //! - [`matrix`]: which promises each server keeps, and which it can't.
-//! - [`Model`]: the servers to choose from.
+//! - [`Model`]: the servers to choose from, and the peers (`peers`): servers outside of this
+//!   workspace.
 //! - [`ServerProcess`]: a server in a process of its own, so that its processor time and
 //!   its memory are its own, and so that it can be stopped, starved and watched.
 
@@ -26,6 +27,8 @@ pub mod matrix;
 mod meter;
 mod model;
 pub mod page;
+#[cfg(unix)]
+mod peers;
 pub mod report;
 mod server_process;
 pub mod table;

@@ -5,7 +5,11 @@ use std::io;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use protocol::Protocol;
+
 use crate::matrix::Limit;
+#[cfg(unix)]
+use crate::peers::Peer;
 use crate::server_process::ChildServer;
 
 /// A way to wait, and the server that waits so.
@@ -21,6 +25,8 @@ pub struct Model {
     most_connections: usize,
     /// The promises that it can't keep, or not always.
     pub limits: &'static [Limit],
+    /// Whether it is a peer, a server outside of this workspace.
+    pub is_peer: bool,
     /// Whether this system has what it waits with.
     pub(crate) available: fn() -> io::Result<()>,
     /// Serves in this process, for the one that has started it.
@@ -33,6 +39,7 @@ const PLAIN: Model = Model {
     serves_at_once: usize::MAX,
     most_connections: usize::MAX,
     limits: &[],
+    is_peer: false,
     available: || Ok(()),
     serve: |_| ExitCode::FAILURE,
 };
@@ -40,6 +47,11 @@ const PLAIN: Model = Model {
 /// What a slow neighbour costs at a server that serves so few at once that others have to wait.
 const NEIGHBOURS: &[&str] =
     &["silent-neighbour", "half-sent-neighbour", "dribbling-neighbour", "deaf-neighbour"];
+
+/// How many connections fit into a set of select(2): as many as there are places for descriptors,
+/// 1024, without those that the server needs for other things.
+#[cfg(unix)]
+const IN_A_SET: usize = 1010;
 
 impl Model {
     /// sync-server
@@ -95,7 +107,7 @@ impl Model {
     #[cfg(unix)]
     pub const SELECT: Model = Model {
         label: "select-server",
-        most_connections: 1010, // FD_SETSIZE, without those descriptors that are no connections
+        most_connections: IN_A_SET,
         serve: |child| child.serve(select_server::serve),
         ..PLAIN
     };
@@ -178,7 +190,26 @@ impl Model {
         Model::URING,
     ];
 
-    /// The name of the server's package.
+    /// Servers outside of this workspace that speak the same protocol, from the dearest to the
+    /// barest.
+    pub const PEERS: &'static [Model] = &[
+        #[cfg(unix)]
+        Model::PYTHON_ASYNCIO,
+        #[cfg(unix)]
+        Model::PYTHON_SELECTORS,
+        #[cfg(unix)]
+        Model::NODE,
+        #[cfg(unix)]
+        Model::GO,
+        #[cfg(unix)]
+        Model::LIBUV,
+        #[cfg(all(unix, not(target_vendor = "apple")))]
+        Model::C_SELECT,
+        #[cfg(target_os = "linux")]
+        Model::C_EPOLL,
+    ];
+
+    /// The name of the server's package, or of the peer.
     pub fn name(&self) -> &'static str {
         self.label.split(' ').next().unwrap_or(self.label)
     }
@@ -203,7 +234,12 @@ impl Model {
         self.limit(check).is_none()
     }
 
-    /// Whether it can run here.
+    /// Whether it speaks this protocol.
+    pub fn speaks(&self, protocol: Protocol) -> bool {
+        protocol == Protocol::Lines || !self.is_peer
+    }
+
+    /// Whether it can run here. A peer is compiled for that, if it is due.
     ///
     /// # Errors
     ///
@@ -212,6 +248,98 @@ impl Model {
         (self.available)()
     }
 }
+
+#[cfg(unix)]
+impl Model {
+    /// Python's asyncio
+    pub const PYTHON_ASYNCIO: Model = Model {
+        label: Peer::PYTHON_ASYNCIO.name,
+        limits: &[
+            ENDS_AT_CTRL_C,
+            Limit {
+                always: false,
+                checks: &["descriptor-limit"],
+                reason: "while there is no descriptor, asyncio tries once a second to accept, as many \
+                         times as the backlog is long",
+            },
+        ],
+        available: || Peer::PYTHON_ASYNCIO.available(),
+        serve: |child| child.stand_in_for(&Peer::PYTHON_ASYNCIO),
+        ..PEER
+    };
+
+    /// Python's selectors
+    pub const PYTHON_SELECTORS: Model = Model {
+        label: Peer::PYTHON_SELECTORS.name,
+        available: || Peer::PYTHON_SELECTORS.available(),
+        serve: |child| child.stand_in_for(&Peer::PYTHON_SELECTORS),
+        ..PEER
+    };
+
+    /// Node's net
+    pub const NODE: Model = Model {
+        label: Peer::NODE.name,
+        limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
+        available: || Peer::NODE.available(),
+        serve: |child| child.stand_in_for(&Peer::NODE),
+        ..PEER
+    };
+
+    /// Go's net
+    pub const GO: Model = Model {
+        label: Peer::GO.name,
+        available: || Peer::GO.available(),
+        serve: |child| child.stand_in_for(&Peer::GO),
+        ..PEER
+    };
+
+    /// C with libuv
+    pub const LIBUV: Model = Model {
+        label: Peer::LIBUV.name,
+        limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
+        available: || Peer::LIBUV.available(),
+        serve: |child| child.stand_in_for(&Peer::LIBUV),
+        ..PEER
+    };
+
+    /// A bare loop in C on select(2)
+    #[cfg(not(target_vendor = "apple"))]
+    pub const C_SELECT: Model = Model {
+        label: Peer::C_SELECT.name,
+        most_connections: IN_A_SET,
+        available: || Peer::C_SELECT.available(),
+        serve: |child| child.stand_in_for(&Peer::C_SELECT),
+        ..PEER
+    };
+
+    /// A bare loop in C on epoll(7)
+    #[cfg(target_os = "linux")]
+    pub const C_EPOLL: Model = Model {
+        label: Peer::C_EPOLL.name,
+        available: || Peer::C_EPOLL.available(),
+        serve: |child| child.stand_in_for(&Peer::C_EPOLL),
+        ..PEER
+    };
+}
+
+/// What the peers have in common.
+#[cfg(unix)]
+const PEER: Model = Model { limits: &[ENDS_AT_CTRL_C], is_peer: true, ..PLAIN };
+
+#[cfg(unix)]
+const ENDS_AT_CTRL_C: Limit = Limit {
+    always: true,
+    checks: &["ctrl-c"],
+    reason: "it does nothing about Ctrl-C, which ends it at once",
+};
+
+#[cfg(unix)]
+const CLOSES_WITHOUT_DESCRIPTORS: Limit = Limit {
+    always: true,
+    checks: &["descriptor-limit"],
+    reason: "libuv accepts those for whom there is no descriptor with one that it keeps in reserve, \
+             and closes them",
+};
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,17 +354,18 @@ impl FromStr for Model {
     fn from_str(label: &str) -> Result<Self, String> {
         let words: Vec<&str> = label.split([' ', '=']).filter(|word| !word.is_empty()).collect();
         let name = words.first().copied().unwrap_or_default();
-        let of_that_name = || Model::ALL.iter().filter(|model| model.name() == name);
+        let all = || Model::ALL.iter().chain(Model::PEERS);
+        let of_that_name = || all().filter(|model| model.name() == name);
         let option = words.get(1).copied();
         let alike = of_that_name().find(|model| model.options().next() == option);
         let Some(&model) = alike.or_else(|| of_that_name().next()) else {
-            let labels: Vec<_> = Model::ALL.iter().map(|model| model.label).collect();
+            let labels: Vec<_> = all().map(|model| model.label).collect();
             return Err(format!("there is no `{name}` here, but {}", labels.join(", ")));
         };
         // Label and limits are kept to the end of the program, as those of the others are. With
         // other options than the listed ones, nobody knows whether the limits always hold.
         let label = words.join(" ");
-        let is_listed = Model::ALL.iter().any(|model| model.label == label);
+        let is_listed = all().any(|model| model.label == label);
         let limit = |limit: &Limit| Limit { always: limit.always && is_listed, ..*limit };
         let limits: Vec<_> = model.limits.iter().map(limit).collect();
         // A pool serves as many clients as it has threads.
@@ -253,7 +382,7 @@ mod tests {
 
     #[test]
     fn every_label_is_read_as_what_it_stands_for() {
-        for model in Model::ALL {
+        for model in Model::ALL.iter().chain(Model::PEERS) {
             let read: Model = model.label.parse().unwrap();
             assert_eq!(read.label, model.label);
             assert_eq!(read.limits, model.limits);

@@ -8,7 +8,7 @@ use maud::{DOCTYPE, PreEscaped, html};
 use crate::Row;
 use crate::colours::{self, class};
 use crate::figures::told;
-use crate::table::{COLUMNS, cells, troubles};
+use crate::table::{cells, columns, troubles};
 
 /// How many rows a timeline has at most: three of them are to be seen without much scrolling.
 const ROWS: usize = 24;
@@ -57,10 +57,10 @@ pub fn page(introduction: &str, findings: &[String], rows: &[Row], replay: bool)
                 p { (introduction) }
                 div.table {
                     table {
-                        thead { tr { @for column in COLUMNS { th { (column) } } } }
+                        thead { tr { @for column in columns(rows) { th { (column) } } } }
                         tbody {
-                            @for row in rows {
-                                tr style=(colour(row.server)) { @for cell in cells(row) { td { (cell) } } }
+                            @for (row, cells) in rows.iter().zip(cells(rows)) {
+                                tr style=(colour(row.server)) { @for cell in cells { td { (cell) } } }
                             }
                         }
                     }

@@ -3,7 +3,7 @@
 //! Cargo tells a package where its own binaries are, but not those of others. So the servers
 //! that are measured and tested run in the binary of *this* package, as `bench serve NAME`,
 //! which is not in its `--help`: [`serve_for_parent`] is the child's side of it,
-//! [`ServerProcess`] the parent's.
+//! [`ServerProcess`] the parent's. A peer, which is no library, has a process in its place there.
 //!
 //! The two talk over the child's standard streams. The child prints a line of JSON when it
 //! listens and another when it has stopped, between them what the server's console says.
@@ -24,12 +24,15 @@ use serde::{Deserialize, Serialize};
 use server_kit::{Console, Counters, NoOptions, OwnOptions, Serve, ServeWith, Settings, Stop};
 
 use crate::Model;
+#[cfg(unix)]
+use crate::peers::{Peer, stand_in::stand_in};
 
 /// How long a server may take to start and to stop before it is taken for hung. Far more
 /// than any needs, since a machine may be busy with other things.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a server has done, and what it cost.
+/// What a server has done, and what it cost. A peer does not count what it does: there, it is
+/// what its clients have seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Connections accepted.
@@ -53,8 +56,9 @@ pub struct ProcessUsage {
     /// Processor time in user and kernel mode, in seconds.
     #[serde(rename = "processor_s")]
     pub processor_seconds: f64,
-    /// How often it went to sleep (voluntary context switches).
-    pub sleeps: u64,
+    /// How often it went to sleep (voluntary context switches); `None` for a peer, of which it
+    /// is not known.
+    pub sleeps: Option<u64>,
 }
 
 impl Usage {
@@ -78,11 +82,10 @@ impl Usage {
             *self.calls.entry(name.clone()).or_default() += times;
         }
         self.calls_not_counted = self.calls_not_counted.take().or(other.calls_not_counted.clone());
-        if let Some(of_other) = other.process {
-            let process = self.process.get_or_insert_default();
-            process.processor_seconds += of_other.processor_seconds;
-            process.sleeps += of_other.sleeps;
-        }
+        self.process = match (self.process, other.process) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
     }
 
     /// Processor time for each request; `None` without requests.
@@ -91,11 +94,12 @@ impl Usage {
         (self.requests > 0).then(|| Duration::from_secs_f64(seconds))
     }
 
-    /// System calls of all kinds for each request; `None` without requests. Where some are not
-    /// counted, there are more.
+    /// System calls of all kinds for each request; `None` without requests, or where nobody
+    /// counts calls. Where some are not counted, there are more.
     pub fn calls_per_request(&self) -> Option<f64> {
         let calls: u64 = self.calls.values().sum();
-        (self.requests > 0).then(|| calls as f64 / self.requests as f64)
+        let is_known = self.requests > 0 && !self.calls.is_empty();
+        is_known.then(|| calls as f64 / self.requests as f64)
     }
 }
 
@@ -107,23 +111,32 @@ impl ProcessUsage {
         {
             use nix::sys::resource::{UsageWho, getrusage};
             use nix::sys::time::TimeValLike;
-            let mut sum = ProcessUsage::default();
-            for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
+            let of = |who| {
                 let usage = getrusage(who).ok()?;
                 let time = usage.user_time() + usage.system_time();
-                sum.processor_seconds += time.num_microseconds() as f64 / 1e6;
-                sum.sleeps += usage.voluntary_context_switches().cast_unsigned();
-            }
-            Some(sum)
+                Some(ProcessUsage {
+                    processor_seconds: time.num_microseconds() as f64 / 1e6,
+                    sleeps: Some(usage.voluntary_context_switches().cast_unsigned()),
+                })
+            };
+            Some(of(UsageWho::RUSAGE_SELF)?.and(of(UsageWho::RUSAGE_CHILDREN)?))
         }
         #[cfg(not(unix))]
         None // Left out: GetProcessTimes
     }
 
-    fn since(self, before: Self) -> Self {
+    pub(crate) fn since(self, before: Self) -> Self {
         ProcessUsage {
             processor_seconds: self.processor_seconds - before.processor_seconds,
-            sleeps: self.sleeps - before.sleeps,
+            sleeps: self.sleeps.zip(before.sleeps).map(|(now, before)| now - before),
+        }
+    }
+
+    /// Both together.
+    fn and(self, other: Self) -> Self {
+        ProcessUsage {
+            processor_seconds: self.processor_seconds + other.processor_seconds,
+            sleeps: self.sleeps.zip(other.sleeps).map(|(one, other)| one + other),
         }
     }
 }
@@ -131,13 +144,17 @@ impl ProcessUsage {
 /// What the child says to its parent.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Message {
-    Listening(SocketAddr),
+pub(crate) enum Message {
+    /// Where, and the number of the process that serves.
+    Listening {
+        address: SocketAddr,
+        process: u32,
+    },
     Stopped(Usage),
 }
 
 impl Message {
-    fn print(&self) -> io::Result<()> {
+    pub(crate) fn print(&self) -> io::Result<()> {
         writeln!(io::stdout(), "{}", serde_json::to_string(self)?)
     }
 }
@@ -164,6 +181,12 @@ impl ChildServer {
         self.run(serve)
     }
 
+    /// Runs a peer in its place.
+    #[cfg(unix)]
+    pub(crate) fn stand_in_for(self, peer: &Peer) -> ExitCode {
+        stand_in(peer, self.arguments)
+    }
+
     fn run<Own: OwnOptions>(
         self,
         serve: impl FnOnce(TcpListener, &Settings, &Own, &Stop) -> io::Result<Counters>,
@@ -171,7 +194,8 @@ impl ChildServer {
         let about = "A server for its parent process; it stops when its standard input ends";
         let tell_parent = |listener: TcpListener, settings: &Settings, own: &Own, stop: &Stop| {
             stop_with_parent(stop.clone());
-            Message::Listening(listener.local_addr()?).print()?;
+            Message::Listening { address: listener.local_addr()?, process: process::id() }
+                .print()?;
             let before = ProcessUsage::so_far();
             let counters = serve(listener, settings, own, stop)?;
             let process = ProcessUsage::so_far().zip(before).map(|(now, before)| now.since(before));
@@ -197,6 +221,8 @@ fn stop_with_parent(stop: Stop) {
 /// A server that runs in a process of its own. Dropping it kills it.
 pub struct ServerProcess {
     child: Child,
+    /// The number of the process that serves.
+    id: u32,
     address: SocketAddr,
     output: Output,
 }
@@ -258,17 +284,18 @@ impl ServerProcess {
             });
         }
         let mut server = ServerProcess {
+            id: child.id(),
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             output: Output { receiver, lines: Vec::new(), closed: false },
         };
         let listening = server.output.wait_for(PATIENCE, |line| match serde_json::from_str(line) {
-            Ok(Message::Listening(address)) => Some(address),
+            Ok(Message::Listening { address, process }) => Some((address, process)),
             _ => None,
         });
         match listening {
-            Some(address) => {
-                server.address = address;
+            Some((address, process)) => {
+                (server.address, server.id) = (address, process);
                 Ok(server)
             }
             None => {
@@ -283,9 +310,9 @@ impl ServerProcess {
         self.address
     }
 
-    /// The number of its process.
+    /// The number of the process that serves: with a peer, that of the peer itself.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.id
     }
 
     /// Waits until the server has printed `count` lines that contain `text`; returns whether

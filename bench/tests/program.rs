@@ -4,7 +4,12 @@ use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
 use bench::Model;
+#[cfg(target_os = "linux")]
+use processes::{children, runs, wait_until};
 use serde_json::Value;
+
+#[cfg(target_os = "linux")]
+mod processes;
 
 fn bench(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
@@ -128,34 +133,6 @@ fn a_reader_that_goes_away_causes_no_panic() {
     assert!(errors.is_empty(), "{errors}");
 }
 
-/// How many processes have this one for a parent, and which they are.
-#[cfg(target_os = "linux")]
-fn children(parent: u32) -> Vec<nix::unistd::Pid> {
-    let mut children = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().map_while(Result::ok) {
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // proc_pid_stat(5): after the name in parentheses come the state and the parent.
-        let Some((_, after_name)) = stat.rsplit_once(')') else {
-            continue;
-        };
-        let mut fields = after_name.split_whitespace();
-        if fields.next() != Some("Z") && fields.next() == Some(&parent.to_string()) {
-            let id = entry.file_name().to_string_lossy().parse().unwrap();
-            children.push(nix::unistd::Pid::from_raw(id));
-        }
-    }
-    children
-}
-
-#[cfg(target_os = "linux")]
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while !done() {
-        assert!(std::time::Instant::now() < deadline, "never came true: {what}");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-}
-
 #[test]
 #[cfg(target_os = "linux")]
 fn a_server_that_dies_is_told_in_its_row() {
@@ -195,12 +172,7 @@ fn no_server_outlives_the_program_whatever_ends_it() {
     wait_until("a server runs", || children(child.0.id()).len() == 1);
     let servers = children(child.0.id());
     drop(child);
-    // Somebody else is their parent now, and may leave them as zombies.
-    let runs = |server| {
-        let stat = std::fs::read_to_string(format!("/proc/{server}/stat")).unwrap_or_default();
-        stat.rsplit_once(')').is_some_and(|(_, after_name)| !after_name.starts_with(" Z"))
-    };
-    wait_until("no server runs", || !servers.iter().any(runs));
+    wait_until("no server runs", || !servers.iter().any(|&server| runs(server)));
 }
 
 #[test]

@@ -62,6 +62,10 @@ fn waits() {
     eprintln!("wait_cost and chain are left out: they are about system calls of Unix");
 }
 
-criterion_group!(alone, protocol::benches);
+criterion_group! {
+    name = alone;
+    config = servers::short();
+    targets = protocol::benches
+}
 
 criterion_main!(at_servers, waits, alone);

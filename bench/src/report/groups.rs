@@ -111,7 +111,7 @@ pub(super) const THROUGH_POLLING: &str = "epoll through polling";
 
 /// Whether it is no server of this workspace.
 pub(super) fn is_peer(label: &str) -> bool {
-    Model::ALL.iter().all(|model| label.split(' ').next() != Some(model.name()))
+    Model::PEERS.iter().any(|model| model.label == label)
 }
 
 /// What stands above the other columns, each once: from few to many, in all and active.

@@ -1,0 +1,94 @@
+//! What a request costs: `cost`.
+
+use std::env;
+use std::io::{self, Write};
+
+use clap::Args;
+use protocol::Protocol;
+use serde::Serialize;
+
+use super::{Choice, progress_bar};
+use crate::cost::{self, Cost, CostPlan};
+
+/// As many as can call one server from one address at least, on every system.
+const CONNECTIONS: i64 = 16_000;
+
+/// Measure what a request costs each server when it has as much to do as it can
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  cargo run --release -p bench -- cost --all --peers
+  cargo run --release -p bench -- cost --active 1000 --idle 9000
+  cargo run --release -p bench -- cost --server select-server --server c-select --active 900
+
+Exit status: 0 if every server could be measured, 1 if not.")]
+pub(super) struct Options {
+    #[command(flatten)]
+    choice: Choice,
+
+    /// How many connections ask, each again as soon as it is answered
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = clap::value_parser!(u16).range(1..=CONNECTIONS))]
+    active: u16,
+
+    /// How many connections are there besides and say nothing
+    #[arg(long, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u16).range(0..=CONNECTIONS))]
+    idle: u16,
+
+    /// How many times each server is measured, for half a second, in turns
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+
+    /// Print one JSON object instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// Returns whether every server could be measured.
+    pub(super) fn run(self) -> io::Result<bool> {
+        let (models, mut left_out) = self.choice.sort_out(Protocol::Lines);
+        let [active, idle, rounds] = [self.active, self.idle, self.rounds].map(usize::from);
+        let mut plan = CostPlan { models, active, idle, rounds };
+        left_out.extend(plan.leave_out_the_unfit());
+        if plan.models.is_empty() {
+            return Err(io::Error::other(left_out.join("\nbench: ")));
+        }
+        rlimit::increase_nofile_limit(u64::MAX)?;
+        let progress = progress_bar("runs, {msg}");
+        let costs = cost::measure(&plan, &env::current_exe()?, &progress);
+        progress.finish_and_clear();
+        let text = match self.json {
+            true => json_object(&plan, &costs)?,
+            false => human_text(&plan, &costs, &left_out),
+        };
+        writeln!(io::stdout(), "{text}")?;
+        Ok(costs.iter().all(|cost| cost.trouble.is_none()))
+    }
+}
+
+fn human_text(plan: &CostPlan, costs: &[Cost], left_out: &[String]) -> String {
+    let mut text = format!(
+        "{}, {} times for each server, in turns.\nMedians, and in brackets the bounds between which \
+         the true ones lie, in 95 of 100 such measurements.\n\n{}\n",
+        plan.load(),
+        plan.rounds,
+        cost::table(costs)
+    );
+    for sentence in cost::doubts(costs).iter().chain(left_out) {
+        text += &format!("\n{sentence}");
+    }
+    text.trim_end().to_owned()
+}
+
+fn json_object(plan: &CostPlan, costs: &[Cost]) -> io::Result<String> {
+    #[derive(Serialize)]
+    struct Object<'a> {
+        #[serde(flatten)]
+        plan: &'a CostPlan,
+        servers: &'a [Cost],
+    }
+    Ok(serde_json::to_string(&Object { plan, servers: costs })?)
+}

@@ -1,0 +1,296 @@
+//! Servers outside of this workspace that speak the protocol: what would somebody use instead?
+//!
+//! Each is one short file in `bench/peers/`, written as a competent user of its platform would
+//! write it; the C ones share the protocol, and the two bare loops their connections.
+//!
+//! | Peer | What it shows |
+//! |---|---|
+//! | `python-asyncio` | a coroutine for each connection, in an interpreted language |
+//! | `python-selectors` | the loop of `poll-server` in that language |
+//! | `node` | callbacks over libuv, in a language that is compiled while it runs |
+//! | `go` | a goroutine for each connection, on all processors |
+//! | `libuv` | the loop under Node, in C |
+//! | `c-select` | the yardstick for `select-server`: a bare loop that does what is needed |
+//! | `c-epoll` | the yardstick for `poll-server` |
+//!
+//! ```text
+//! cargo run --release -p bench -- --peers
+//! cargo run --release -p bench -- --server poll-server --server c-epoll
+//! cargo run --release -p bench -- check --peers
+//! ```
+//!
+//! A peer whose platform is not installed is left out with a sentence. Those in C and Go are
+//! compiled when they are first asked for, into a folder beside the running program, and again
+//! when their source has changed. They speak `lines` only, and have no idle time-out, no console
+//! and no counters. A peer is started as `COMMAND PORT`, by a process that stands in for it: see
+//! [`stand_in`].
+//!
+//! Left out: Windows, where signals and limits of descriptors are others.
+
+use std::env;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+pub(crate) mod stand_in;
+
+/// Where the sources are.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
+
+/// A server outside of this workspace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    /// Its file, and those that are included there.
+    sources: &'static [&'static str],
+    platform: Platform,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Platform {
+    Python,
+    Node,
+    Go,
+    /// With a library besides the system's, perhaps.
+    C(Option<Library>),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Library {
+    /// As pkg-config knows it.
+    name: &'static str,
+    /// What the linker is told where there is no pkg-config.
+    flag: &'static str,
+    /// A program that compiles and links if the library is there.
+    trial: &'static str,
+    install: &'static str,
+}
+
+const LIBUV: Library = Library {
+    name: "libuv",
+    flag: "-luv",
+    trial: "#include <uv.h>\nint main(void) { return uv_version() == 0; }\n",
+    install: "libuv1-dev (Debian), libuv-devel (Fedora) or libuv (Homebrew)",
+};
+
+/// A program that a platform can't do without.
+struct Tool {
+    /// The commands that may start it; the first that works is taken.
+    commands: Vec<String>,
+    /// What it is asked, to see whether it works.
+    question: &'static str,
+    install: &'static str,
+}
+
+impl Peer {
+    pub(crate) const PYTHON_ASYNCIO: Peer = Peer {
+        name: "python-asyncio",
+        sources: &["python_asyncio.py"],
+        platform: Platform::Python,
+    };
+
+    pub(crate) const PYTHON_SELECTORS: Peer = Peer {
+        name: "python-selectors",
+        sources: &["python_selectors.py"],
+        platform: Platform::Python,
+    };
+
+    pub(crate) const NODE: Peer =
+        Peer { name: "node", sources: &["node.js"], platform: Platform::Node };
+
+    pub(crate) const GO: Peer = Peer { name: "go", sources: &["go.go"], platform: Platform::Go };
+
+    pub(crate) const LIBUV: Peer = Peer {
+        name: "libuv",
+        sources: &["libuv.c", "lines.h"],
+        platform: Platform::C(Some(LIBUV)),
+    };
+
+    #[cfg(not(target_vendor = "apple"))] // which has no accept4(2)
+    pub(crate) const C_SELECT: Peer = Peer {
+        name: "c-select",
+        sources: &["select.c", "connection.h", "lines.h"],
+        platform: Platform::C(None),
+    };
+
+    #[cfg(target_os = "linux")]
+    pub(crate) const C_EPOLL: Peer = Peer {
+        name: "c-epoll",
+        sources: &["epoll.c", "connection.h", "lines.h"],
+        platform: Platform::C(None),
+    };
+
+    /// Whether it can run here. Compiles it if that is due.
+    ///
+    /// # Errors
+    ///
+    /// A sentence without its full stop: what is missing, or what the compiler says.
+    pub(crate) fn available(&self) -> io::Result<()> {
+        self.platform.tool().find()?;
+        self.command().map(drop)
+    }
+
+    /// What runs it. The port is still to be added.
+    fn command(&self) -> io::Result<Command> {
+        let command = match self.platform {
+            Platform::Python | Platform::Node => {
+                let mut command = self.platform.tool().find()?;
+                command.arg(self.source());
+                command
+            }
+            Platform::Go | Platform::C(_) => Command::new(self.compiled()?),
+        };
+        Ok(command)
+    }
+
+    fn source(&self) -> PathBuf {
+        Path::new(FOLDER).join(self.sources[0])
+    }
+
+    /// The path of the program, after it was compiled if that was due.
+    fn compiled(&self) -> io::Result<PathBuf> {
+        static COMPILING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
+        let program = env::current_exe()?.with_file_name("peers").join(self.name);
+        if !self.is_newer_than(&program)? {
+            return Ok(program);
+        }
+        // Other processes may compile it, too, or run what is there: so the new one gets its
+        // place when it is complete.
+        let unfinished = program.with_extension(process::id().to_string());
+        fs::create_dir_all(unfinished.with_file_name(""))?;
+        self.compile(&unfinished)?;
+        fs::rename(unfinished, &program)?;
+        Ok(program)
+    }
+
+    /// Whether a source was changed since this was compiled, or it was not compiled yet.
+    fn is_newer_than(&self, program: &Path) -> io::Result<bool> {
+        let changed = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
+        let compiled = changed(program).unwrap_or(SystemTime::UNIX_EPOCH);
+        for source in self.sources {
+            let path = Path::new(FOLDER).join(source);
+            let changed = changed(&path).map_err(|error| {
+                io::Error::new(error.kind(), format!("no source: {}: {error}", path.display()))
+            })?;
+            if changed > compiled {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn compile(&self, program: &Path) -> io::Result<()> {
+        let mut compiler = self.platform.tool().find()?;
+        compiler.arg(match self.platform {
+            Platform::Go => "build",
+            _ => "-O2",
+        });
+        compiler.arg("-o").arg(program).arg(self.source());
+        let library = self.platform.library();
+        compiler.args(library.map(Library::flags).unwrap_or_default());
+        let output = compiler.stdin(Stdio::null()).output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        if let Some(library) = library
+            && !library.is_there(program)?
+        {
+            let Library { name, install, .. } = library;
+            let what = format!("the library {name} is not there: install {install}");
+            return Err(io::Error::new(ErrorKind::NotFound, what));
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let (source, said) = (self.sources[0], said.trim_end());
+        Err(io::Error::other(format!("{source} does not compile:\n{said}")))
+    }
+}
+
+impl Platform {
+    fn tool(self) -> Tool {
+        let tool = |commands: &[&str], question, install| Tool {
+            commands: commands.iter().map(|&command| command.to_owned()).collect(),
+            question,
+            install,
+        };
+        match self {
+            Platform::Python => tool(&["python3"], "--version", "Python 3.8 or newer"),
+            Platform::Node => tool(&["node"], "--version", "Node.js 18 or newer"),
+            Platform::Go => tool(&["go"], "version", "Go 1.19 or newer"),
+            Platform::C(_) => {
+                let install = "a C compiler, or name yours in the variable `CC`";
+                match env::var("CC") {
+                    Ok(named) if !named.is_empty() => tool(&[&named], "--version", install),
+                    _ => tool(&["cc", "gcc"], "--version", install),
+                }
+            }
+        }
+    }
+
+    fn library(self) -> Option<Library> {
+        match self {
+            Platform::C(library) => library,
+            Platform::Python | Platform::Node | Platform::Go => None,
+        }
+    }
+}
+
+impl Tool {
+    /// A command that runs it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what to install.
+    fn find(&self) -> io::Result<Command> {
+        let works = |&command: &&String| {
+            let mut command = command_of(command);
+            command.arg(self.question).stdin(Stdio::null());
+            command.output().is_ok_and(|output| output.status.success())
+        };
+        self.commands.iter().find(works).map(|command| command_of(command)).ok_or_else(|| {
+            let commands = self.commands.join("` or `");
+            let what = format!("there is no `{commands}` here: install {}", self.install);
+            io::Error::new(ErrorKind::NotFound, what)
+        })
+    }
+}
+
+/// `CC` may have arguments, too: `ccache gcc`.
+fn command_of(words: &str) -> Command {
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
+}
+
+impl Library {
+    /// What the compiler is to be told, as far as anybody knows.
+    fn flags(self) -> Vec<String> {
+        let told = Command::new("pkg-config").args(["--cflags", "--libs", self.name]).output();
+        match told {
+            Ok(output) if output.status.success() => {
+                let flags = String::from_utf8_lossy(&output.stdout).into_owned();
+                flags.split_whitespace().map(str::to_owned).collect()
+            }
+            // There is no pkg-config, or it does not know the library: the compiler may.
+            _ => vec![self.flag.into()],
+        }
+    }
+
+    /// Whether a program compiles and links that needs nothing else; it is written to `program`.
+    fn is_there(self, program: &Path) -> io::Result<bool> {
+        let mut compiler = Platform::C(None).tool().find()?;
+        compiler.args(["-x", "c", "-", "-o"]).arg(program).args(self.flags());
+        let mut child = compiler.stdin(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        // The pipe is closed at the end of the line, and so the program is complete.
+        child.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(self.trial.as_bytes()))?;
+        let is_there = child.wait()?.success();
+        if is_there {
+            fs::remove_file(program)?;
+        }
+        Ok(is_there)
+    }
+}

@@ -1,0 +1,241 @@
+//! The process that stands in for a peer.
+//!
+//! It is started as `bench serve NAME`, as every server here, and talks to its parent as they do;
+//! but it serves nobody: it starts the peer, waits until that listens, and ends it when its own
+//! standard input ends. So it does not show up in what the peer costs, which is the peer's
+//! processor time alone.
+//!
+//! Both are in one group of processes, so that whoever ends the group ends both. And if somebody
+//! ends the stand-in alone, with a signal that can't be caught, the kernel ends the peer.
+//!
+//! Left out: that last thing on systems without `setpriv` of util-linux, which asks Linux for it
+//! (PR_SET_PDEATHSIG, prctl(2)); there, such a peer stays.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use client::check::{Port, listener_on};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use protocol::Protocol;
+use server_kit::{Console, Stop};
+
+use super::Peer;
+use crate::server_process::{Message, PATIENCE};
+use crate::{ProcessUsage, Usage};
+
+/// How often it is looked whether the peer listens, of which no event tells.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Why a peer's calls are not in the table.
+const NOT_COUNTED: &str = "any system call, since the program is none of this workspace";
+
+/// What the stand-in understands of a server's options: the others ask for what a peer has not.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Where the peer is to listen; port 0 takes any free port
+    #[arg(long, value_name = "127.0.0.1:PORT", default_value = "127.0.0.1:0",
+          value_parser = on_loopback)]
+    address: SocketAddr,
+
+    /// What it speaks
+    #[arg(long, default_value_t, value_parser = spoken)]
+    protocol: Protocol,
+
+    /// Say nothing but errors, as a peer does anyway
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+fn on_loopback(text: &str) -> Result<SocketAddr, String> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip() == Ipv4Addr::LOCALHOST => Ok(address),
+        _ => Err("a peer listens on 127.0.0.1 only: say for example 127.0.0.1:8686".into()),
+    }
+}
+
+fn spoken(text: &str) -> Result<Protocol, String> {
+    match text.parse()? {
+        Protocol::Lines => Ok(Protocol::Lines),
+        other => Err(format!("a peer speaks `lines` only, not `{other}`")),
+    }
+}
+
+/// Runs the peer until standard input ends, somebody presses Ctrl-C, or it ends by itself. The
+/// first of the `arguments` stands for the program.
+pub(crate) fn stand_in(peer: &Peer, arguments: Vec<OsString>) -> ExitCode {
+    match run(peer, &Options::parse_from(arguments)) {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(status) => complaint(peer, format_args!("it has ended: {status}")),
+        Err(error) => complaint(peer, format_args!("{error}")),
+    }
+}
+
+fn complaint(peer: &Peer, what: std::fmt::Arguments) -> ExitCode {
+    Console::complain(format_args!("{}: {what}", peer.name));
+    ExitCode::FAILURE
+}
+
+/// What the stand-in waits for.
+enum Event {
+    /// Standard input has ended.
+    ParentIsDone,
+    /// Somebody has pressed Ctrl-C.
+    Interrupted,
+    /// The peer has closed its output: it has ended.
+    PeerIsGone,
+}
+
+/// Returns how the peer has ended; success, if that was asked for.
+fn run(peer: &Peer, options: &Options) -> io::Result<ExitStatus> {
+    // Kept until the peer has ended, and with it its number.
+    let taken = match options.address.port() {
+        0 => Some(Port::take().map_err(io::Error::other)?),
+        _ => None,
+    };
+    let port = taken.as_ref().map_or(options.address.port(), Port::number);
+    let (sender, events) = mpsc::channel();
+    listen_for_the_end(sender.clone())?;
+    let running = Running::start(peer, port, sender)?;
+    let (event, process) = match running.wait_until_it_listens(port, &events)? {
+        Some(event) => (event, None),
+        None => {
+            let before = running.usage();
+            let event = events.recv().map_err(io::Error::other)?;
+            (event, running.usage().zip(before).map(|(now, before)| now.since(before)))
+        }
+    };
+    let status = running.end(event, &events)?;
+    if status.success() {
+        let calls_not_counted = Some(NOT_COUNTED.into());
+        Message::Stopped(Usage { process, calls_not_counted, ..Usage::default() }).print()?;
+    }
+    Ok(status)
+}
+
+fn listen_for_the_end(sender: Sender<Event>) -> io::Result<()> {
+    let interrupted = sender.clone();
+    // Should nobody listen any more, the stand-in is about to end anyway.
+    Stop::on_signals()?.wake_with(move || drop(interrupted.send(Event::Interrupted)));
+    thread::spawn(move || {
+        // Nothing is ever written there: this sleeps until the parent closes it, or is gone.
+        io::stdin().read_to_end(&mut Vec::new()).ok();
+        sender.send(Event::ParentIsDone).ok();
+    });
+    Ok(())
+}
+
+/// The peer's process. Dropping it kills it.
+struct Running(Child);
+
+impl Running {
+    fn start(peer: &Peer, port: u16, sender: Sender<Event>) -> io::Result<Self> {
+        let mut command = ended_with_this_process(peer.command()?);
+        command.arg(port.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let stdout = child.stdout.take();
+        thread::spawn(move || {
+            // What it says is passed on. Where nobody reads that, nobody misses it.
+            stdout.map(|mut stdout| io::copy(&mut stdout, &mut io::stderr()));
+            sender.send(Event::PeerIsGone).ok();
+        });
+        Ok(Running(child))
+    }
+
+    /// Tells the parent as soon as the peer listens. Returns what has happened instead, if it
+    /// does not come to that.
+    fn wait_until_it_listens(
+        &self,
+        port: u16,
+        events: &Receiver<Event>,
+    ) -> io::Result<Option<Event>> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(address) = listener_on(port) {
+                Message::Listening { address, process: self.0.id() }.print()?;
+                return Ok(None);
+            }
+            if let Ok(event) = events.recv_timeout(LOOK) {
+                return Ok(Some(event));
+            }
+        }
+        Err(io::Error::other(format!("it did not listen within {PATIENCE:?}")))
+    }
+
+    /// What it has cost so far; `None` where this program does not know how to ask.
+    fn usage(&self) -> Option<ProcessUsage> {
+        let processor_seconds = processor_time(self.id())?.as_secs_f64();
+        Some(ProcessUsage { processor_seconds, sleeps: None })
+    }
+
+    fn id(&self) -> Pid {
+        Pid::from_raw(self.0.id().cast_signed())
+    }
+
+    /// Ends it, if it has not ended by itself.
+    fn end(mut self, event: Event, events: &Receiver<Event>) -> io::Result<ExitStatus> {
+        match event {
+            Event::ParentIsDone => {
+                self.0.kill()?;
+                self.0.wait()?;
+                return Ok(ExitStatus::default());
+            }
+            // A terminal has sent it to the peer, too; others may have not. What comes of it is
+            // up to the peer.
+            Event::Interrupted => {
+                kill(self.id(), Signal::SIGINT)?;
+                let deadline = Instant::now() + PATIENCE;
+                let left = || deadline.saturating_duration_since(Instant::now());
+                while !matches!(events.recv_timeout(left()), Ok(Event::PeerIsGone) | Err(_)) {}
+            }
+            Event::PeerIsGone => {}
+        }
+        self.0.kill()?; // nothing happens if it has ended
+        self.0.wait()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended already, and then all is well.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// The same command; the kernel ends it when the thread ends that has started it, if it can be
+/// asked to. That is the main thread here.
+fn ended_with_this_process(command: Command) -> Command {
+    let asked = |program: &OsStr| {
+        let mut asked = Command::new("setpriv");
+        asked.args(["--pdeathsig", "KILL"]).arg(program);
+        asked
+    };
+    let attempt = asked("true".as_ref()).stdin(Stdio::null()).output();
+    if !attempt.is_ok_and(|output| output.status.success()) {
+        return command;
+    }
+    let mut asked = asked(command.get_program());
+    asked.args(command.get_args());
+    asked
+}
+
+/// How much processor time a process has used so far, all its threads together, in user and
+/// kernel mode (clock_getcpuclockid(3)).
+#[cfg(target_os = "linux")]
+fn processor_time(process: Pid) -> Option<Duration> {
+    let clock = nix::time::clock_getcpuclockid(process).ok()?;
+    nix::time::clock_gettime(clock).ok().map(Duration::from)
+}
+
+/// Left out: what another process costs on other systems.
+#[cfg(not(target_os = "linux"))]
+fn processor_time(_process: Pid) -> Option<Duration> {
+    None
+}

@@ -1,0 +1,174 @@
+//! The servers outside of this workspace, as far as their tools are installed here.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bench::matrix::{matrix, surprises};
+use bench::{Model, ServerProcess};
+use client::check::Verdict;
+use protocol::Protocol;
+use serde_json::Value;
+
+#[cfg(target_os = "linux")]
+mod processes;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_bench");
+
+/// The peers that can run here; of the others it says that they are skipped.
+fn available() -> Vec<Model> {
+    let can_run = |model: &Model| match model.available() {
+        Ok(()) => true,
+        Err(why) => {
+            eprintln!("skipped, because {} can't run here: {why}", model.label);
+            false
+        }
+    };
+    Model::PEERS.iter().copied().filter(can_run).collect()
+}
+
+/// A load that is over soon, for poll-server and the peers.
+fn compare(more: &[&str]) -> Output {
+    let load = ["--connections", "20", "--slow", "2", "--requests", "20", "--rounds", "1"];
+    let servers = ["--server", "poll-server", "--peers"];
+    Command::new(PROGRAM).args(load).args(servers).args(more).output().unwrap()
+}
+
+#[test]
+fn every_peer_answers_everybody_and_is_compared_with_poll_server() {
+    let peers = available();
+    let output = compare(&["--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = json["servers"].as_array().unwrap();
+    assert_eq!(rows.len(), 1 + peers.len());
+    for (row, peer) in rows[1..].iter().zip(peers) {
+        assert_eq!(row["server"], peer.label);
+        assert_eq!(row["peer"], true, "{row}");
+        assert_eq!(row["answered"], 18 * 20 + 2 * 2, "{row}");
+        let probes = row["probe_us"]["count"].as_u64().unwrap();
+        let usage = &row["usage"];
+        assert_eq!(usage["requests"], 18 * 20 + 2 * 2 + probes, "{row}");
+        assert_eq!(usage["connections"], 20 + probes, "{row}");
+        assert!(usage["calls_not_counted"].is_string(), "{row}");
+        if cfg!(target_os = "linux") {
+            assert!(usage["process"]["processor_s"].as_f64().unwrap() > 0.0, "{row}");
+            assert!(row["to_poll_server"].as_f64().unwrap() > 0.0, "{row}");
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_table_has_the_ratio_and_does_not_count_what_it_does_not_see() {
+    let peers = available();
+    let output = compare(&[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default();
+    for peer in &peers {
+        let row = line(&format!(" {} ", peer.label));
+        assert!(row.contains(" unknown ") && row.trim_end().ends_with('×'), "{text}");
+        assert!(line("A request took this many times").contains(peer.label), "{text}");
+        assert!(line("Not counted at").contains(peer.label), "{text}");
+    }
+    if !peers.is_empty() {
+        assert!(line(" server ").trim_end().ends_with("to poll-server"), "{text}");
+        assert!(line(" poll-server ").trim_end().ends_with(" 1.00×"), "{text}");
+    }
+}
+
+#[test]
+fn a_peer_without_its_tool_is_left_out_with_a_sentence() {
+    let mut command = Command::new(PROGRAM);
+    let output = command.args(["check", "--protocol", "one-shot", "--server", "sync-server"]);
+    let output = output.arg("--peers").env("PATH", "").env_remove("CC").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for peer in Model::PEERS {
+        let sentence = format!("{} is left out: it does not speak one-shot.", peer.label);
+        assert!(text.contains(&sentence), "{text}");
+    }
+
+    let chosen = Model::PEERS.iter().flat_map(|peer| ["--server", peer.label]);
+    let mut command = Command::new(PROGRAM);
+    let output = command.args(chosen).env("PATH", "").env_remove("CC").output().unwrap();
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    for (peer, tool) in [
+        ("python-asyncio", "`python3`"),
+        ("node", "`node`"),
+        ("go", "`go`"),
+        ("libuv", "`cc` or `gcc`"),
+    ] {
+        let sentence = format!("{peer} is left out: there is no {tool} here: install ");
+        assert!(text.contains(&sentence), "{text}");
+    }
+}
+
+#[test]
+fn what_the_compiler_says_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let compiler = folder.path().join("compiler");
+    let script = "#!/bin/sh\ntest \"$1\" = --version || { echo 'not today' >&2; exit 1; }\n";
+    fs::write(&compiler, script).unwrap();
+    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
+    // Beside this copy of the program, nothing is compiled yet.
+    let program = folder.path().join("bench");
+    fs::copy(PROGRAM, &program).unwrap();
+
+    let mut command = Command::new(program);
+    let output = command.args(["--server", "c-select"]).env("CC", compiler).output().unwrap();
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("c-select is left out: select.c does not compile:\nnot today"), "{text}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_peer_outlives_its_stand_in() {
+    use nix::unistd::Pid;
+    let is_gone = |id: u32| {
+        let process = Pid::from_raw(id.cast_signed());
+        processes::wait_until("the peer has ended", || !processes::runs(process));
+    };
+    let setpriv = Command::new("setpriv").args(["--pdeathsig", "KILL", "true"]).status();
+    let is_killed_by_the_kernel = setpriv.is_ok_and(|status| status.success());
+    for peer in available() {
+        let start = || {
+            let command = ServerProcess::command(Path::new(PROGRAM), peer, &["--quiet"]);
+            ServerProcess::start(command).unwrap()
+        };
+        let server = start();
+        let id = server.id();
+        assert!(processes::children(std::process::id()).iter().all(|it| it.as_raw() != id as i32));
+        let outcome = server.stop().unwrap();
+        assert!(outcome.status.success() && outcome.usage.is_some(), "{outcome:?}");
+        is_gone(id);
+
+        if is_killed_by_the_kernel {
+            let server = start();
+            let id = server.id();
+            drop(server); // which kills the stand-in with a signal that it can't catch
+            is_gone(id);
+        } else {
+            eprintln!("skipped, because there is no setpriv here: the stand-in is killed");
+        }
+    }
+}
+
+#[test]
+fn every_cell_is_as_the_peer_must_be() {
+    let peers = available();
+    let matrix = matrix(&peers, Protocol::Lines, Path::new(PROGRAM), &|_| {}).unwrap();
+    assert_eq!(matrix.columns.len(), peers.len());
+    for (&peer, column) in peers.iter().zip(&matrix.columns) {
+        assert_eq!(surprises(peer, column), [""; 0], "{}", matrix.text());
+        let is_tried = |verdict: &Verdict| !matches!(verdict, Verdict::NotTried { .. });
+        if cfg!(target_os = "linux") {
+            assert!(column.cells.iter().all(|cell| is_tried(&cell.verdict)), "{}", matrix.text());
+        }
+    }
+}
