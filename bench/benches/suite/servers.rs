@@ -15,12 +15,15 @@ use criterion::{BenchmarkId, Criterion};
 use crate::group::Group;
 use crate::order::shuffled;
 
+/// How long a benchmark is measured, after the warm-up.
+pub const MEASURED: Duration = Duration::from_millis(800);
+
 /// For benchmarks that take a second each: with a dozen servers and several numbers of
 /// connections for each, the whole suite shall take ten minutes at most.
 pub fn short() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_millis(800))
+        .measurement_time(MEASURED)
         .sample_size(20)
 }
 

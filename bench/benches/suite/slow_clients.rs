@@ -15,16 +15,21 @@
 //! bytes in time; and so many slow clients that their bytes are a load themselves, which is why
 //! there are 64 at most.
 
-use bench::load::Dribblers;
+use std::time::Duration;
+
+use bench::load::{Dribblers, EVERY};
 use bench::{Model, ServerProcess};
 use criterion::Criterion;
 
 use crate::group::Group;
-use crate::servers::{bench_at_server, is_smoke_test, models};
+use crate::servers::{MEASURED, bench_at_server, is_smoke_test, models};
 
 /// How many slow clients there are for each that a server serves at the same time, at most: a
 /// visit beside them then takes half a second, and there are ten visits at least.
 const MOST_IN_TURN: usize = 8;
+
+/// How long a slow client takes for a request of 27 bytes.
+const IN_TURN: Duration = EVERY.saturating_mul(27);
 
 pub fn benches(criterion: &mut Criterion) {
     let numbers: &[usize] = if is_smoke_test() { &[0, 2] } else { &[0, 1, 2, 4, 8, 16, 32, 64] };
@@ -39,7 +44,12 @@ pub fn benches(criterion: &mut Criterion) {
                 ));
                 continue;
             }
-            group.criterion.sample_size(if slow >= model.serves_at_once { 10 } else { 20 });
+            let before = slow / model.serves_at_once;
+            let (samples, time) = match before as u32 {
+                0 => (20, MEASURED),
+                before => (10, 11 * (1 + before) * IN_TURN),
+            };
+            group.criterion.sample_size(samples).measurement_time(time);
             let prepare = |server: &ServerProcess| Ok(Dribblers::new(server.address(), slow));
             bench_at_server(&mut group, model, slow, prepare, |dribblers, times| {
                 (0..times).map(|_| dribblers.visit_beside()).sum()
