@@ -5,6 +5,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 
+use crate::load::hold;
 use crate::{Model, serve_for_parent};
 
 mod check;
@@ -58,6 +60,12 @@ enum Other {
     Check(check::Options),
     Cost(cost::Options),
     Report(report::Options),
+    /// Hold silent connections for the program that has started this one
+    #[command(hide = true)]
+    Hold {
+        address: SocketAddr,
+        count: usize,
+    },
     /// Run a server for the program that has started this one
     #[command(hide = true)]
     Serve {
@@ -75,6 +83,7 @@ pub fn run() -> ExitCode {
         Some(Other::Check(options)) => options.run(),
         Some(Other::Cost(options)) => options.run(),
         Some(Other::Report(options)) => options.run(),
+        Some(Other::Hold { address, count }) => hold(address, count).map(|()| true),
         Some(Other::Serve { server, options }) => {
             return serve_for_parent(server, [server.name().into()].into_iter().chain(options));
         }

@@ -6,9 +6,11 @@
 //! is what a server costs, and because it depends less on what else the machine does than
 //! the time on the clock.
 //!
-//! The servers take turns, round by round, and each round has them in the opposite order of
-//! the one before. So a ratio of two of them is that of neighbours in time, and what changes
-//! slowly on the machine is in both.
+//! All servers run at the same time, each with connections of its own, but only one is asked at
+//! a time: they take turns of some hundredths of a second, round by round, in the opposite
+//! order of the round before. So a ratio of two servers is that of neighbours in time, and
+//! what changes on the machine meanwhile is in both. A server that never rests would disturb
+//! the others, and is left out.
 //!
 //! What would make it lie: over loopback, a server's send(2) also does the work of receiving in
 //! the client's kernel, the same for every server, so ratios are nearer to 1 than they would be
@@ -26,10 +28,16 @@ use crate::figures::{Quantity, calls_told, grouped, percent, thousands};
 use crate::load::{PATIENCE, Silent, visit};
 use crate::{Interval, Meter, Model, ServerProcess, Usage};
 
-/// How long a server is kept busy before it is measured, and how long it is measured. Long
-/// enough that the clocks are exact, and short enough that a turn of all servers takes seconds.
-const WARM_UP: Duration = Duration::from_millis(50);
-const MEASURED: Duration = Duration::from_millis(400);
+/// How long a server is kept busy to find out how quick it is.
+const TRIAL: Duration = Duration::from_millis(30);
+
+/// How long each turn of a server is measured: many times as long as a turn of the scheduler, and
+/// so short that a round of all servers takes less than a second.
+const MEASURED: Duration = Duration::from_millis(40);
+
+/// This part of a turn goes before it unmeasured: the processor has to get to know the server
+/// again.
+const WARM_UP: u64 = 8;
 
 /// Which load each server gets, and how often.
 #[derive(Clone, Debug, Serialize)]
@@ -57,19 +65,26 @@ impl CostPlan {
         }
     }
 
-    /// Takes the servers out that don't serve so many clients at a time, with a sentence for
-    /// each.
+    /// Takes the servers out that can't be measured so, with a sentence for each.
     pub fn leave_out_the_unfit(&mut self) -> Vec<String> {
         let here = self.connections();
-        let (fit, unfit): (Vec<_>, Vec<_>) =
-            self.models.iter().partition(|model| model.most_clients() >= here);
+        let (mut fit, mut told) = (Vec::new(), Vec::new());
+        for &model in &self.models {
+            let (label, most) = (model.label, model.most_clients());
+            if most < here {
+                told.push(format!(
+                    "{label} is left out: it serves {most} at a time, and here are {here}."
+                ));
+            } else if !model.rests {
+                told.push(format!(
+                    "{label} is left out: it never rests, which costs the others time."
+                ));
+            } else {
+                fit.push(model);
+            }
+        }
         self.models = fit;
-        let told = |Model { label, serves_at_once, .. }: &Model| {
-            format!(
-                "{label} is left out: it serves {serves_at_once} at a time, and here are {here}."
-            )
-        };
-        unfit.iter().map(told).collect()
+        told
     }
 
     fn connections(&self) -> usize {
@@ -77,9 +92,8 @@ impl CostPlan {
     }
 }
 
-/// What came of one server; each list has a figure for each round, in the order of the rounds,
-/// so that those of two servers can be compared pair by pair. The list is empty where the
-/// figure is not known.
+/// What came of one server. Each list has a figure for each round, in the order of the rounds, so
+/// that those of two servers can be compared pair by pair. What is not known is empty.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Cost {
     /// The server's label.
@@ -91,13 +105,13 @@ pub struct Cost {
     /// The share of one core that the server used. If it is well below 1, then the server had
     /// to wait for the clients.
     pub share_of_a_core: Vec<f64>,
-    /// System calls for each request, where the server counts them.
-    pub calls_per_request: Vec<f64>,
+    /// System calls for each request, all rounds together, where the server counts them.
+    pub calls_per_request: Option<f64>,
     /// Which of them it can't count.
     pub calls_not_counted: Option<String>,
     /// Memory of the server's process for each connection, in bytes.
-    pub memory_per_connection: Vec<f64>,
-    /// Why there are no figures.
+    pub memory_per_connection: Option<f64>,
+    /// Why figures are missing.
     pub trouble: Option<String>,
 }
 
@@ -107,127 +121,180 @@ impl Cost {
         let pairs = self.processor_us.iter().zip(&other.processor_us);
         Interval::of(&pairs.map(|(one, other)| one / other).collect::<Vec<_>>())
     }
-
-    /// Adds a round's figures. `base` is what the server did in a run in which hardly anything
-    /// was asked: the rest was for the requests, and not for the connections.
-    fn add(&mut self, run: &Run, base: &Usage) {
-        let requests = run.requests as f64;
-        self.requests_per_s.push(requests / run.took.as_secs_f64());
-        if let Some(time) = run.processor_time {
-            self.processor_us.push(1e6 * time.as_secs_f64() / requests);
-            self.share_of_a_core.push(time.div_duration_f64(run.took));
-        }
-        self.memory_per_connection.extend(run.memory_per_connection);
-        self.calls_not_counted.clone_from(&run.usage.calls_not_counted);
-        if !run.usage.calls.is_empty() {
-            let more = |count: fn(&Usage) -> u64| count(&run.usage) as f64 - count(base) as f64;
-            let calls = more(|usage| usage.calls.values().sum());
-            self.calls_per_request.push(calls / more(|usage| usage.requests));
-        }
-    }
 }
 
 /// Measures all servers of the plan; `program` is the binary of this package. The progress is in
-/// runs of a server. What goes wrong stands in what came of the server.
-pub fn measure(plan: &CostPlan, program: &Path, progress: &ProgressBar) -> Vec<Cost> {
-    progress.set_length((plan.models.len() * (1 + plan.rounds)) as u64);
-    let mut servers: Vec<_> = plan.models.iter().map(|&model| Measured::new(model)).collect();
-    for round in 0..=plan.rounds {
-        let mut in_turn: Vec<&mut Measured> = servers.iter_mut().collect();
-        if round % 2 == 0 {
-            in_turn.reverse();
-        }
-        for server in in_turn {
-            let name = server.model.label;
-            progress.set_message(format!("round {round} of {}: {name}", plan.rounds));
-            if server.cost.trouble.is_none() {
-                let result = server.measure_once(plan, program);
-                server.cost.trouble = result.err().map(|error| error.to_string());
-            }
+/// turns of a server; to start one counts as two.
+///
+/// # Errors
+///
+/// If there are not enough descriptors for all clients. What goes wrong with a server stands in
+/// what came of it.
+pub fn measure(plan: &CostPlan, program: &Path, progress: &ProgressBar) -> io::Result<Vec<Cost>> {
+    enough_descriptors(plan)?;
+    progress.set_length((plan.models.len() * (plan.rounds + 2)) as u64);
+    let start = |&model| {
+        progress.set_message(format!("starting {model:?}"));
+        let candidate = Candidate::start(model, plan, program);
+        progress.inc(2);
+        candidate
+    };
+    let mut candidates: Vec<Candidate> = plan.models.iter().map(start).collect();
+    for round in 1..=plan.rounds {
+        progress.set_message(format!("round {round} of {}", plan.rounds));
+        candidates.reverse();
+        for candidate in &mut candidates {
+            candidate.take_turn();
             progress.inc(1);
         }
     }
-    servers.into_iter().map(|server| server.cost).collect()
+    if plan.rounds % 2 == 1 {
+        candidates.reverse();
+    }
+    Ok(candidates.into_iter().map(Candidate::finish).collect())
 }
 
-/// A server, and what is known of it so far.
-struct Measured {
-    model: Model,
-    /// What it did in its first run, in which hardly anything was asked.
-    base: Option<Usage>,
+/// The active clients of all servers are in this process. (The idle ones have one of their own
+/// for each server.)
+fn enough_descriptors(plan: &CostPlan) -> io::Result<()> {
+    // Besides, each server has three pipes, and a process has its standard streams.
+    let needed = plan.models.len() * (plan.active + 10) + 10;
+    let limit = rlimit::increase_nofile_limit(u64::MAX)?;
+    if limit < needed as u64 {
+        return Err(io::Error::other(format!(
+            "the clients of all servers together need {needed} descriptors, and {limit} is the \
+             limit: take fewer `--active`, or fewer servers"
+        )));
+    }
+    Ok(())
+}
+
+/// A server that takes its turns, until something goes wrong.
+struct Candidate {
     cost: Cost,
+    running: Option<Running>,
 }
 
-impl Measured {
-    fn new(model: Model) -> Self {
-        let cost = Cost { server: model.label.to_owned(), ..Cost::default() };
-        Measured { model, base: None, cost }
+impl Candidate {
+    fn start(model: Model, plan: &CostPlan, program: &Path) -> Self {
+        let mut cost = Cost { server: model.label.to_owned(), ..Cost::default() };
+        let running = Running::start(model, plan, program, &mut cost);
+        let running = running.map_err(|error| cost.trouble = Some(error.to_string())).ok();
+        Candidate { cost, running }
     }
 
-    fn measure_once(&mut self, plan: &CostPlan, program: &Path) -> io::Result<()> {
-        match &self.base {
-            None => self.base = Some(Run::of(self.model, plan, Duration::ZERO, program)?.usage),
-            Some(base) => self.cost.add(&Run::of(self.model, plan, MEASURED, program)?, base),
+    fn take_turn(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        if let Err(error) = running.take_turn(&mut self.cost) {
+            self.cost.trouble = Some(error.to_string());
+            self.running = None;
         }
+    }
+
+    fn finish(mut self) -> Cost {
+        if let Some(running) = self.running
+            && let Err(error) = running.finish(&mut self.cost)
+        {
+            self.cost.trouble = Some(error.to_string());
+        }
+        self.cost
+    }
+}
+
+/// A server that is measured.
+struct Running {
+    scene: Scene,
+    /// What such a server does for its connections, and one request on each: the rest is for
+    /// the requests.
+    base: Usage,
+    /// How many times each client asks in a turn.
+    times: u64,
+}
+
+impl Running {
+    fn start(model: Model, plan: &CostPlan, program: &Path, cost: &mut Cost) -> io::Result<Self> {
+        let base = Scene::new(model, plan, program)?.stop()?;
+        let mut scene = Scene::new(model, plan, program)?;
+        cost.memory_per_connection = scene.memory_per_connection;
+        let each = scene.time_for_each_to_ask()?;
+        let times = MEASURED.div_duration_f64(each).ceil() as u64;
+        Ok(Running { scene, base, times })
+    }
+
+    fn take_turn(&mut self, cost: &mut Cost) -> io::Result<()> {
+        let Scene { askers, meter, .. } = &mut self.scene;
+        askers.ask(self.times.div_ceil(WARM_UP))?;
+        let (began, used_before) = (Instant::now(), meter.processor_time());
+        askers.ask(self.times)?;
+        let (took, used) = (began.elapsed(), meter.processor_time());
+        let requests = (self.times * askers.count() as u64) as f64;
+        cost.requests_per_s.push(requests / took.as_secs_f64());
+        if let Some((used, before)) = used.zip(used_before) {
+            let time = used - before;
+            cost.processor_us.push(1e6 * time.as_secs_f64() / requests);
+            cost.share_of_a_core.push(time.div_duration_f64(took));
+        }
+        Ok(())
+    }
+
+    fn finish(self, cost: &mut Cost) -> io::Result<()> {
+        let usage = self.scene.stop()?;
+        if !usage.calls.is_empty() {
+            let more = |count: fn(&Usage) -> u64| (count(&usage) - count(&self.base)) as f64;
+            let calls = more(|usage| usage.calls.values().sum());
+            cost.calls_per_request = Some(calls / more(|usage| usage.requests));
+        }
+        cost.calls_not_counted = usage.calls_not_counted;
         Ok(())
     }
 }
 
-/// One run of a server, from its start to its end.
-struct Run {
-    /// How many requests were answered while it was measured, and how long that took.
-    requests: u64,
-    took: Duration,
-    /// What the server used meanwhile.
-    processor_time: Option<Duration>,
+/// A server and its clients, all connected. (In the order in which they are to end.)
+struct Scene {
+    askers: Askers,
+    _silent: Silent,
+    meter: Meter,
     memory_per_connection: Option<f64>,
-    /// What it did from its start to its end.
-    usage: Usage,
+    server: ServerProcess,
 }
 
-impl Run {
-    /// Keeps the server busy for the warm-up, and then for about as long as told.
-    fn of(model: Model, plan: &CostPlan, measured: Duration, program: &Path) -> io::Result<Self> {
-        let server = ServerProcess::start(ServerProcess::command(program, model, &["--quiet"]))?;
+impl Scene {
+    /// Starts a server and connects everybody; those who are to be active have asked once.
+    fn new(model: Model, plan: &CostPlan, program: &Path) -> io::Result<Self> {
+        let options = ["--quiet", "--idle-timeout", "never"];
+        let server = ServerProcess::start(ServerProcess::command(program, model, &options))?;
         visit(server.address())?; // so that it has started whatever it starts
         let before = Meter::of(server.id());
         let memory_before = before.memory();
-        let _silent = Silent::connect(server.address(), plan.idle)?;
+        let silent = Silent::connect(program, server.address(), plan.idle)?;
         let mut askers = Askers::connect(server.address(), plan.active, PATIENCE)?;
-        let each = warm_up(&mut askers)?;
-        // Once at least, and for a run that is not measured not much more often.
-        let times = measured.div_duration_f64(each).ceil().max(1.0) as u64;
+        askers.ask(1)?;
         let meter = Meter::of(server.id());
         let memory = meter.memory().zip(memory_before).filter(|_| meter == before);
-
-        let (began, used_before) = (Instant::now(), meter.processor_time());
-        askers.ask(times)?;
-        let (took, used) = (began.elapsed(), meter.processor_time());
-
-        let outcome = server.stop()?;
-        let usage = outcome.usage.ok_or_else(|| io::Error::other("the server died"))?;
-        Ok(Run {
-            requests: times * askers.count() as u64,
-            took,
-            processor_time: used.zip(used_before).map(|(after, before)| after - before),
-            memory_per_connection: memory
-                .map(|(with, without)| (with as f64 - without as f64) / plan.connections() as f64),
-            usage,
-        })
+        let memory_per_connection = memory
+            .map(|(with, without)| (with as f64 - without as f64) / plan.connections() as f64);
+        Ok(Scene { askers, _silent: silent, meter, memory_per_connection, server })
     }
-}
 
-/// Asks until it is warm; returns how long the clients take to ask once each.
-fn warm_up(askers: &mut Askers) -> io::Result<Duration> {
-    let began = Instant::now();
-    let mut times = 1;
-    loop {
-        let before = Instant::now();
-        askers.ask(times)?;
-        if began.elapsed() >= WARM_UP {
-            return Ok(before.elapsed().div_f64(times as f64));
+    /// How long it takes until each client has asked once, and is answered, if they ask all the
+    /// time.
+    fn time_for_each_to_ask(&mut self) -> io::Result<Duration> {
+        let began = Instant::now();
+        let mut times = 1;
+        loop {
+            let before = Instant::now();
+            self.askers.ask(times)?;
+            if began.elapsed() >= TRIAL {
+                return Ok(before.elapsed().div_f64(times as f64));
+            }
+            times *= 2;
         }
-        times *= 2;
+    }
+
+    /// Lets everybody go, and returns what the server has done.
+    fn stop(self) -> io::Result<Usage> {
+        let outcome = self.server.stop()?;
+        outcome.usage.ok_or_else(|| io::Error::other("the server died"))
     }
 }
 
@@ -262,21 +329,17 @@ fn cells(cost: &Cost, base: Option<&Cost>) -> [String; COLUMNS.len()] {
     };
     let at_least = if cost.calls_not_counted.is_some() { "≥ " } else { "" };
     let ratio = base.and_then(|base| cost.ratio_to(base));
-    let time = Interval::of(&nanoseconds(&cost.processor_us));
+    let time = Interval::of(&cost.processor_us).map(|time| time.times(1e3)); // nanoseconds
     let cells = [
         Some(cost.server.clone()),
         median(&cost.requests_per_s, &grouped),
         median(&cost.share_of_a_core, &percent),
         time.map(|time| Quantity::Time.told_with_bounds(time)),
         ratio.map(|ratio| Quantity::Number.told_with_bounds(ratio)),
-        median(&cost.calls_per_request, &|calls| format!("{at_least}{}", calls_told(calls))),
-        median(&cost.memory_per_connection, &|bytes| Quantity::Memory.told(bytes)),
+        cost.calls_per_request.map(|calls| format!("{at_least}{}", calls_told(calls))),
+        cost.memory_per_connection.map(|bytes| Quantity::Memory.told(bytes)),
     ];
     cells.map(|cell| cell.unwrap_or_else(|| UNKNOWN.into()))
-}
-
-fn nanoseconds(microseconds: &[f64]) -> Vec<f64> {
-    microseconds.iter().map(|time| 1000.0 * time).collect()
 }
 
 /// Stands for a figure that is not known.
@@ -299,7 +362,7 @@ pub fn doubts(costs: &[Cost]) -> Vec<String> {
         })
     });
     // Where none are counted, nothing is to be mistaken.
-    let counting = costs.iter().filter(|cost| !cost.calls_per_request.is_empty());
+    let counting = costs.iter().filter(|cost| cost.calls_per_request.is_some());
     let not_counted = counting.filter_map(|cost| {
         let what = cost.calls_not_counted.as_ref()?;
         Some(format!("Not counted at {}: {what}.", cost.server))

@@ -36,6 +36,17 @@ impl Interval {
         Some(Interval { low: samples[beyond], median, high: samples[last - beyond] })
     }
 
+    /// Of a figure that is known exactly, or of which only the value is known.
+    pub fn exactly(value: f64) -> Self {
+        Interval { low: value, median: value, high: value }
+    }
+
+    /// The same in units of which one is so many of the other.
+    pub fn times(self, factor: f64) -> Self {
+        let Interval { low, median, high } = self;
+        Interval { low: low * factor, median: median * factor, high: high * factor }
+    }
+
     /// Whether a value is within the bounds.
     pub fn contains(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)

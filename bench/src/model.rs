@@ -23,6 +23,8 @@ pub struct Model {
     /// How many it can have at the same time before it lets nobody in, whatever the limit of
     /// descriptors.
     most_connections: usize,
+    /// Whether it uses no processor time when there is nothing to do.
+    pub rests: bool,
     /// The promises that it can't keep, or not always.
     pub limits: &'static [Limit],
     /// Whether it is a peer, a server outside of this workspace.
@@ -38,6 +40,7 @@ const PLAIN: Model = Model {
     label: "",
     serves_at_once: usize::MAX,
     most_connections: usize::MAX,
+    rests: true,
     limits: &[],
     is_peer: false,
     available: || Ok(()),
@@ -70,6 +73,7 @@ impl Model {
     /// busy-server
     pub const BUSY: Model = Model {
         label: "busy-server",
+        rests: false,
         limits: &[Limit {
             always: true,
             checks: &["idle-cost", "deaf-sleep", "descriptor-limit"],

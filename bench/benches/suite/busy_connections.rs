@@ -25,7 +25,7 @@ use client::Askers;
 use criterion::{Criterion, Throughput};
 
 use crate::group::Group;
-use crate::servers::{bench_at_server, can_have, is_smoke_test, models};
+use crate::servers::{bench_at_server, can_have, is_smoke_test, models, program};
 
 /// How many connections there are, and how many of them are active. With 900, every server is in
 /// it that serves many; at 10,000 some are not.
@@ -96,7 +96,7 @@ struct Scene {
 
 impl Scene {
     fn prepare(server: &ServerProcess, active: usize, all: usize) -> io::Result<Self> {
-        let silent = Silent::connect(server.address(), all - active)?;
+        let silent = Silent::connect(program(), server.address(), all - active)?;
         let mut askers = Askers::connect(server.address(), active, PATIENCE)?;
         askers.ask(1)?;
         Ok(Scene { askers, _silent: silent, server: Meter::of(server.id()) })

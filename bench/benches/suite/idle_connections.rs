@@ -15,7 +15,7 @@ use bench::load::{Silent, kept_probe};
 use criterion::Criterion;
 
 use crate::group::Group;
-use crate::servers::{bench_at_server, can_have, is_smoke_test, models};
+use crate::servers::{bench_at_server, can_have, is_smoke_test, models, program};
 
 pub fn benches(criterion: &mut Criterion) {
     let numbers: &[usize] = if is_smoke_test() { &[0, 10] } else { &[0, 10, 100, 1000, 10_000] };
@@ -28,7 +28,7 @@ pub fn benches(criterion: &mut Criterion) {
                 continue;
             }
             let prepare = |server: &ServerProcess| {
-                let silent = Silent::connect(server.address(), idle)?;
+                let silent = Silent::connect(program(), server.address(), idle)?;
                 Ok((kept_probe(server.address())?, silent))
             };
             bench_at_server(&mut group, model, idle, prepare, |(probe, _), times| {

@@ -33,6 +33,11 @@ pub fn is_smoke_test() -> bool {
     !std::env::args().any(|argument| argument == "--bench")
 }
 
+/// The binary of this package, in which the servers run.
+pub fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_bench"))
+}
+
 /// The servers that can run here, in a random order. Those that can't are told of once.
 pub fn models() -> Vec<Model> {
     static AVAILABLE: LazyLock<Vec<Model>> = LazyLock::new(|| {
@@ -80,8 +85,8 @@ pub fn bench_at_server<Scene>(
     measure: impl Fn(&mut Scene, u64) -> io::Result<Duration>,
 ) {
     let start = || {
-        let program = Path::new(env!("CARGO_BIN_EXE_bench"));
-        let server = ServerProcess::start(ServerProcess::command(program, model, &["--quiet"]))?;
+        let command = ServerProcess::command(program(), model, &["--quiet"]);
+        let server = ServerProcess::start(command)?;
         // In this order, so that the scene is over before the server is.
         Ok((prepare(&server)?, server))
     };

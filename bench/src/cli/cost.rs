@@ -36,8 +36,8 @@ pub(super) struct Options {
           value_parser = clap::value_parser!(u16).range(0..=CONNECTIONS))]
     idle: u16,
 
-    /// How many times each server is measured, for half a second, in turns
-    #[arg(long, value_name = "N", default_value_t = 10,
+    /// How many times each server is measured, for a few hundredths of a second, in turns
+    #[arg(long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
@@ -56,10 +56,10 @@ impl Options {
         if plan.models.is_empty() {
             return Err(io::Error::other(left_out.join("\nbench: ")));
         }
-        rlimit::increase_nofile_limit(u64::MAX)?;
-        let progress = progress_bar("runs, {msg}");
+        let progress = progress_bar("turns, {msg}");
         let costs = cost::measure(&plan, &env::current_exe()?, &progress);
         progress.finish_and_clear();
+        let costs = costs?;
         let text = match self.json {
             true => json_object(&plan, &costs)?,
             false => human_text(&plan, &costs, &left_out),

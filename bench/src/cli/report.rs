@@ -42,7 +42,6 @@ impl Options {
         let Options { into, from, quick } = self;
         let everybody = Choice { servers: Vec::new(), all: true, peers: true };
         let (models, left_out) = everybody.sort_out(Protocol::Lines);
-        rlimit::increase_nofile_limit(u64::MAX)?;
         let plan = Plan { into, from, quick, models };
         let bar = || progress_bar("measured, {msg}");
         let Report { folder, missing } = report(&plan, &env::current_exe()?, bar)?;

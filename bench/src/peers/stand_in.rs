@@ -28,7 +28,7 @@ use server_kit::{Console, Stop};
 
 use super::Peer;
 use crate::server_process::{Message, PATIENCE};
-use crate::{ProcessUsage, Usage};
+use crate::{Meter, ProcessUsage, Usage};
 
 /// How often it is looked whether the peer listens, of which no event tells.
 const LOOK: Duration = Duration::from_millis(5);
@@ -47,6 +47,10 @@ struct Options {
     /// What it speaks
     #[arg(long, default_value_t, value_parser = spoken)]
     protocol: Protocol,
+
+    /// How long nothing may happen on a connection: a peer waits for ever anyway
+    #[arg(long, value_parser = ["never"])]
+    idle_timeout: Option<String>,
 
     /// Say nothing but errors, as a peer does anyway
     #[arg(short, long)]
@@ -170,7 +174,7 @@ impl Running {
 
     /// What it has cost so far; `None` where this program does not know how to ask.
     fn usage(&self) -> Option<ProcessUsage> {
-        let processor_seconds = processor_time(self.id())?.as_secs_f64();
+        let processor_seconds = Meter::of(self.0.id()).processor_time()?.as_secs_f64();
         Some(ProcessUsage { processor_seconds, sleeps: None })
     }
 
@@ -224,18 +228,4 @@ fn ended_with_this_process(command: Command) -> Command {
     let mut asked = asked(command.get_program());
     asked.args(command.get_args());
     asked
-}
-
-/// How much processor time a process has used so far, all its threads together, in user and
-/// kernel mode (clock_getcpuclockid(3)).
-#[cfg(target_os = "linux")]
-fn processor_time(process: Pid) -> Option<Duration> {
-    let clock = nix::time::clock_getcpuclockid(process).ok()?;
-    nix::time::clock_gettime(clock).ok().map(Duration::from)
-}
-
-/// Left out: what another process costs on other systems.
-#[cfg(not(target_os = "linux"))]
-fn processor_time(_process: Pid) -> Option<Duration> {
-    None
 }

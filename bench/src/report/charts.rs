@@ -109,8 +109,7 @@ fn wait_cost(suite: &[Estimate]) -> Lines {
 
 fn in_2010(way: &str, seconds: &[f64]) -> Line {
     let point = |(count, seconds): (u32, &f64)| {
-        let time = kerrisk::nanoseconds(*seconds);
-        (f64::from(count), Interval { low: time, median: time, high: time })
+        (f64::from(count), Interval::exactly(kerrisk::nanoseconds(*seconds)))
     };
     Line {
         name: format!("{way} in 2010"),
@@ -228,6 +227,7 @@ fn costs(costs: &[LoadCosts]) -> Vec<Dots> {
 
 fn processor_time(costs: &LoadCosts) -> Dots {
     let CostPlan { active, idle, .. } = costs.plan;
+    let time = |cost: &Cost| Interval::of(&cost.processor_us).map(|time| time.times(1e3));
     Dots {
         picture: Picture {
             id: format!("processor-time-{active}-{idle}"),
@@ -236,22 +236,23 @@ fn processor_time(costs: &LoadCosts) -> Dots {
                 "User and system time of the server's process; busy ones ask again as soon as they \
                        are answered."
                     .into(),
-            notes: notes(costs, |cost| &cost.processor_us),
+            notes: notes(costs, time),
         },
         x: "processor time per request",
         quantity: Quantity::Time,
-        dots: dots(costs, |cost| &cost.processor_us, 1e3),
+        dots: dots(costs, time),
     }
 }
 
 fn system_calls(costs: &LoadCosts) -> Dots {
-    let mut notes = notes(costs, |cost| &cost.calls_per_request);
+    let calls = |cost: &Cost| cost.calls_per_request.map(Interval::exactly);
+    let mut notes = notes(costs, calls);
     for cost in &costs.servers {
         if let Some(calls) = &cost.calls_not_counted {
             notes.push(format!("{} makes calls that it can't count: {calls}.", cost.server));
         }
     }
-    let mut dots = dots(costs, |cost| &cost.calls_per_request, 1.0);
+    let mut dots = dots(costs, calls);
     for dot in &mut dots {
         let mut servers = costs.servers.iter();
         dot.at_least =
@@ -271,34 +272,31 @@ fn system_calls(costs: &LoadCosts) -> Dots {
 }
 
 fn memory(costs: &LoadCosts) -> Dots {
+    let memory = |cost: &Cost| cost.memory_per_connection.map(Interval::exactly);
     Dots {
         picture: Picture {
             id: "memory".into(),
             title: format!("Memory per connection: {}", costs.plan.load()),
             subtitle: "Of the server's process; what the kernel keeps for a socket is not in it."
                 .into(),
-            notes: notes(costs, |cost| &cost.memory_per_connection),
+            notes: notes(costs, memory),
         },
         x: "memory per connection",
         quantity: Quantity::Memory,
-        dots: dots(costs, |cost| &cost.memory_per_connection, 1.0),
+        dots: dots(costs, memory),
     }
 }
 
-/// A dot for each server that has samples; `unit` is how much one of them counts.
-fn dots(costs: &LoadCosts, samples: impl Fn(&Cost) -> &Vec<f64>, unit: f64) -> Vec<Dot> {
-    let of_server = |cost: &Cost| {
-        let Interval { low, median, high } = Interval::of(samples(cost))?;
-        let value = Interval { low: low * unit, median: median * unit, high: high * unit };
-        Some(dot(&cost.server, value))
-    };
+/// A dot for each server that has such a figure.
+fn dots(costs: &LoadCosts, figure: impl Fn(&Cost) -> Option<Interval>) -> Vec<Dot> {
+    let of_server = |cost: &Cost| Some(dot(&cost.server, figure(cost)?));
     costs.servers.iter().filter_map(of_server).collect()
 }
 
 /// What the marks mean, and who has no figure.
-fn notes(costs: &LoadCosts, samples: impl Fn(&Cost) -> &Vec<f64>) -> Vec<String> {
+fn notes(costs: &LoadCosts, figure: impl Fn(&Cost) -> Option<Interval>) -> Vec<String> {
     let (with, without): (Vec<&Cost>, Vec<&Cost>) =
-        costs.servers.iter().partition(|cost| !samples(cost).is_empty());
+        costs.servers.iter().partition(|cost| figure(cost).is_some());
     let mut notes = costs.left_out.clone();
     if with.iter().any(|cost| is_peer(&cost.server)) {
         notes.push("Hollow: peers, servers from elsewhere that do the same.".into());

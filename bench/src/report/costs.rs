@@ -1,5 +1,6 @@
 //! What a request costs, under the loads that the report shows.
 
+use std::io;
 use std::path::Path;
 
 use indicatif::ProgressBar;
@@ -24,9 +25,9 @@ pub struct LoadCosts {
 /// 1024 descriptors; and many that are idle, for which epoll(7) was made.
 const LOADS: [(usize, usize); 3] = [(100, 0), (900, 0), (1_000, 9_000)];
 
-/// Rounds for an interval that leaves out two samples at each end, and for a first look.
-const ROUNDS: usize = 12;
-const QUICK_ROUNDS: usize = 3;
+/// Rounds for bounds that are a few percent apart on a noisy machine, and for a first look.
+const ROUNDS: usize = 100;
+const QUICK_ROUNDS: usize = 6;
 
 impl LoadCosts {
     /// The command that measures it.
@@ -44,13 +45,13 @@ pub(super) fn measure(
     quick: bool,
     program: &Path,
     progress: &ProgressBar,
-) -> Vec<LoadCosts> {
+) -> io::Result<Vec<LoadCosts>> {
     let rounds = if quick { QUICK_ROUNDS } else { ROUNDS };
     let of_load = |(active, idle)| {
         let mut plan = CostPlan { models: models.to_vec(), active, idle, rounds };
         let left_out = plan.leave_out_the_unfit();
-        let servers = cost::measure(&plan, program, progress);
-        LoadCosts { plan, servers, left_out }
+        let servers = cost::measure(&plan, program, progress)?;
+        Ok(LoadCosts { plan, servers, left_out })
     };
     LOADS.into_iter().map(of_load).collect()
 }

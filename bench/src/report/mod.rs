@@ -100,13 +100,20 @@ pub fn report(
         let what = format!("{}: {error}; say where with `--into FOLDER`", folder.display());
         io::Error::new(error.kind(), what)
     })?;
+    let left = program.with_file_name("report-suite");
     let suite = match &plan.from {
         Some(from) => suite::read(from)?,
-        None => suite::run(&program.with_file_name("report-suite"), plan.quick)?,
+        None => suite::run(&left, plan.quick)?,
     };
     let progress = bar();
     let costs = costs::measure(&plan.models, plan.quick, program, &progress);
     progress.finish_and_clear();
+    let costs = costs.map_err(|error| {
+        // What took so long to measure need not be measured again.
+        let left = plan.from.as_ref().unwrap_or(&left).display();
+        let what = format!("{error}; the suite's figures are there: `--from {left}`");
+        io::Error::new(error.kind(), what)
+    })?;
     let missing = missing(&suite, &costs);
     let figures = Figures {
         date,

@@ -134,21 +134,17 @@ fn cost_section(costs: &LoadCosts) -> String {
 fn cost_row(cost: &Cost, reference: Option<&Cost>) -> Vec<Option<String>> {
     let number = |interval| Quantity::Number.told_with_bounds(interval);
     let at_least = if cost.calls_not_counted.is_some() { "≥ " } else { "" };
-    let time = samples(&cost.processor_us, 1e3).map(|time| Quantity::Time.told_with_bounds(time));
-    let memory = Interval::of(&cost.memory_per_connection);
+    let time = Interval::of(&cost.processor_us)
+        .map(|time| Quantity::Time.told_with_bounds(time.times(1e3)));
     vec![
         Some(cost.server.clone()),
         time,
         reference.and_then(|reference| cost.ratio_to(reference)).map(number),
         Interval::of(&cost.requests_per_s).map(number),
         Interval::of(&cost.share_of_a_core).map(number),
-        Interval::of(&cost.calls_per_request).map(|calls| format!("{at_least}{}", number(calls))),
-        memory.map(|memory| Quantity::Memory.told_with_bounds(memory)),
+        cost.calls_per_request.map(|calls| format!("{at_least}{}", Quantity::Number.told(calls))),
+        cost.memory_per_connection.map(|memory| Quantity::Memory.told(memory)),
     ]
-}
-
-fn samples(samples: &[f64], unit: f64) -> Option<Interval> {
-    Interval::of(&samples.iter().map(|sample| sample * unit).collect::<Vec<_>>())
 }
 
 fn introduction(title: &str, about: &str, command: &str, count: &str) -> String {
