@@ -7,10 +7,13 @@
 //! the time on the clock.
 //!
 //! All servers run at the same time, each with connections of its own, but only one is asked at
-//! a time: they take turns of some hundredths of a second, round by round, in the opposite
-//! order of the round before. So a ratio of two servers is that of neighbours in time, and
-//! what changes on the machine meanwhile is in both. A server that never rests would disturb
-//! the others, and is left out.
+//! a time: they take turns of some hundredths of a second, forwards and backwards in turns. So a
+//! ratio of two servers is that of neighbours in time, and what changes on the machine meanwhile
+//! is in both. A server that never rests would disturb the others, and is left out.
+//!
+//! After ten turns each, all servers are started anew: where a process and its sockets happen to
+//! lie in memory can make it some percent quicker or slower as long as it lives, and then no number
+//! of turns would tell. One such round is one sample.
 //!
 //! What would make it lie: over loopback, a server's send(2) also does the work of receiving in
 //! the client's kernel, the same for every server, so ratios are nearer to 1 than they would be
@@ -35,6 +38,9 @@ const TRIAL: Duration = Duration::from_millis(30);
 /// so short that a round of all servers takes less than a second.
 const MEASURED: Duration = Duration::from_millis(40);
 
+/// How many turns each server has in a round.
+const TURNS: usize = 10;
+
 /// This part of a turn goes before it unmeasured: the processor has to get to know the server
 /// again.
 const WARM_UP: u64 = 8;
@@ -49,7 +55,7 @@ pub struct CostPlan {
     pub active: usize,
     /// How many are there besides and say nothing.
     pub idle: usize,
-    /// How many times each server is measured, in turns.
+    /// How many times all servers are started, and measured in turns.
     pub rounds: usize,
 }
 
@@ -105,12 +111,12 @@ pub struct Cost {
     /// The share of one core that the server used. If it is well below 1, then the server had
     /// to wait for the clients.
     pub share_of_a_core: Vec<f64>,
-    /// System calls for each request, all rounds together, where the server counts them.
-    pub calls_per_request: Option<f64>,
+    /// System calls for each request, where the server counts them.
+    pub calls_per_request: Vec<f64>,
     /// Which of them it can't count.
     pub calls_not_counted: Option<String>,
     /// Memory of the server's process for each connection, in bytes.
-    pub memory_per_connection: Option<f64>,
+    pub memory_per_connection: Vec<f64>,
     /// Why figures are missing.
     pub trouble: Option<String>,
 }
@@ -124,7 +130,7 @@ impl Cost {
 }
 
 /// Measures all servers of the plan; `program` is the binary of this package. The progress is in
-/// turns of a server; to start one counts as two.
+/// turns of a server.
 ///
 /// # Errors
 ///
@@ -132,27 +138,33 @@ impl Cost {
 /// what came of it.
 pub fn measure(plan: &CostPlan, program: &Path, progress: &ProgressBar) -> io::Result<Vec<Cost>> {
     enough_descriptors(plan)?;
-    progress.set_length((plan.models.len() * (plan.rounds + 2)) as u64);
-    let start = |&model| {
-        progress.set_message(format!("starting {model:?}"));
-        let candidate = Candidate::start(model, plan, program);
-        progress.inc(2);
-        candidate
-    };
-    let mut candidates: Vec<Candidate> = plan.models.iter().map(start).collect();
+    progress.set_length((plan.models.len() * plan.rounds * (START + TURNS)) as u64);
+    let mut candidates: Vec<Candidate> = plan.models.iter().map(Candidate::new).collect();
     for round in 1..=plan.rounds {
-        progress.set_message(format!("round {round} of {}", plan.rounds));
-        candidates.reverse();
+        let of_all = |what| format!("round {round} of {}: {what}", plan.rounds);
         for candidate in &mut candidates {
-            candidate.take_turn();
-            progress.inc(1);
+            progress.set_message(of_all(format!("{:?} starts", candidate.model)));
+            candidate.start(plan, program);
+            progress.inc(START as u64);
         }
+        progress.set_message(of_all("turns".into()));
+        for turn in 0..TURNS {
+            let mut in_order: Vec<&mut Candidate> = candidates.iter_mut().collect();
+            if turn % 2 == 1 {
+                in_order.reverse();
+            }
+            for candidate in in_order {
+                candidate.take_turn();
+                progress.inc(1);
+            }
+        }
+        candidates.iter_mut().for_each(Candidate::stop);
     }
-    if plan.rounds % 2 == 1 {
-        candidates.reverse();
-    }
-    Ok(candidates.into_iter().map(Candidate::finish).collect())
+    Ok(candidates.into_iter().map(|candidate| candidate.cost).collect())
 }
+
+/// How much progress it is to start a server, in turns: about as long does it take.
+const START: usize = 5;
 
 /// The active clients of all servers are in this process. (The idle ones have one of their own
 /// for each server.)
@@ -169,82 +181,107 @@ fn enough_descriptors(plan: &CostPlan) -> io::Result<()> {
     Ok(())
 }
 
-/// A server that takes its turns, until something goes wrong.
+/// A server that is measured, until something goes wrong.
 struct Candidate {
-    cost: Cost,
+    model: Model,
+    /// What such a server does for its connections, and one request on each: the rest is for
+    /// the requests.
+    base: Option<Usage>,
+    /// While it runs.
     running: Option<Running>,
+    cost: Cost,
+}
+
+struct Running {
+    scene: Scene,
+    /// How many times each client asks in a turn.
+    times: u64,
+    turns: Vec<Turn>,
+}
+
+/// What is known of one turn.
+struct Turn {
+    requests: f64,
+    took: Duration,
+    processor_time: Option<Duration>,
 }
 
 impl Candidate {
-    fn start(model: Model, plan: &CostPlan, program: &Path) -> Self {
-        let mut cost = Cost { server: model.label.to_owned(), ..Cost::default() };
-        let running = Running::start(model, plan, program, &mut cost);
-        let running = running.map_err(|error| cost.trouble = Some(error.to_string())).ok();
-        Candidate { cost, running }
+    fn new(&model: &Model) -> Self {
+        let cost = Cost { server: model.label.to_owned(), ..Cost::default() };
+        Candidate { model, base: None, running: None, cost }
+    }
+
+    fn start(&mut self, plan: &CostPlan, program: &Path) {
+        if self.cost.trouble.is_none() {
+            let running = self.try_to_start(plan, program);
+            self.running = running.map_err(|error| self.fail(&error)).ok();
+        }
+    }
+
+    fn try_to_start(&mut self, plan: &CostPlan, program: &Path) -> io::Result<Running> {
+        if self.base.is_none() {
+            self.base = Some(Scene::new(self.model, plan, program)?.stop()?);
+        }
+        let mut scene = Scene::new(self.model, plan, program)?;
+        let each = scene.time_for_each_to_ask()?;
+        let times = MEASURED.div_duration_f64(each).ceil() as u64;
+        Ok(Running { scene, times, turns: Vec::new() })
     }
 
     fn take_turn(&mut self) {
-        let Some(running) = &mut self.running else { return };
-        if let Err(error) = running.take_turn(&mut self.cost) {
-            self.cost.trouble = Some(error.to_string());
-            self.running = None;
+        if let Some(Err(error)) = self.running.as_mut().map(Running::take_turn) {
+            self.fail(&error);
         }
     }
 
-    fn finish(mut self) -> Cost {
-        if let Some(running) = self.running
-            && let Err(error) = running.finish(&mut self.cost)
-        {
-            self.cost.trouble = Some(error.to_string());
+    fn stop(&mut self) {
+        let Some(Running { scene, turns, .. }) = self.running.take() else { return };
+        self.cost.memory_per_connection.extend(scene.memory_per_connection);
+        match scene.stop() {
+            Ok(usage) => self.add(&turns, usage),
+            Err(error) => self.fail(&error),
         }
-        self.cost
     }
-}
 
-/// A server that is measured.
-struct Running {
-    scene: Scene,
-    /// What such a server does for its connections, and one request on each: the rest is for
-    /// the requests.
-    base: Usage,
-    /// How many times each client asks in a turn.
-    times: u64,
+    fn fail(&mut self, error: &io::Error) {
+        self.running = None;
+        self.cost.trouble.get_or_insert(error.to_string());
+    }
+
+    /// Adds a round's figures: of its turns the medians.
+    fn add(&mut self, turns: &[Turn], usage: Usage) {
+        let median = |figure: &dyn Fn(&Turn) -> Option<f64>| {
+            let samples: Option<Vec<f64>> = turns.iter().map(figure).collect();
+            Some(Interval::of(&samples?)?.median)
+        };
+        let cost = &mut self.cost;
+        cost.requests_per_s.extend(median(&|turn| Some(turn.requests / turn.took.as_secs_f64())));
+        cost.processor_us
+            .extend(median(&|turn| Some(1e6 * turn.processor_time?.as_secs_f64() / turn.requests)));
+        cost.share_of_a_core
+            .extend(median(&|turn| Some(turn.processor_time?.div_duration_f64(turn.took))));
+        if let Some(base) = self.base.as_ref().filter(|base| !base.calls.is_empty()) {
+            let more = |count: fn(&Usage) -> u64| count(&usage) as f64 - count(base) as f64;
+            let calls = more(|usage| usage.calls.values().sum());
+            cost.calls_per_request.push(calls / more(|usage| usage.requests));
+        }
+        cost.calls_not_counted = usage.calls_not_counted;
+    }
 }
 
 impl Running {
-    fn start(model: Model, plan: &CostPlan, program: &Path, cost: &mut Cost) -> io::Result<Self> {
-        let base = Scene::new(model, plan, program)?.stop()?;
-        let mut scene = Scene::new(model, plan, program)?;
-        cost.memory_per_connection = scene.memory_per_connection;
-        let each = scene.time_for_each_to_ask()?;
-        let times = MEASURED.div_duration_f64(each).ceil() as u64;
-        Ok(Running { scene, base, times })
-    }
-
-    fn take_turn(&mut self, cost: &mut Cost) -> io::Result<()> {
+    fn take_turn(&mut self) -> io::Result<()> {
         let Scene { askers, meter, .. } = &mut self.scene;
         askers.ask(self.times.div_ceil(WARM_UP))?;
         let (began, used_before) = (Instant::now(), meter.processor_time());
         askers.ask(self.times)?;
         let (took, used) = (began.elapsed(), meter.processor_time());
-        let requests = (self.times * askers.count() as u64) as f64;
-        cost.requests_per_s.push(requests / took.as_secs_f64());
-        if let Some((used, before)) = used.zip(used_before) {
-            let time = used - before;
-            cost.processor_us.push(1e6 * time.as_secs_f64() / requests);
-            cost.share_of_a_core.push(time.div_duration_f64(took));
-        }
-        Ok(())
-    }
-
-    fn finish(self, cost: &mut Cost) -> io::Result<()> {
-        let usage = self.scene.stop()?;
-        if !usage.calls.is_empty() {
-            let more = |count: fn(&Usage) -> u64| (count(&usage) - count(&self.base)) as f64;
-            let calls = more(|usage| usage.calls.values().sum());
-            cost.calls_per_request = Some(calls / more(|usage| usage.requests));
-        }
-        cost.calls_not_counted = usage.calls_not_counted;
+        self.turns.push(Turn {
+            requests: (self.times * askers.count() as u64) as f64,
+            took,
+            processor_time: used.zip(used_before).map(|(after, before)| after - before),
+        });
         Ok(())
     }
 }
@@ -336,8 +373,8 @@ fn cells(cost: &Cost, base: Option<&Cost>) -> [String; COLUMNS.len()] {
         median(&cost.share_of_a_core, &percent),
         time.map(|time| Quantity::Time.told_with_bounds(time)),
         ratio.map(|ratio| Quantity::Number.told_with_bounds(ratio)),
-        cost.calls_per_request.map(|calls| format!("{at_least}{}", calls_told(calls))),
-        cost.memory_per_connection.map(|bytes| Quantity::Memory.told(bytes)),
+        median(&cost.calls_per_request, &|calls| format!("{at_least}{}", calls_told(calls))),
+        median(&cost.memory_per_connection, &|bytes| Quantity::Memory.told(bytes)),
     ];
     cells.map(|cell| cell.unwrap_or_else(|| UNKNOWN.into()))
 }
@@ -362,7 +399,7 @@ pub fn doubts(costs: &[Cost]) -> Vec<String> {
         })
     });
     // Where none are counted, nothing is to be mistaken.
-    let counting = costs.iter().filter(|cost| cost.calls_per_request.is_some());
+    let counting = costs.iter().filter(|cost| !cost.calls_per_request.is_empty());
     let not_counted = counting.filter_map(|cost| {
         let what = cost.calls_not_counted.as_ref()?;
         Some(format!("Not counted at {}: {what}.", cost.server))

@@ -36,8 +36,8 @@ pub(super) struct Options {
           value_parser = clap::value_parser!(u16).range(0..=CONNECTIONS))]
     idle: u16,
 
-    /// How many times each server is measured, for a few hundredths of a second, in turns
-    #[arg(long, value_name = "N", default_value_t = 50,
+    /// How many times all servers are started; each then has ten turns
+    #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
@@ -71,8 +71,8 @@ impl Options {
 
 fn human_text(plan: &CostPlan, costs: &[Cost], left_out: &[String]) -> String {
     let mut text = format!(
-        "{}, {} times for each server, in turns.\nMedians, and in brackets the bounds between which \
-         the true ones lie, in 95 of 100 such measurements.\n\n{}\n",
+        "{}; all servers were started {} times, and asked in turns.\nMedians, and in brackets the \
+         bounds between which the true ones lie, in 95 of 100 such measurements.\n\n{}\n",
         plan.load(),
         plan.rounds,
         cost::table(costs)

@@ -245,7 +245,7 @@ fn processor_time(costs: &LoadCosts) -> Dots {
 }
 
 fn system_calls(costs: &LoadCosts) -> Dots {
-    let calls = |cost: &Cost| cost.calls_per_request.map(Interval::exactly);
+    let calls = |cost: &Cost| Interval::of(&cost.calls_per_request);
     let mut notes = notes(costs, calls);
     for cost in &costs.servers {
         if let Some(calls) = &cost.calls_not_counted {
@@ -272,7 +272,7 @@ fn system_calls(costs: &LoadCosts) -> Dots {
 }
 
 fn memory(costs: &LoadCosts) -> Dots {
-    let memory = |cost: &Cost| cost.memory_per_connection.map(Interval::exactly);
+    let memory = |cost: &Cost| Interval::of(&cost.memory_per_connection);
     Dots {
         picture: Picture {
             id: "memory".into(),

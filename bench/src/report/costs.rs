@@ -25,9 +25,9 @@ pub struct LoadCosts {
 /// 1024 descriptors; and many that are idle, for which epoll(7) was made.
 const LOADS: [(usize, usize); 3] = [(100, 0), (900, 0), (1_000, 9_000)];
 
-/// Rounds for bounds that are a few percent apart on a noisy machine, and for a first look.
-const ROUNDS: usize = 100;
-const QUICK_ROUNDS: usize = 6;
+/// Rounds for an interval that leaves out two samples at each end, and for a first look.
+const ROUNDS: usize = 12;
+const QUICK_ROUNDS: usize = 2;
 
 impl LoadCosts {
     /// The command that measures it.

@@ -136,14 +136,16 @@ fn cost_row(cost: &Cost, reference: Option<&Cost>) -> Vec<Option<String>> {
     let at_least = if cost.calls_not_counted.is_some() { "≥ " } else { "" };
     let time = Interval::of(&cost.processor_us)
         .map(|time| Quantity::Time.told_with_bounds(time.times(1e3)));
+    let calls = Interval::of(&cost.calls_per_request);
+    let memory = Interval::of(&cost.memory_per_connection);
     vec![
         Some(cost.server.clone()),
         time,
         reference.and_then(|reference| cost.ratio_to(reference)).map(number),
         Interval::of(&cost.requests_per_s).map(number),
         Interval::of(&cost.share_of_a_core).map(number),
-        cost.calls_per_request.map(|calls| format!("{at_least}{}", Quantity::Number.told(calls))),
-        cost.memory_per_connection.map(|memory| Quantity::Memory.told(memory)),
+        calls.map(|calls| format!("{at_least}{}", number(calls))),
+        memory.map(|memory| Quantity::Memory.told_with_bounds(memory)),
     ]
 }
 

@@ -91,9 +91,13 @@ fn cost(server: &str, processor_us: f64) -> Cost {
         processor_us: rounds(processor_us),
         requests_per_s: rounds(900_000.0 / processor_us),
         share_of_a_core: rounds(0.9),
-        calls_per_request: (!PEERS.contains(&server)).then_some(processor_us / 3.0),
+        calls_per_request: if PEERS.contains(&server) {
+            Vec::new()
+        } else {
+            rounds(processor_us / 3.0)
+        },
         calls_not_counted: (server == "async-server").then(|| "those of the runtime".into()),
-        memory_per_connection: Some(400.0 * processor_us),
+        memory_per_connection: rounds(400.0 * processor_us),
         trouble: None,
     }
 }
