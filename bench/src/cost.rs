@@ -19,6 +19,7 @@
 //! the client's kernel, the same for every server, so ratios are nearer to 1 than they would be
 //! between machines. With fewer than two processors, client and server are in each other's way.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -71,30 +72,43 @@ impl CostPlan {
         }
     }
 
-    /// Takes the servers out that can't be measured so, with a sentence for each.
-    pub fn leave_out_the_unfit(&mut self) -> Vec<String> {
+    /// Takes the servers out that can't be measured so.
+    pub fn leave_out_the_unfit(&mut self) -> Vec<LeftOut> {
         let here = self.connections();
-        let (mut fit, mut told) = (Vec::new(), Vec::new());
+        let (mut fit, mut left_out) = (Vec::new(), Vec::new());
         for &model in &self.models {
-            let (label, most) = (model.label, model.most_clients());
+            let (server, most) = (model.label, model.most_clients());
             if most < here {
-                told.push(format!(
-                    "{label} is left out: it serves {most} at a time, and here are {here}."
-                ));
+                let why = format!("it serves {most} at a time, and here are {here}");
+                left_out.push(LeftOut { server, why });
             } else if !model.rests {
-                told.push(format!(
-                    "{label} is left out: it never rests, which costs the others time."
-                ));
+                let why = "it never rests, which costs the others time".into();
+                left_out.push(LeftOut { server, why });
             } else {
                 fit.push(model);
             }
         }
         self.models = fit;
-        told
+        left_out
     }
 
     fn connections(&self) -> usize {
         self.active + self.idle
+    }
+}
+
+/// A server that can't be measured under a load. Displayed as a sentence.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftOut {
+    /// Its label.
+    pub server: &'static str,
+    /// Why not.
+    pub why: String,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is left out: {}.", self.server, self.why)
     }
 }
 

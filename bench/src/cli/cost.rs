@@ -52,7 +52,7 @@ impl Options {
         let (models, mut left_out) = self.choice.sort_out(Protocol::Lines);
         let [active, idle, rounds] = [self.active, self.idle, self.rounds].map(usize::from);
         let mut plan = CostPlan { models, active, idle, rounds };
-        left_out.extend(plan.leave_out_the_unfit());
+        left_out.extend(plan.leave_out_the_unfit().iter().map(ToString::to_string));
         if plan.models.is_empty() {
             return Err(io::Error::other(left_out.join("\nbench: ")));
         }

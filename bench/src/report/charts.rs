@@ -52,7 +52,7 @@ fn slow_clients(suite: &[Estimate]) -> Lines {
         picture: Picture {
             id: "slow-clients".into(),
             title: "How long a prompt client waits beside slow ones".into(),
-            subtitle: "From connecting to the reply, while so many others send a byte at a time."
+            subtitle: "From connecting to the reply, while so many others send a byte every 2 ms."
                 .into(),
             notes: left_out(suite, "slow_clients"),
         },
@@ -200,9 +200,7 @@ fn connect_and_ask(suite: &[Estimate]) -> Dots {
         picture: Picture {
             id: "connect-and-ask".into(),
             title: "A new connection for each request".into(),
-            subtitle:
-                "From connecting to the end of the connection; one client, nobody else there."
-                    .into(),
+            subtitle: "From connecting to the reply; one client at a time, and nobody else.".into(),
             notes: Vec::new(),
         },
         x: "time for a visit",
@@ -220,8 +218,9 @@ fn costs(costs: &[LoadCosts]) -> Vec<Dots> {
     let mut charts: Vec<Dots> = costs.iter().map(processor_time).collect();
     // Where all ask, no call waits for more than is ready anyway.
     charts.extend(costs.first().map(system_calls));
-    // Many connections, so that what the process needs without any counts little.
-    charts.extend(costs.last().map(memory));
+    // Many connections, so that what the process needs without any counts little; but so many
+    // that a thread for each can't be are too many.
+    charts.extend(costs.get(1).map(memory));
     charts
 }
 
@@ -247,10 +246,9 @@ fn processor_time(costs: &LoadCosts) -> Dots {
 fn system_calls(costs: &LoadCosts) -> Dots {
     let calls = |cost: &Cost| Interval::of(&cost.calls_per_request);
     let mut notes = notes(costs, calls);
-    for cost in &costs.servers {
-        if let Some(calls) = &cost.calls_not_counted {
-            notes.push(format!("{} makes calls that it can't count: {calls}.", cost.server));
-        }
+    let counting = costs.servers.iter().filter(|cost| calls(cost).is_some());
+    for (cost, what) in counting.filter_map(|cost| Some((cost, cost.calls_not_counted.as_ref()?))) {
+        notes.push(format!("Not counted at {}: {what}.", cost.server));
     }
     let mut dots = dots(costs, calls);
     for dot in &mut dots {
@@ -297,13 +295,15 @@ fn dots(costs: &LoadCosts, figure: impl Fn(&Cost) -> Option<Interval>) -> Vec<Do
 fn notes(costs: &LoadCosts, figure: impl Fn(&Cost) -> Option<Interval>) -> Vec<String> {
     let (with, without): (Vec<&Cost>, Vec<&Cost>) =
         costs.servers.iter().partition(|cost| figure(cost).is_some());
-    let mut notes = costs.left_out.clone();
+    let mut notes = Vec::new();
     if with.iter().any(|cost| is_peer(&cost.server)) {
         notes.push("Hollow: peers, servers from elsewhere that do the same.".into());
     }
-    if !without.is_empty() {
-        let names: Vec<&str> = without.iter().map(|cost| cost.server.as_str()).collect();
-        notes.push(format!("No figure: {}.", names.join(", ")));
+    let without = without.iter().map(|cost| cost.server.as_str());
+    let left_out = costs.left_out.iter().map(|left_out| left_out.server);
+    let names: Vec<&str> = left_out.chain(without).collect();
+    if !names.is_empty() {
+        notes.push(format!("Without a figure, see the table: {}.", names.join(", ")));
     }
     notes
 }

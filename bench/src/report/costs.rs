@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::Model;
-use crate::cost::{self, Cost, CostPlan};
+use crate::cost::{self, Cost, CostPlan, LeftOut};
 
 /// What came of a load.
 #[derive(Clone, Debug, Serialize)]
@@ -17,8 +17,8 @@ pub struct LoadCosts {
     pub plan: CostPlan,
     /// The servers.
     pub servers: Vec<Cost>,
-    /// Which servers can't bear this load, a sentence each.
-    pub left_out: Vec<String>,
+    /// Which servers can't be measured so.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Active and idle connections: a hundred; nearly as many as select(2) can watch, which are

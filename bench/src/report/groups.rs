@@ -21,7 +21,7 @@ pub(super) const GROUPS: [Group; 8] = [
         name: "slow_clients",
         title: "A prompt visit beside slow clients",
         about: "How long a prompt client waits that connects, asks once and goes, while others \
-                send a byte at a time.",
+                send two requests each, a byte every 2 ms.",
         parameter: "slow clients",
     },
     Group {
@@ -49,9 +49,9 @@ pub(super) const GROUPS: [Group; 8] = [
     Group {
         name: "connect_and_ask",
         title: "A new connection for each request",
-        about: "How long it takes to connect, ask, read the reply and close; one client, nobody \
-                else there.",
-        parameter: "",
+        about: "How long it takes to connect, ask and read the reply; one client at a time, and \
+                nobody else.",
+        parameter: "visits",
     },
     Group {
         name: "wait_cost",

@@ -121,7 +121,8 @@ fn cost_section(costs: &LoadCosts) -> String {
             // Writing into a string can't fail.
             let _ = writeln!(text, "\n{}: {trouble}.", cost.server);
         }
-        if let Some(calls) = &cost.calls_not_counted {
+        let counts = !cost.calls_per_request.is_empty();
+        if let Some(calls) = cost.calls_not_counted.as_ref().filter(|_| counts) {
             let _ = writeln!(text, "\n{} makes calls that it can't count: {calls}.", cost.server);
         }
     }

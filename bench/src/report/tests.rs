@@ -6,7 +6,7 @@ use roxmltree::Document;
 
 use super::*;
 use crate::Interval;
-use crate::cost::{Cost, CostPlan};
+use crate::cost::{Cost, CostPlan, LeftOut};
 
 /// Servers whose figures are invented.
 const PEERS: [&str; 4] = ["c-epoll", "libuv", "go", "python-asyncio"];
@@ -113,7 +113,7 @@ fn figures() -> Figures {
         LoadCosts {
             plan: CostPlan { models: Vec::new(), active, idle, rounds: 12 },
             servers: servers.collect(),
-            left_out: vec!["nobody is left out.".into()],
+            left_out: vec![LeftOut { server: "nobody", why: "all are fit".into() }],
         }
     });
     Figures {
