@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bench::matrix::{matrix, surprises};
-use bench::{Model, ServerProcess};
+use bench::Model;
 use client::check::Verdict;
 use protocol::Protocol;
 use serde_json::Value;
@@ -129,6 +129,7 @@ fn what_the_compiler_says_is_told() {
 #[test]
 #[cfg(target_os = "linux")]
 fn no_peer_outlives_its_stand_in() {
+    use bench::ServerProcess;
     use nix::unistd::Pid;
     let is_gone = |id: u32| {
         let process = Pid::from_raw(id.cast_signed());
