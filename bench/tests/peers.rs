@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use bench::matrix::{matrix, surprises};
 use bench::Model;
+use bench::matrix::{matrix, surprises};
 use client::check::Verdict;
 use protocol::Protocol;
 use serde_json::Value;
