@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use client::{Crowd, Happening, Kind, Probe, flood};
 use protocol::Protocol;
 
-/// How long a client waits at most. No server in here makes anybody wait that long, in no
+/// How long a client waits at most. No server in here makes anybody wait that long, in any
 /// measurement: who does is broken.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -71,11 +71,12 @@ impl Silent {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
+        let stdout = holder.stdout.take();
+        let silent = Silent { holder: Some(holder) };
         let mut said = String::new();
-        if let Some(stdout) = holder.stdout.take() {
+        if let Some(stdout) = stdout {
             BufReader::new(stdout).read_line(&mut said)?;
         }
-        let silent = Silent { holder: Some(holder) };
         if said.trim_end() != HELD {
             return Err(io::Error::other(format!("{count} silent clients could not be connected")));
         }
@@ -150,7 +151,7 @@ impl Dribblers {
 
 /// Clients that dribble at the same time, in a thread of their own.
 struct Wave {
-    /// Cleared when the first of them has got all its answers.
+    /// Cleared when the first of them has got all its answers, or when all have ended.
     is_whole: Arc<AtomicBool>,
     thread: JoinHandle<io::Result<()>>,
 }
@@ -162,7 +163,12 @@ impl Wave {
         let (all_connected, wait) = mpsc::channel();
         let thread = {
             let is_whole = Arc::clone(&is_whole);
-            thread::spawn(move || dribble(address, count, &all_connected, &is_whole))
+            thread::spawn(move || {
+                let result = dribble(address, count, &all_connected, &is_whole);
+                // If it failed, nobody else has said so; and the next visitor would come alone.
+                is_whole.store(false, Ordering::Release);
+                result
+            })
         };
         let wave = Wave { is_whole, thread };
         // Who will never tell has ended before all were connected, and its error says why.
