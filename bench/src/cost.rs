@@ -9,7 +9,8 @@
 //! All servers run at the same time, each with connections of its own, but only one is asked at
 //! a time: they take turns of some hundredths of a second, forwards and backwards in turns. So a
 //! ratio of two servers is that of neighbours in time, and what changes on the machine meanwhile
-//! is in both. A server that never rests would disturb the others, and is left out.
+//! is in both. A server that works even while nobody asks would disturb the others, and is left
+//! out.
 //!
 //! After ten turns each, all servers are started anew: where a process and its sockets happen to
 //! lie in memory can make it some percent quicker or slower as long as it lives, and then no number
@@ -36,14 +37,14 @@ use crate::{Interval, Meter, Model, ServerProcess, Usage};
 const TRIAL: Duration = Duration::from_millis(30);
 
 /// How long each turn of a server is measured: many times as long as a turn of the scheduler, and
-/// so short that a round of all servers takes less than a second.
+/// so short that a score of servers have all had theirs within a second.
 const MEASURED: Duration = Duration::from_millis(40);
 
 /// How many turns each server has in a round.
 const TURNS: usize = 10;
 
-/// This part of a turn goes before it unmeasured: the processor has to get to know the server
-/// again.
+/// One part in so many of a turn goes before it unmeasured: the processor has to get to know the
+/// server again.
 const WARM_UP: u64 = 8;
 
 /// Which load each server gets, and how often.
@@ -82,7 +83,7 @@ impl CostPlan {
                 let why = format!("it serves {most} at a time, and here are {here}");
                 left_out.push(LeftOut { server, why });
             } else if !model.rests {
-                let why = "it never rests, which costs the others time".into();
+                let why = "it works even while nobody asks, which costs the others time".into();
                 left_out.push(LeftOut { server, why });
             } else {
                 fit.push(model);
@@ -148,7 +149,7 @@ impl Cost {
 ///
 /// # Errors
 ///
-/// If there are not enough descriptors for all clients. What goes wrong with a server stands in
+/// If there are not enough descriptors for all. What goes wrong with a server stands in
 /// what came of it.
 pub fn measure(plan: &CostPlan, program: &Path, progress: &ProgressBar) -> io::Result<Vec<Cost>> {
     enough_descriptors(plan)?;
@@ -181,16 +182,23 @@ pub fn measure(plan: &CostPlan, program: &Path, progress: &ProgressBar) -> io::R
 const START: usize = 5;
 
 /// The active clients of all servers are in this process. (The idle ones have one of their own
-/// for each server.)
+/// for each server.) A server has both, and the same limit, since it is started from here.
 fn enough_descriptors(plan: &CostPlan) -> io::Result<()> {
     // Besides, each server has three pipes, and a process has its standard streams.
-    let needed = plan.models.len() * (plan.active + 10) + 10;
+    let by_clients = plan.models.len() * (plan.active + 10) + 10;
+    // Besides, it has its standard streams, a listener, a poller and pipes of its own.
+    let by_server = plan.connections() + 50;
     let limit = rlimit::increase_nofile_limit(u64::MAX)?;
-    if limit < needed as u64 {
-        return Err(io::Error::other(format!(
-            "the clients of all servers together need {needed} descriptors, and {limit} is the \
-             limit: take fewer `--active`, or fewer servers"
-        )));
+    let too_many = |needed: usize, whose: &str, cure: &str| {
+        let what = format!("{whose} {needed} descriptors, and {limit} is the limit: take {cure}");
+        Err(io::Error::other(what))
+    };
+    if limit < by_server as u64 {
+        return too_many(by_server, "each server needs", "fewer `--active` or `--idle`");
+    }
+    if limit < by_clients as u64 {
+        let whose = "the clients of all servers together need";
+        return too_many(by_clients, whose, "fewer `--active`, or fewer servers");
     }
     Ok(())
 }
@@ -300,7 +308,7 @@ impl Running {
     }
 }
 
-/// A server and its clients, all connected. (In the order in which they are to end.)
+/// A server and its clients, all connected.
 struct Scene {
     askers: Askers,
     _silent: Silent,
@@ -342,7 +350,9 @@ impl Scene {
         }
     }
 
-    /// Lets everybody go, and returns what the server has done.
+    /// Ends the server while everybody is still there, and returns what it has done. (Were they
+    /// to go first, it would be a matter of luck how many of them it saw go, and so how many
+    /// calls it made.)
     fn stop(self) -> io::Result<Usage> {
         let outcome = self.server.stop()?;
         outcome.usage.ok_or_else(|| io::Error::other("the server died"))

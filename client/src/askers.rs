@@ -2,7 +2,7 @@
 //!
 //! [`flood`](crate::flood) tells what each client goes through; this only asks, as cheaply as
 //! it can be done: two system calls for each request, recv(2) and send(2), and none to wait.
-//! One thread looks at each socket in turn and never sleeps. So it costs less than any server
+//! One thread looks at each socket in turn, sometimes in vain, and never sleeps. So it costs less than any server
 //! does, which has to wait besides; and a server's reply never has to wake it up, which would
 //! be on the server's account.
 

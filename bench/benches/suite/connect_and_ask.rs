@@ -1,8 +1,9 @@
 //! `connect_and_ask`: a new connection for each request.
 //!
-//! **Measures** a whole visit (connect, ask, be answered, and then close, which is not waited for),
-//! one after the other. Who starts something for each client (a thread) pays for it here, and
-//! nearly everybody else pays the same: what TCP takes to open and close a connection.
+//! **Measures** a visit from before the connect until the reply is there, one after the other. Each
+//! client then closes, and waits until the server has, too; that is not counted. Who starts
+//! something for each client (a thread) pays for it here, and nearly everybody else pays the same:
+//! what TCP takes to open a connection.
 //!
 //! **Holds fixed** that there is one client at a time, and nobody besides.
 //!

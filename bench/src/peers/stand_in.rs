@@ -191,12 +191,12 @@ impl Running {
                 return Ok(ExitStatus::default());
             }
             // A terminal has sent it to the peer, too; others may have not. What comes of it is
-            // up to the peer.
+            // up to the peer, as long as there is a parent to see it.
             Event::Interrupted => {
                 kill(self.id(), Signal::SIGINT)?;
                 let deadline = Instant::now() + PATIENCE;
                 let left = || deadline.saturating_duration_since(Instant::now());
-                while !matches!(events.recv_timeout(left()), Ok(Event::PeerIsGone) | Err(_)) {}
+                while let Ok(Event::Interrupted) = events.recv_timeout(left()) {}
             }
             Event::PeerIsGone => {}
         }
