@@ -64,12 +64,14 @@ pub struct CostPlan {
 impl CostPlan {
     /// The load in words: `100 active connections beside 900 idle ones`.
     pub fn load(&self) -> String {
-        let active = thousands(self.active as f64);
+        let active = match self.active {
+            1 => "1 active connection".into(),
+            active => format!("{} active connections", thousands(active as f64)),
+        };
         match self.idle {
-            0 => format!("{active} active connections"),
-            idle => {
-                format!("{active} active connections beside {} idle ones", thousands(idle as f64))
-            }
+            0 => active,
+            1 => format!("{active} beside an idle one"),
+            idle => format!("{active} beside {} idle ones", thousands(idle as f64)),
         }
     }
 
@@ -378,7 +380,7 @@ pub fn table(costs: &[Cost]) -> String {
     let mut text = crate::table::aligned(COLUMNS, rows);
     for cost in costs {
         if let Some(trouble) = &cost.trouble {
-            text += &format!("\n{}: {trouble}.", cost.server);
+            text += &format!("\n{}: {trouble}", cost.server);
         }
     }
     text

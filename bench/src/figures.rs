@@ -109,6 +109,14 @@ pub(crate) fn thousands(number: f64) -> String {
     text
 }
 
+/// How often, as people say it: `once`.
+pub(crate) fn so_many_times(count: usize) -> String {
+    match count {
+        1 => "once".into(),
+        count => format!("{count} times"),
+    }
+}
+
 /// A multiple with about three digits, as people read it: `0.97×`.
 pub(crate) fn multiple(ratio: f64) -> String {
     let digits = if ratio < 10.0 { 2 } else { usize::from(ratio < 100.0) };

@@ -23,6 +23,10 @@ pub struct Interval {
 const CONFIDENCE: f64 = 0.95;
 
 impl Interval {
+    /// Fewer samples than that can't bear such a confidence: even the least and the greatest of
+    /// five have the true median between them in 15 of 16 measurements only.
+    pub(crate) const FEWEST: usize = 6;
+
     /// Of samples that were taken independently; `None` if there are none.
     ///
     /// Fewer than six can't bear a confidence of 95%: then the bounds are the least and the
@@ -34,6 +38,15 @@ impl Interval {
         let median = (samples[last / 2] + samples[samples.len() / 2]) / 2.0;
         let beyond = left_out(samples.len());
         Some(Interval { low: samples[beyond], median, high: samples[last - beyond] })
+    }
+
+    /// What the bounds of so many samples are, in words.
+    pub(crate) fn bounds_of(samples: usize) -> &'static str {
+        if samples < Interval::FEWEST {
+            "the least and the greatest, since so few bear no surer bounds"
+        } else {
+            "the bounds between which the true one lies in 95 of 100 such measurements"
+        }
     }
 
     /// Of a figure that is known exactly, or of which only the value is known.
@@ -82,6 +95,9 @@ mod tests {
             assert_eq!(left_out(count) + 1, rank, "of {count}");
         }
         assert_eq!([0, 1, 5].map(left_out), [0, 0, 0], "too few to leave any out");
+        let confidence = |samples: usize| 1.0 - 2.0 * 0.5_f64.powf(samples as f64);
+        assert!(confidence(Interval::FEWEST - 1) < CONFIDENCE);
+        assert!(confidence(Interval::FEWEST) >= CONFIDENCE);
     }
 
     #[test]

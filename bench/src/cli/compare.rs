@@ -10,6 +10,7 @@ use protocol::Protocol;
 use serde::Serialize;
 
 use super::{Choice, from_here, progress_bar};
+use crate::figures::so_many_times;
 use crate::findings::findings;
 use crate::page::page;
 use crate::table::table;
@@ -119,10 +120,7 @@ fn write_page(path: &Path, page: &str) -> io::Result<()> {
 fn introduction(plan: &Plan) -> String {
     let Plan { connections, slow, requests, .. } = *plan;
     let prompt = connections - slow;
-    let rounds = match plan.rounds {
-        1 => "once".into(),
-        rounds => format!("{rounds} times"),
-    };
+    let rounds = so_many_times(plan.rounds);
     format!(
         "{connections} clients against each server, {rounds}: {prompt} ask {requests} times each, \
          {slow} dribble.\nProbes arrive meanwhile, one every 10 ms, connect and ask; p50, p99 and max \

@@ -8,7 +8,9 @@ use protocol::Protocol;
 use serde::Serialize;
 
 use super::{Choice, progress_bar};
+use crate::Interval;
 use crate::cost::{self, Cost, CostPlan};
+use crate::figures::so_many_times;
 
 /// As many as can call one server from one address at least, on every system.
 const CONNECTIONS: i64 = 16_000;
@@ -71,10 +73,10 @@ impl Options {
 
 fn human_text(plan: &CostPlan, costs: &[Cost], left_out: &[String]) -> String {
     let mut text = format!(
-        "{}; all servers were started {} times, and asked in turns.\nMedians, and in brackets the \
-         bounds between which the true ones lie, in 95 of 100 such measurements.\n\n{}\n",
+        "{}; all servers were started {}, and asked in turns.\nMedians, and in brackets {}.\n\n{}\n",
         plan.load(),
-        plan.rounds,
+        so_many_times(plan.rounds),
+        Interval::bounds_of(plan.rounds),
         cost::table(costs)
     );
     for sentence in cost::doubts(costs).iter().chain(left_out) {

@@ -17,8 +17,11 @@ const NONE: &str = "–";
 /// All tables, one below the other.
 pub(super) fn tables(figures: &Figures) -> String {
     let mut text = String::from("# The figures\n\n");
-    text += "A cell is the median and, in brackets, the bounds between which the true one lies in \
-             95 of 100 such measurements. `–`: not measured; the suite says why when it runs.\n";
+    text += &format!(
+        "A cell is the median and, in brackets, {}, unless something else is said. `–`: not measured; the \
+         suite says why when it runs.\n",
+        Interval::bounds_of(Interval::FEWEST)
+    );
     for group in &GROUPS {
         let estimates = groups::of(&figures.suite, group.name);
         if !estimates.is_empty() {
@@ -113,13 +116,17 @@ fn cost_section(costs: &LoadCosts) -> String {
     let about = "User and system time of the server's process for each request, from the same \
                  clients for all; the ratio is of the same round.";
     let title = format!("What a request costs: {}", costs.plan.load());
-    let mut text =
-        introduction(&title, about, &costs.command(), &format!("n = {}", costs.plan.rounds));
+    let rounds = costs.plan.rounds;
+    let mut count = format!("n = {rounds}");
+    if rounds < Interval::FEWEST {
+        count += &format!(" (in brackets {})", Interval::bounds_of(rounds));
+    }
+    let mut text = introduction(&title, about, &costs.command(), &count);
     text += &table("server", &header, &rows);
     for cost in &costs.servers {
         if let Some(trouble) = &cost.trouble {
             // Writing into a string can't fail.
-            let _ = writeln!(text, "\n{}: {trouble}.", cost.server);
+            let _ = writeln!(text, "\n{}: {trouble}", cost.server);
         }
         let counts = !cost.calls_per_request.is_empty();
         if let Some(calls) = cost.calls_not_counted.as_ref().filter(|_| counts) {
