@@ -46,7 +46,8 @@ Examples:
 Exit status: 0 if every request was answered, 1 if not, 2 if the command line is wrong,
 69 if this system has none of the ways to wait that were asked for."
 )]
-struct Options {
+// Not `Options`, as that of the comparison: clap makes a group of each name, and each only once.
+struct CommandLine {
     #[command(flatten)]
     comparison: compare::Options,
 
@@ -77,7 +78,7 @@ enum Other {
 
 /// The program, from the command line to the exit status.
 pub fn run() -> ExitCode {
-    let Options { comparison, other } = Options::parse();
+    let CommandLine { comparison, other } = CommandLine::parse();
     let is_good = match other {
         None => comparison.run(),
         Some(Other::Check(options)) => options.run(),

@@ -62,7 +62,7 @@ impl Options {
     pub(super) fn run(self) -> io::Result<bool> {
         let (models, left_out) = self.choice.sort_out(Protocol::Lines);
         let plan = self.plan(models).unwrap_or_else(|sentence| {
-            super::Options::command().error(ErrorKind::ValueValidation, sentence).exit()
+            super::CommandLine::command().error(ErrorKind::ValueValidation, sentence).exit()
         });
         compare_and_tell(&plan, &left_out, &self)
     }
