@@ -7,21 +7,13 @@ use bench::matrix::{matrix, surprises};
 use client::check::{Matrix, Verdict};
 use protocol::Protocol;
 
-/// The models that can run here; of the others it says that they are skipped.
-fn available() -> Vec<Model> {
-    let can_run = |model: &Model| match model.available() {
-        Ok(()) => true,
-        Err(why) => {
-            eprintln!("skipped, because {} can't run here: {why}", model.label);
-            false
-        }
-    };
-    Model::ALL.iter().copied().filter(can_run).collect()
-}
+mod available;
+
+use available::available;
 
 /// Tries everything at every model; nothing may be otherwise than it must be.
 fn tried(protocol: Protocol) -> (Vec<Model>, Matrix) {
-    let models = available();
+    let models = available(Model::ALL);
     let program = Path::new(env!("CARGO_BIN_EXE_bench"));
     let matrix = matrix(&models, protocol, program, &|_| {}).unwrap();
     assert_eq!(matrix.columns.len(), models.len());

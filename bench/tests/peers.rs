@@ -13,22 +13,13 @@ use client::check::Verdict;
 use protocol::Protocol;
 use serde_json::Value;
 
+mod available;
 #[cfg(target_os = "linux")]
 mod processes;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_bench");
+use available::available;
 
-/// The peers that can run here; of the others it says that they are skipped.
-fn available() -> Vec<Model> {
-    let can_run = |model: &Model| match model.available() {
-        Ok(()) => true,
-        Err(why) => {
-            eprintln!("skipped, because {} can't run here: {why}", model.label);
-            false
-        }
-    };
-    Model::PEERS.iter().copied().filter(can_run).collect()
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_bench");
 
 /// A load that is over soon, for poll-server and the peers.
 fn compare(more: &[&str]) -> Output {
@@ -39,7 +30,7 @@ fn compare(more: &[&str]) -> Output {
 
 #[test]
 fn every_peer_answers_everybody_and_is_compared_with_poll_server() {
-    let peers = available();
+    let peers = available(Model::PEERS);
     let output = compare(&["--json"]);
     assert!(output.status.success(), "{output:?}");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -64,7 +55,7 @@ fn every_peer_answers_everybody_and_is_compared_with_poll_server() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_table_has_the_ratio_and_does_not_count_what_it_does_not_see() {
-    let peers = available();
+    let peers = available(Model::PEERS);
     let output = compare(&[]);
     let text = String::from_utf8(output.stdout).unwrap();
     let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default();
@@ -137,7 +128,7 @@ fn no_peer_outlives_its_stand_in() {
     };
     let setpriv = Command::new("setpriv").args(["--pdeathsig", "KILL", "true"]).status();
     let is_killed_by_the_kernel = setpriv.is_ok_and(|status| status.success());
-    for peer in available() {
+    for peer in available(Model::PEERS) {
         let start = || {
             let command = ServerProcess::command(Path::new(PROGRAM), peer, &["--quiet"]);
             ServerProcess::start(command).unwrap()
@@ -162,7 +153,7 @@ fn no_peer_outlives_its_stand_in() {
 
 #[test]
 fn every_cell_is_as_the_peer_must_be() {
-    let peers = available();
+    let peers = available(Model::PEERS);
     let matrix = matrix(&peers, Protocol::Lines, Path::new(PROGRAM), &|_| {}).unwrap();
     assert_eq!(matrix.columns.len(), peers.len());
     for (&peer, column) in peers.iter().zip(&matrix.columns) {
