@@ -31,8 +31,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
 
-    /// Few samples, for a first look; the set says so
-    #[arg(long)]
+    /// Few samples, for a first look; the set says so, and does not replace one of today
+    #[arg(long, requires = "into")]
     quick: bool,
 }
 
