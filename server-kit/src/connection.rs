@@ -136,9 +136,9 @@ impl Connection {
         let mut buffer = [MaybeUninit::uninit(); READ_MAX];
         let room = self.conversation.room().min(READ_MAX);
         journal.count(Call::Recv);
-        // On Linux, `rustix` makes the system call itself: no time goes into zeroing the buffer first, nor
-        // into seeing whether another thread cancels this one (pthreads(7), "Cancellation
-        // points"), which the C library does. That is one percent of what a request costs.
+        // On Linux, `rustix` makes the system call itself: no time goes into zeroing the buffer
+        // first, nor into seeing whether another thread cancels this one (pthreads(7),
+        // "Cancellation points"), which the C library does.
         let bytes = match recv(&self.stream, &mut buffer[..room], RecvFlags::empty()) {
             Ok(((bytes, _), _)) => &*bytes,
             Err(error) if is_not_now(error) => return Ok(false),
