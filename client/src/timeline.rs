@@ -26,12 +26,13 @@
 //! Read in this order: `recorder` turns happenings into rows; `groups` chooses the rows that
 //! are shown; `bars` makes bars of steps, and one bar of those too narrow to be seen; `axis`
 //! says where in the picture an instant lies; `picture` puts everything in its place, with
-//! the `legend`, in `shapes` and `style`; `replay` lets it draw itself.
+//! the `legend`, in `shapes`, `style` and [`palette`]; `replay` lets it draw itself.
 
 mod axis;
 mod bars;
 mod groups;
 mod legend;
+pub mod palette;
 mod picture;
 mod recorder;
 mod replay;

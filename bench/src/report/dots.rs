@@ -13,7 +13,7 @@ use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use svg::node::element::Group;
 
-use super::picture::{Area, Drawn, MARGIN, Picture, WORDS, with_first_tick, words};
+use super::picture::{Area, BELOW, Drawn, MARGIN, Picture, WORDS, with_first_tick, words};
 use super::theme::Theme;
 use crate::Interval;
 use crate::figures::Quantity;
@@ -46,9 +46,6 @@ const NAMES: u32 = 214;
 
 /// The figure beside a dot at the right edge.
 const RIGHT: u32 = 78;
-
-/// Below the plot, for ticks and what grows to the right.
-const BELOW: u32 = 48;
 
 /// Above it.
 const ABOVE: u32 = 14;

@@ -13,7 +13,9 @@ use plotters::style::Color;
 use svg::node::element::{Group, Line as Stroke, TSpan, Text};
 
 use super::labels::{Wanted, spread};
-use super::picture::{Area, CHARACTER, Drawn, MARGIN, Picture, WORDS, with_first_tick, words};
+use super::picture::{
+    Area, BELOW, CHARACTER, Drawn, MARGIN, Picture, WORDS, with_first_tick, words,
+};
 use super::theme::{DASHED, FILL, STROKE, Theme};
 use crate::Interval;
 use crate::colours::class;
@@ -67,10 +69,7 @@ const PLOT: u32 = 290;
 /// Left of the plot, where the ticks' words are.
 const LEFT: u32 = 66;
 
-/// Below it, for ticks and what grows to the right.
-const BELOW: u32 = 48;
-
-/// Above it, for what grows upwards.
+/// Above the plot, for what grows upwards.
 const ABOVE: u32 = 30;
 
 /// Right of it, for the names at the ends of the lines.

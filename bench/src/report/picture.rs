@@ -35,6 +35,9 @@ pub(super) const WIDTH: u32 = 640;
 /// Around everything.
 pub(super) const MARGIN: u32 = 18;
 
+/// Below a plot, for ticks and what grows to the right.
+pub(super) const BELOW: u32 = 48;
+
 const TITLE: f64 = 19.0;
 const SUBTITLE: f64 = 14.0;
 const NOTE: f64 = 12.5;

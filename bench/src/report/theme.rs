@@ -7,16 +7,10 @@
 
 use std::fmt::Write;
 
+use client::timeline::palette;
 use plotters::style::RGBColor;
 
 use crate::colours::{self, Colour, class};
-
-/// What has a colour in every chart.
-const PAPER: Colour = Colour { light: "#ffffff", dark: "#15181d" };
-const INK: Colour = Colour { light: "#1c2128", dark: "#e8eaed" };
-const FAINT: Colour = Colour { light: "#5b6470", dark: "#a0a8b3" };
-const GRID: Colour = Colour { light: "#e3e6ea", dark: "#2b3038" };
-const AXIS: Colour = Colour { light: "#8b949e", dark: "#6b7480" };
 
 /// The words' font, as in the timelines.
 const FONT: &str = "font-family: system-ui, sans-serif";
@@ -35,9 +29,16 @@ impl Theme {
     pub(super) const AXIS: RGBColor = marker(4);
 
     pub(super) fn new() -> Self {
-        let named =
-            [("paper", PAPER), ("ink", INK), ("faint", FAINT), ("grid", GRID), ("axis", AXIS)];
-        Theme { used: named.map(|(name, colour)| (name.into(), colour)).into() }
+        // In the order of the markers above.
+        let named = [
+            ("paper", palette::PAPER),
+            ("ink", palette::INK),
+            ("faint", palette::FAINT),
+            ("grid", palette::GRID),
+            ("axis", palette::AXIS),
+        ];
+        let used = named.map(|(name, (light, dark))| (name.into(), Colour { light, dark }));
+        Theme { used: used.into() }
     }
 
     /// What to draw with, so that it gets a server's colour.

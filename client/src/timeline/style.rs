@@ -10,20 +10,21 @@
 
 use std::fmt::Write;
 
+use super::palette::{AXIS, FAINT, GRID, INK, PAPER};
 use crate::phase::Phase;
 
 /// A class, what of it has a colour, the colour on light and on dark.
 type Colour = (&'static str, &'static str, &'static str, &'static str);
 
 const COLOURS: [Colour; 19] = [
-    ("paper", "fill", "#ffffff", "#15181d"),
-    ("halo", "stroke", "#ffffff", "#15181d"), // around a mark
-    ("ink", "fill", "#1c2128", "#e8eaed"),
-    ("faint", "fill", "#5b6470", "#a0a8b3"),
+    ("paper", "fill", PAPER.0, PAPER.1),
+    ("halo", "stroke", PAPER.0, PAPER.1), // around a mark
+    ("ink", "fill", INK.0, INK.1),
+    ("faint", "fill", FAINT.0, FAINT.1),
     ("caption", "fill", "#b3261e", "#ff9b8f"),
-    ("grid", "stroke", "#e3e6ea", "#2b3038"),
-    ("axis", "stroke", "#8b949e", "#6b7480"),
-    ("hand", "stroke", "#1c2128", "#e8eaed"),
+    ("grid", "stroke", GRID.0, GRID.1),
+    ("axis", "stroke", AXIS.0, AXIS.1),
+    ("hand", "stroke", INK.0, INK.1),
     ("before", "stroke", "#aab2bd", "#565e69"),
     ("connecting", "fill", "#e8912d", "#e08a2b"),
     ("held", "fill", "#97a5bd", "#66748a"),
