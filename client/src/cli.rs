@@ -1,6 +1,7 @@
 //! The program: from its options to the exit status.
 
 pub(crate) mod options;
+mod talk;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -20,7 +21,7 @@ use crate::flood::{Happening, flood};
 use crate::hdr::{HdrFile, HdrLog};
 use crate::report::{PERCENTILES, Report};
 use crate::timeline::{Picture, Recorder};
-use options::{Options, Other, OutputOptions};
+use options::{Options, Other, OutputOptions, Server};
 
 /// Whether somebody has pressed Ctrl-C: then the flood is broken off, and what is known by
 /// then is told. Who presses it again does not even want to know that.
@@ -34,8 +35,13 @@ pub(crate) const INTERRUPTED_STATUS: u8 = 130;
 /// Raises the process's soft limit of descriptors to the hard one.
 pub fn run() -> ExitCode {
     let mut options = Options::parse();
-    if let Some(Other::Check(options)) = options.other.take() {
-        return check(options);
+    match options.other.take() {
+        Some(Other::Check(options)) => return check(options),
+        Some(Other::Talk(Server { address })) => {
+            let talked = talk::talk(&address);
+            return talked.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
+        }
+        None => {}
     }
     let crowd = options.crowd();
     if let Err(why) = crowd.check() {
@@ -74,7 +80,7 @@ fn failed(error: &io::Error) -> ExitCode {
 }
 
 fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
-    let Options { address, output, .. } = options;
+    let Options { server: Server { address }, output, .. } = options;
     let mut file = output.hdr.as_deref().map(HdrFile::create).transpose()?;
     if let Some(path) = &output.timeline {
         write(path, "")?; // it would be a pity to find out afterwards that it can't be written
@@ -158,7 +164,7 @@ fn flood_first_that_listens(
     crowd: &Crowd,
     audience: &mut Audience<'_>,
 ) -> io::Result<Report> {
-    let Options { address, output, .. } = options;
+    let Options { server: Server { address }, output, .. } = options;
     let unknown = |why: &str| {
         let what = format!("can't find the host of `{address}`: {why}; is the name right?");
         io::Error::new(io::ErrorKind::NotFound, what)

@@ -24,6 +24,10 @@ use std::str::FromStr;
 /// The port is the article's.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8686";
 
+/// The environment variable that sets another default address, for servers and clients alike:
+/// where many share a machine, each takes a port of his own, and leaves the commands as they are.
+pub const ADDRESS_VARIABLE: &str = "WAYS_TO_WAIT_ADDRESS";
+
 /// Longest request, in bytes: what the article's programs ask of one `recv`.
 ///
 /// In [`Protocol::Lines`] the LF that ends the request is included.

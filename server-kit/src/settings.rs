@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
-use protocol::{DEFAULT_ADDRESS, Delay, Protocol, Terms};
+use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Delay, Protocol, Terms};
 
 use crate::{Verbosity, listen};
 
@@ -16,7 +16,8 @@ use crate::{Verbosity, listen};
 #[command(version)]
 pub struct Settings {
     /// Where to listen; a host name works, port 0 takes any free port
-    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDRESS)]
+    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDRESS, env = ADDRESS_VARIABLE,
+          hide_env_values = true)]
     pub address: String,
 
     /// How many clients may wait in the kernel to be accepted

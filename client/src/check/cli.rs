@@ -1,5 +1,6 @@
 //! `client check`: its options, and its course from them to the exit status.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{DEFAULT_ADDRESS, Protocol};
+use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Protocol};
 
 use super::checks::{ALL, Check};
 use super::runner::{Plan, Progress, run};
@@ -99,7 +100,8 @@ impl Options {
             subjects.push(Subject::command(self.command)?);
         }
         if subjects.is_empty() {
-            subjects.push(Subject::address(DEFAULT_ADDRESS)?);
+            let address = env::var(ADDRESS_VARIABLE);
+            subjects.push(Subject::address(address.as_deref().unwrap_or(DEFAULT_ADDRESS))?);
         }
         let mut plan = Plan { patience: self.patience, ..Plan::all(self.protocol) };
         if self.patience < Duration::from_millis(10) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use protocol::{DEFAULT_ADDRESS, Protocol};
+use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Protocol};
 
 use crate::check::cli::Options as CheckOptions;
 use crate::crowd::{Crowd, Order};
@@ -15,9 +15,8 @@ use crate::kind::Kind;
 #[command(name = "client", version, after_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(super) struct Options {
-    /// The server, as HOST:PORT
-    #[arg(default_value = DEFAULT_ADDRESS, value_parser = address)]
-    pub(super) address: String,
+    #[command(flatten)]
+    pub(super) server: Server,
 
     #[command(flatten)]
     crowd: CrowdOptions,
@@ -32,10 +31,22 @@ pub(super) struct Options {
     pub(super) other: Option<Other>,
 }
 
+/// Whom to talk to.
+#[derive(Debug, clap::Args)]
+pub(super) struct Server {
+    /// The server, as HOST:PORT
+    #[arg(default_value = DEFAULT_ADDRESS, env = ADDRESS_VARIABLE, hide_env_values = true,
+          value_parser = address)]
+    pub(super) address: String,
+}
+
 /// What else the program can do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Other {
     Check(CheckOptions),
+    /// Joins this terminal with a connection, as `nc -N` does: a line typed is a request, and
+    /// the end of the input (Ctrl-D) ends the conversation
+    Talk(Server),
 }
 
 #[derive(Debug, clap::Args)]
@@ -178,6 +189,7 @@ Examples:
   client --dribbling 5 --timeline slow.svg what each of them went through, as a picture
   client --protocol one-shot               speak with the article's Python servers
   client --json | jq .reply_us.p99         one figure, in microseconds
+  client talk                              by hand: type a line, read its reply
   client check --help                      which promises does a server keep?
 
 TIME is a number with a unit, such as 250ms, 10s or 1m.
@@ -263,7 +275,7 @@ mod tests {
     #[test]
     fn without_options_it_is_the_default_crowd() {
         let options = Options::parse_from(["client"]);
-        assert_eq!(options.address, DEFAULT_ADDRESS);
+        assert_eq!(options.server.address, DEFAULT_ADDRESS);
         assert_eq!(format!("{:?}", options.crowd()), format!("{:?}", Crowd::default()));
     }
 

@@ -1,6 +1,6 @@
 //! The program: exit status, what it prints where, and how it refuses wrong usage.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
 
@@ -334,4 +334,30 @@ fn out_of_descriptors_it_tells_how_many_it_could_open() {
     let why = report["errors"]["connect"]["first"].as_str().unwrap();
     assert!(why.contains(&format!("{connected} connections are open")), "{why}");
     assert!(why.contains("ulimit -n"), "{why}");
+}
+
+#[test]
+fn talk_sends_what_is_typed_and_prints_what_comes() {
+    let mut talk = client(&["talk", &polite_server().to_string()]);
+    let mut talk = talk.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut typed = talk.stdin.take().unwrap();
+    let mut replies = BufReader::new(talk.stdout.take().unwrap()).lines();
+    for _ in 0..2 {
+        typed.write_all(b"hello\n").unwrap();
+        assert_eq!(replies.next().unwrap().unwrap(), "Hello from server!");
+    }
+    drop(typed);
+    assert!(replies.next().is_none());
+    assert!(talk.wait().unwrap().success());
+}
+
+#[test]
+fn another_default_address_can_be_set_for_all_programs() {
+    let address = polite_server().to_string();
+    let output = client(&["--quiet"]).env("WAYS_TO_WAIT_ADDRESS", address).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let output = client(&["talk"]).env("WAYS_TO_WAIT_ADDRESS", "127.0.0.1:1").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.contains("can't connect to 127.0.0.1:1"), "{complaint}");
 }

@@ -23,14 +23,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use fault::Fault;
-use protocol::DEFAULT_ADDRESS;
+use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS};
 
 /// A server with a fault of your choice
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
     /// Where to listen, as ADDRESS:PORT
-    #[arg(default_value = DEFAULT_ADDRESS)]
+    #[arg(default_value = DEFAULT_ADDRESS, env = ADDRESS_VARIABLE, hide_env_values = true)]
     address: String,
 
     /// What is to be wrong with it
