@@ -22,7 +22,7 @@ It takes some twenty minutes. Let nothing else run meanwhile.
 
 Exit status: 0 if the set is whole, 1 if something is missing or went wrong.")]
 pub(super) struct Options {
-    /// Where to write it [default: docs/figures/DATE, with today's date]
+    /// Where to write it [default: docs/book/figures/DATE, with today's date]
     #[arg(long, value_name = "FOLDER")]
     into: Option<PathBuf>,
 

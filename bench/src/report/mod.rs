@@ -40,7 +40,7 @@ const RAW: &str = "figures.json";
 /// What the report is made of, and where it goes.
 #[derive(Debug)]
 pub struct Plan {
-    /// The folder of the set; `None` for one with today's date, in the workspace's `docs/figures`.
+    /// The folder of the set; `None` for one with today's date, in the workspace's `docs/book/figures`.
     pub into: Option<PathBuf>,
     /// A folder with figures of criterion's, which then aren't measured anew.
     pub from: Option<PathBuf>,
@@ -95,7 +95,7 @@ pub fn report(
     let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let day = date.split('T').next().unwrap_or(&date);
     let folder =
-        plan.into.clone().unwrap_or_else(|| Path::new(WORKSPACE).join("docs/figures").join(day));
+        plan.into.clone().unwrap_or_else(|| Path::new(WORKSPACE).join("docs/book/figures").join(day));
     prepare(&folder).map_err(|error| {
         let what = format!("{}: {error}; say where with `--into FOLDER`", folder.display());
         io::Error::new(error.kind(), what)
