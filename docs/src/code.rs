@@ -1,0 +1,260 @@
+//! Code in the book, by the names of its items, from the real sources.
+//!
+//! A line `{{#code poll-server/src/lib.rs serve Loop::wait}}` shows two functions as they stand
+//! there, with their documentation and attributes. Nothing is pasted, so nothing can be out of
+//! date; a name that is not there (any more), or that is there twice, is an error.
+//!
+//! In Rust and Python an item is found by its layout, on which rustfmt and Python insist: it
+//! ends where its indentation does. In other languages, and for what is no item, a file may
+//! have comments with `ANCHOR: name` and `ANCHOR_END: name`. Without names, it is the file.
+
+use std::ops::RangeInclusive;
+
+use regex::Regex;
+
+use crate::pattern::escaped;
+
+/// Code for a page, as Markdown.
+///
+/// # Errors
+///
+/// A sentence, if a name can't be found in the file's `text`.
+pub fn listing(path: &str, text: &str, names: &[&str]) -> Result<String, String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut pieces = Vec::new();
+    let mut numbers = Vec::new();
+    for name in names {
+        let range = find(path, &lines, name).map_err(|why| format!("{path}: {why}"))?;
+        numbers.push(match (range.start() + 1, range.end() + 1) {
+            (begin, end) if begin == end => format!("line {begin}"),
+            (begin, end) => format!("lines {begin} to {end}"),
+        });
+        pieces.push(dedented(&lines[range]));
+    }
+    if names.is_empty() {
+        pieces.push(text.trim_end().into());
+    }
+    let language = match path.rsplit_once('.') {
+        Some((_, "rs")) => "rust",
+        Some((_, "py")) => "python",
+        Some((_, "js")) => "javascript",
+        Some((_, "mjs")) => "javascript",
+        Some((_, other)) => other,
+        None => "text",
+    };
+    let place: String = numbers.iter().map(|place| format!(", {place}")).collect();
+    Ok(format!(
+        "<p class=\"source\"><code>{}</code>{place}</p>\n\n```{language}\n{}\n```\n",
+        escaped(path),
+        pieces.join("\n\n")
+    ))
+}
+
+fn find(path: &str, lines: &[&str], name: &str) -> Result<RangeInclusive<usize>, String> {
+    if let Some(anchored) = between_anchors(lines, name)? {
+        return Ok(anchored);
+    }
+    if path.ends_with(".py") {
+        let head = format!(r"^( *)(?:async )?(?:def|class) {}\b", regex::escape(name));
+        let head = the_only(lines, 0..=lines.len() - 1, &head, name)?;
+        return Ok(up_over(lines, head, "@")..=end_of_python(lines, head));
+    }
+    let (within, item) = match name.split_once("::") {
+        Some((owner, item)) => {
+            let head = format!(r"^( *)(?:unsafe )?impl\b.*\b{}\b", regex::escape(owner));
+            let impls = lines.iter().enumerate().filter(|(_, line)| matches(&head, line));
+            let impls = impls.map(|(begin, _)| begin..=end_of_rust(lines, begin));
+            let of_item = impls.filter(|range| {
+                lines[range.clone()].iter().any(|line| matches(&rust_head(item), line))
+            });
+            let mut of_item = of_item.fuse();
+            match (of_item.next(), of_item.next()) {
+                (Some(range), None) => (range, item),
+                (None, _) => return Err(format!("there is no `{name}`")),
+                (Some(_), Some(_)) => return Err(format!("there is more than one `{name}`")),
+            }
+        }
+        None => (0..=lines.len() - 1, name),
+    };
+    let head = rust_head(item);
+    let begin = the_only(lines, within, &head, name)?;
+    let end = end_of_rust(lines, begin);
+    Ok(up_over(lines, begin, "/// #[")..=end)
+}
+
+/// The first line of a Rust item, but for documentation and attributes.
+fn rust_head(name: &str) -> String {
+    let name = regex::escape(name);
+    format!(
+        r#"^( *)(?:pub(?:\([a-z ]+\))? )?(?:(?:async|const|unsafe|extern "C") )*(?:fn|struct|enum|trait|type|mod|static|const|macro_rules!) {name}\b"#
+    )
+}
+
+fn matches(regex: &str, line: &str) -> bool {
+    Regex::new(regex).expect("all but our own is escaped").is_match(line)
+}
+
+fn the_only(
+    lines: &[&str],
+    within: RangeInclusive<usize>,
+    head: &str,
+    name: &str,
+) -> Result<usize, String> {
+    let head = Regex::new(head).expect("all but our own is escaped");
+    let mut found = within.filter(|&number| head.is_match(lines[number]));
+    match (found.next(), found.next()) {
+        (Some(number), None) => Ok(number),
+        (None, _) => Err(format!("there is no `{name}`")),
+        (Some(_), Some(_)) => {
+            Err(format!("there is more than one `{name}`: say whose, `Type::{name}`"))
+        }
+    }
+}
+
+/// Up over the lines that begin with one of the `words`: documentation, attributes, decorators.
+fn up_over(lines: &[&str], mut begin: usize, words: &str) -> usize {
+    let belongs = |line: &str| words.split(' ').any(|word| line.trim_start().starts_with(word));
+    while begin > 0 && belongs(lines[begin - 1]) {
+        begin -= 1;
+    }
+    begin
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// An item of one line ends there; another one with a bracket in its own column.
+fn end_of_rust(lines: &[&str], begin: usize) -> usize {
+    let column = indentation(lines[begin]);
+    if lines[begin].ends_with([';', '}']) {
+        return begin;
+    }
+    let closes =
+        |line: &str| indentation(line) == column && line.trim_start().starts_with(['}', ')', ']']);
+    // `) -> io::Result<()> {` closes only the parameters.
+    let ends = |line: &str| closes(line) && !line.ends_with('{');
+    (begin + 1..lines.len()).find(|&number| ends(lines[number])).unwrap_or(lines.len() - 1)
+}
+
+fn end_of_python(lines: &[&str], head: usize) -> usize {
+    let column = indentation(lines[head]);
+    // `) -> None:` closes the parameters.
+    let inside = |line: &str| {
+        line.is_empty() || indentation(line) > column || line.trim_start().starts_with(')')
+    };
+    let body = (head + 1..lines.len()).take_while(|&number| inside(lines[number]));
+    body.filter(|&number| !lines[number].is_empty()).last().unwrap_or(head)
+}
+
+fn between_anchors(lines: &[&str], name: &str) -> Result<Option<RangeInclusive<usize>>, String> {
+    let at = |word: &str| {
+        let anchor = Regex::new(&format!(r"\b{word}: {}\s*(?:\*/)?$", regex::escape(name)));
+        let anchor = anchor.expect("all but our own is escaped");
+        lines.iter().position(|line| anchor.is_match(line))
+    };
+    match (at("ANCHOR"), at("ANCHOR_END")) {
+        (Some(begin), Some(end)) if begin + 1 < end => Ok(Some(begin + 1..=end - 1)),
+        (None, None) => Ok(None),
+        _ => Err(format!("the anchor `{name}` has no begin, no end, or nothing in between")),
+    }
+}
+
+fn dedented(lines: &[&str]) -> String {
+    let column = lines.iter().filter(|line| !line.is_empty()).map(|line| indentation(line)).min();
+    let lines = lines.iter().map(|line| line.get(column.unwrap_or(0)..).unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUST: &str = "\
+/// A loop.
+#[derive(Debug)]
+pub struct Loop {
+    turn: u64,
+}
+
+impl Loop {
+    /// Waits.
+    pub(super) fn wait(
+        &mut self,
+    ) -> u64 {
+        if self.turn > 0 {
+            1
+        }
+    }
+
+    fn close(&self) {}
+}
+
+impl<T> Drop for Other<T>
+where
+    T: Copy,
+{
+    fn wait() {
+    }
+}
+
+const LIMIT: usize = 3;
+";
+
+    fn code(name: &str) -> Result<String, String> {
+        listing("a/lib.rs", RUST, &[name])
+    }
+
+    #[test]
+    fn items_come_with_their_documentation() {
+        let listing = code("Loop").unwrap();
+        assert_eq!(
+            listing,
+            "<p class=\"source\"><code>a/lib.rs</code>, lines 1 to 5</p>\n\n```rust\n/// A loop.\n\
+             #[derive(Debug)]\npub struct Loop {\n    turn: u64,\n}\n```\n"
+        );
+        assert!(
+            code("Loop::wait").unwrap().contains("rust\n/// Waits.\npub(super) fn wait(\n    &mut")
+        );
+        assert!(code("Loop::wait").unwrap().ends_with("    }\n}\n```\n"));
+        assert!(code("Other::wait").unwrap().ends_with("rust\nfn wait() {\n}\n```\n"));
+        assert!(code("close").unwrap().contains("\nfn close(&self) {}\n"));
+        assert!(code("LIMIT").unwrap().contains("</code>, line 28</p>"));
+        assert!(listing_of_two().contains("</code>, line 17, line 28</p>"));
+    }
+
+    fn listing_of_two() -> String {
+        listing("a/lib.rs", RUST, &["close", "LIMIT"]).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_there_or_there_twice_is_an_error() {
+        assert_eq!(code("gone").unwrap_err(), "a/lib.rs: there is no `gone`");
+        assert_eq!(code("Loop::gone").unwrap_err(), "a/lib.rs: there is no `Loop::gone`");
+        assert_eq!(
+            code("wait").unwrap_err(),
+            "a/lib.rs: there is more than one `wait`: say whose, `Type::wait`"
+        );
+    }
+
+    #[test]
+    fn python_ends_where_its_indentation_does() {
+        let text = "import os\n\n@decorated\ndef serve(port):\n    if port:\n\n        pass\n\n\nserve(1)\n";
+        let listing = listing("a.py", text, &["serve"]).unwrap();
+        assert!(
+            listing.ends_with(
+                "python\n@decorated\ndef serve(port):\n    if port:\n\n        pass\n```\n"
+            ),
+            "{listing}"
+        );
+        assert!(super::listing("a.py", text, &[]).unwrap().contains("<code>a.py</code></p>"));
+    }
+
+    #[test]
+    fn anchors_are_for_all_other_languages() {
+        let text = "int a;\n/* ANCHOR: loop */\n  for (;;)\n    wait();\n/* ANCHOR_END: loop */\n";
+        let found = listing("a.c", text, &["loop"]).unwrap();
+        assert!(found.ends_with("lines 3 to 4</p>\n\n```c\nfor (;;)\n  wait();\n```\n"), "{found}");
+        assert!(listing("a.c", &text[..40], &["loop"]).is_err());
+    }
+}

@@ -1,0 +1,219 @@
+//! The blocks of a page that show a terminal.
+//!
+//! ````text
+//! ```console 1 needs=strace
+//! $ cargo run -p sync-server               a command; what follows is what it prints
+//! server is running on 127.0.0.1:8686      a line, as it must be
+//! new connection from 127.0.0.1:⟨39196⟩    ... or with parts that vary: see `pattern`
+//! …                                        any number of lines
+//! » hello                                  a line that the reader types
+//! ^C                                       a key that he presses; also ^D, ^S and ^Q
+//! ```
+//! ````
+//!
+//! The number is the terminal's. A block that does not begin with a command goes on with what
+//! its terminal prints. `needs=` names a tool that not every machine has.
+
+use std::fmt::Write;
+
+use crate::pattern::{Pattern, escaped};
+
+/// A key that is pressed together with Ctrl.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Interrupts what runs (SIGINT).
+    C,
+    /// Ends the input.
+    D,
+    /// Stops the terminal's output.
+    S,
+    /// Lets it go on.
+    Q,
+}
+
+impl Key {
+    const ALL: [(&str, Key); 4] = [("^C", Key::C), ("^D", Key::D), ("^S", Key::S), ("^Q", Key::Q)];
+
+    /// What the terminal's driver gets: termios(3), `c_cc`.
+    pub fn byte(self) -> u8 {
+        match self {
+            Key::C => 0x03,
+            Key::D => 0x04,
+            Key::S => 0x13,
+            Key::Q => 0x11,
+        }
+    }
+}
+
+/// A line of a block.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// A command for the shell.
+    Command(String),
+    /// What the reader types, for the program that runs.
+    Typed(String),
+    /// A key that he presses.
+    Pressed(Key),
+    /// What is printed.
+    Printed(Pattern),
+    /// Any number of lines.
+    Gap,
+}
+
+/// A block.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The number of its terminal, from 1 on.
+    pub terminal: usize,
+    /// A tool without which it can't be played.
+    pub needs: Option<String>,
+    /// Where its first line stands in the page's source, counted from 0.
+    pub begin: usize,
+    /// Its lines, one for each of the source.
+    pub lines: Vec<Line>,
+}
+
+/// What begins and ends a block.
+pub(crate) const FENCE: &str = "```";
+
+const COMMAND: &str = "$ ";
+const TYPED: &str = "» ";
+const GAP: &str = "…";
+
+/// The blocks of a page, in order.
+///
+/// # Errors
+///
+/// A sentence with the number of the line, if one is not as it should be.
+pub fn blocks(page: &str) -> Result<Vec<Block>, String> {
+    let mut blocks = Vec::new();
+    let mut lines = page.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        let Some(info) = line.strip_prefix(FENCE) else { continue };
+        let body = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != FENCE);
+        let body: Vec<&str> = body.collect();
+        if info.split_whitespace().next() == Some("console") {
+            let block = block(info, number + 1, &body);
+            blocks.push(block.map_err(|why| format!("line {}: {why}", number + 1))?);
+        }
+    }
+    Ok(blocks)
+}
+
+fn block(info: &str, begin: usize, body: &[&str]) -> Result<Block, String> {
+    let mut words = info.split_whitespace().skip(1);
+    let terminal = words.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+    let terminal = terminal.ok_or("write the terminal's number: `console 1`")?;
+    let mut needs = None;
+    for word in words {
+        let tool = word.strip_prefix("needs=").ok_or(format!("what is `{word}`?"))?;
+        needs = Some(tool.into());
+    }
+    let lines = body.iter().map(|text| line(text)).collect::<Result<_, String>>()?;
+    Ok(Block { terminal, needs, begin, lines })
+}
+
+fn line(text: &str) -> Result<Line, String> {
+    if let Some(command) = text.strip_prefix(COMMAND) {
+        return Ok(Line::Command(command.into()));
+    }
+    if let Some(typed) = text.strip_prefix(TYPED) {
+        return Ok(Line::Typed(typed.into()));
+    }
+    if let Some((_, key)) = Key::ALL.iter().find(|(name, _)| *name == text) {
+        return Ok(Line::Pressed(*key));
+    }
+    if text == GAP {
+        return Ok(Line::Gap);
+    }
+    Pattern::parse(text).map(Line::Printed)
+}
+
+impl Block {
+    /// The block as HTML, in which a terminal looks like one.
+    pub fn html(&self) -> String {
+        let mut html = format!(
+            r#"<pre class="terminal"><span class="terminal-name">Terminal {}</span>"#,
+            self.terminal
+        );
+        for (index, line) in self.lines.iter().enumerate() {
+            // None before the first, which stands below the terminal's name.
+            html += if index > 0 { "\n" } else { "" };
+            match line {
+                Line::Command(command) => write!(
+                    html,
+                    r#"<span class="prompt">$ </span><span class="command">{}</span>"#,
+                    escaped(command)
+                ),
+                Line::Typed(text) => {
+                    write!(html, r#"<span class="typed">{}</span>"#, escaped(text))
+                }
+                Line::Pressed(key) => {
+                    write!(html, r#"<kbd>Ctrl-{key:?}</kbd>"#)
+                }
+                Line::Printed(pattern) => write!(html, "{}", pattern.html()),
+                Line::Gap => write!(html, r#"<span class="gap" title="more lines">…</span>"#),
+            }
+            .expect("a String takes everything");
+        }
+        html + "</pre>"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "\
+Text
+```console 2 needs=nc
+$ nc -N 127.0.0.1 8686
+» hello
+Hello from server!
+…
+^D
+```
+```sh
+$ not ours
+```
+```console 1
+it goes on
+```
+";
+
+    #[test]
+    fn blocks_are_found_with_their_lines() {
+        let blocks = blocks(PAGE).unwrap();
+        assert_eq!(blocks.len(), 2);
+        assert_eq!((blocks[0].terminal, blocks[0].begin), (2, 2));
+        assert_eq!(blocks[0].needs.as_deref(), Some("nc"));
+        assert_eq!(
+            blocks[0].lines,
+            [
+                Line::Command("nc -N 127.0.0.1 8686".into()),
+                Line::Typed("hello".into()),
+                Line::Printed(Pattern::parse("Hello from server!").unwrap()),
+                Line::Gap,
+                Line::Pressed(Key::D),
+            ]
+        );
+        assert_eq!(blocks[1].terminal, 1);
+    }
+
+    #[test]
+    fn a_terminal_without_a_number_is_refused() {
+        let why = blocks("\n```console\n$ true\n```\n").unwrap_err();
+        assert_eq!(why, "line 2: write the terminal's number: `console 1`");
+        assert!(blocks("```console 1 tty\n```\n").is_err());
+    }
+
+    #[test]
+    fn html_has_no_marks() {
+        let html = blocks(PAGE).unwrap()[0].html();
+        assert!(
+            html.starts_with(r#"<pre class="terminal"><span class="terminal-name">Terminal 2"#)
+        );
+        assert!(html.contains("\n<span class=\"typed\">hello</span>\nHello from server!\n"));
+        assert!(html.ends_with("<kbd>Ctrl-D</kbd></pre>"));
+    }
+}

@@ -1,0 +1,128 @@
+//! The program `docs`: builds the book, shows it, and plays its chapters.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Builds the walkthrough, and plays the commands in it
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Options {
+    /// Show the book in a browser
+    #[arg(long)]
+    open: bool,
+
+    /// Where to write the book [default: target/book]
+    #[arg(long, value_name = "FOLDER")]
+    into: Option<PathBuf>,
+
+    #[command(subcommand)]
+    other: Option<Other>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Plays the commands of pages, and compares what they print with what stands there
+    Test {
+        /// Chapters, by their numbers, or other pages by their names; all, if none is named
+        chapters: Vec<String>,
+
+        /// Take over what was printed this time, with the pictures, where nothing else changed
+        #[arg(long)]
+        record: bool,
+
+        /// Take the programs in this folder, instead of building them
+        #[arg(long, value_name = "FOLDER")]
+        programs: Option<PathBuf>,
+    },
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  docs                            builds the book in target/book
+  docs --open                     and shows it
+  docs test                       plays every page
+  docs test 3 troubleshooting     chapter 3, and the page troubleshooting.md
+  docs test --record 5            and writes its samples and pictures anew
+
+Exit status: 0 if all is well, 1 if not, 2 if the options are wrong.";
+
+fn main() -> ExitCode {
+    let Options { open, into, other } = Options::parse();
+    let workspace = docs::workspace();
+    let done = match other {
+        None => build(&workspace, into.as_deref(), open),
+        Some(Other::Test { chapters, record, programs }) => {
+            test(&workspace, &chapters, record, programs.as_deref())
+        }
+    };
+    match done {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("docs: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build(workspace: &Path, into: Option<&Path>, open: bool) -> Result<ExitCode> {
+    let into = into.map_or_else(|| workspace.join("target/book"), Path::to_owned);
+    docs::book::build(workspace, &into)?;
+    let first = into.join("index.html");
+    println!("the book: {}", first.display());
+    if open {
+        opener::open(&first).with_context(|| format!("can't open {}", first.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(unix)]
+fn test(
+    workspace: &Path,
+    chapters: &[String],
+    record: bool,
+    programs: Option<&Path>,
+) -> Result<ExitCode> {
+    use anyhow::{Error, bail};
+    use docs::player::{Programs, pages_with_terminals, play_page};
+
+    let pages = pages_with_terminals(workspace).map_err(Error::msg)?;
+    let name = |page: &Path| page.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let is = |page: &Path, chapter: &str| {
+        let number = chapter.parse::<u8>().ok().map(|number| format!("{number:02}-"));
+        number.map_or(name(page) == chapter, |number| name(page).starts_with(&number))
+    };
+    if let Some(nowhere) =
+        chapters.iter().find(|chapter| !pages.iter().any(|page| is(page, chapter)))
+    {
+        bail!("there is no page `{nowhere}` with commands");
+    }
+    let chosen = pages
+        .iter()
+        .filter(|page| chapters.is_empty() || chapters.iter().any(|chapter| is(page, chapter)));
+    let programs = programs.map_or_else(|| Programs::build(workspace), Programs::within);
+    let programs = programs.map_err(Error::msg)?;
+    let mut status = ExitCode::SUCCESS;
+    for page in chosen {
+        match play_page(workspace, &programs, page, record) {
+            Ok(played) if played.missing.is_empty() => println!("{}: ok", name(page)),
+            Ok(played) => {
+                let missing = Vec::from_iter(played.missing).join(", ");
+                println!("{}: ok, but for what needs {missing}", name(page));
+            }
+            Err(why) => {
+                println!("{}: {why}", name(page));
+                status = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(status)
+}
+
+#[cfg(not(unix))]
+fn test(_: &Path, _: &[String], _: bool, _: Option<&Path>) -> Result<ExitCode> {
+    anyhow::bail!("the book's terminals are those of Unix; they can't be played here")
+}

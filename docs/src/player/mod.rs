@@ -1,0 +1,157 @@
+//! Plays the terminals of a page, as a reader would: types its commands, and looks whether they
+//! print what the page says.
+//!
+//! Each command runs in a terminal of its own (a pty), so programs see what they would see
+//! before a reader: a terminal that stops at Ctrl-S, and whose Ctrl-C interrupts everything
+//! that runs in it. A block is done when its last line has been printed; so a page waits for
+//! events, and never for a time. What a terminal prints beyond its blocks is an error, and so is
+//! a program that is left running at the page's end.
+
+mod command;
+mod fit;
+mod programs;
+mod terminal;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::console::{self, Block, Line};
+use command::Stage;
+pub use programs::Programs;
+use terminal::Terminal;
+
+/// A page that has been played to its end.
+#[derive(Debug)]
+pub struct Played {
+    /// The page's source, with what was printed this time in the place of its samples.
+    pub recorded: String,
+    /// Tools that are not here, for whose sake blocks were left out.
+    pub missing: BTreeSet<String>,
+    /// What the commands wrote into the folder that the page calls `target`.
+    pub written: TempDir,
+}
+
+/// Plays the terminals of a page.
+///
+/// # Errors
+///
+/// What is different from what the page says, and what its terminal has printed.
+pub fn play(workspace: &Path, programs: &Programs, source: &str) -> Result<Played, String> {
+    let blocks = console::blocks(source)?;
+    let written = tempfile::tempdir().map_err(|error| format!("no folder for files: {error}"))?;
+    let mut stage = Stage::new(workspace, programs, written.path())?;
+    let mut terminals: BTreeMap<usize, Terminal> = BTreeMap::new();
+    let mut missing = BTreeSet::new();
+    let mut recorded: Vec<String> = source.lines().map(str::to_owned).collect();
+    // Terminals in which nothing runs, because what should is left out.
+    let mut idle = BTreeSet::new();
+    for block in &blocks {
+        let terminal = block.terminal;
+        let begins = matches!(block.lines.first(), Some(Line::Command(_)));
+        let absent = block.needs.as_ref().filter(|tool| !programs.can_use(tool));
+        if let Some(tool) = absent {
+            missing.insert(tool.clone());
+            idle.insert(terminal);
+            continue;
+        }
+        if begins {
+            idle.remove(&terminal);
+        } else if idle.contains(&terminal) {
+            continue;
+        }
+        let terminal = terminals.entry(terminal).or_default();
+        play_block(terminal, &mut stage, block, &mut recorded)
+            .map_err(|why| format!("line {}, terminal {}: {why}", block.begin, block.terminal))?;
+    }
+    for (number, mut terminal) in terminals {
+        terminal.finish().map_err(|why| format!("at the end, terminal {number}: {why}"))?;
+    }
+    Ok(Played { recorded: recorded.join("\n") + "\n", missing, written })
+}
+
+fn play_block(
+    terminal: &mut Terminal,
+    stage: &mut Stage<'_>,
+    block: &Block,
+    recorded: &mut [String],
+) -> Result<(), String> {
+    let mut index = 0;
+    while index < block.lines.len() {
+        match &block.lines[index] {
+            Line::Command(command) => {
+                terminal.finish()?;
+                terminal.start(stage, command)?;
+            }
+            Line::Typed(text) => terminal.type_bytes(format!("{text}\n").as_bytes())?,
+            Line::Pressed(key) => terminal.type_bytes(&[key.byte()])?,
+            Line::Printed(_) | Line::Gap => {
+                let is_printed = |line: &Line| matches!(line, Line::Printed(_) | Line::Gap);
+                let rest = &block.lines[index..];
+                let count = rest.iter().take_while(|line| is_printed(line)).count();
+                let lines = terminal.expect(&rest[..count])?;
+                for (offset, line) in lines {
+                    if let Line::Printed(pattern) = &rest[offset] {
+                        let source = pattern.recorded(&line);
+                        recorded[block.begin + index + offset] = source.unwrap_or(line);
+                    }
+                }
+                index += count - 1;
+            }
+        }
+        index += 1;
+    }
+    Ok(())
+}
+
+/// Plays a chapter of the book; with `record`, writes what was printed this time into its page,
+/// and the pictures that its commands drew beside it.
+///
+/// # Errors
+///
+/// As [`play`]; or if the page can't be read or written.
+pub fn play_page(
+    workspace: &Path,
+    programs: &Programs,
+    page: &Path,
+    record: bool,
+) -> Result<Played, String> {
+    let trouble = |path: &Path, error| format!("{}: {error}", path.display());
+    let source = fs::read_to_string(page).map_err(|error| trouble(page, error))?;
+    let played = play(workspace, programs, &source)?;
+    if record {
+        fs::write(page, &played.recorded).map_err(|error| trouble(page, error))?;
+        for picture in files(&crate::pages(workspace).join("pictures"))? {
+            let name = picture.file_name().unwrap_or_default();
+            let drawn = played.written.path().join(name);
+            if drawn.exists() {
+                fs::copy(&drawn, &picture).map_err(|error| trouble(&picture, error))?;
+            }
+        }
+    }
+    Ok(played)
+}
+
+/// The pages of the book that have terminals, in order.
+///
+/// # Errors
+///
+/// If the book can't be read.
+pub fn pages_with_terminals(workspace: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut pages = files(&crate::pages(workspace))?;
+    pages.retain(|page| {
+        let is_page = page.extension().is_some_and(|extension| extension == "md");
+        let has_terminals = |text: String| text.contains("\n```console ");
+        is_page && fs::read_to_string(page).is_ok_and(has_terminals)
+    });
+    pages.sort();
+    Ok(pages)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let trouble = |error| format!("{}: {error}", folder.display());
+    let entries = fs::read_dir(folder).map_err(trouble)?;
+    entries.map(|entry| entry.map(|entry| entry.path()).map_err(trouble)).collect()
+}

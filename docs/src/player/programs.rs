@@ -1,0 +1,111 @@
+//! The real programs, and the tools that not every machine has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Where the workspace's programs are.
+#[derive(Debug)]
+pub struct Programs {
+    paths: BTreeMap<String, PathBuf>,
+    /// Tools that pages have blocks for, and that are here.
+    tools: BTreeSet<String>,
+    /// Whether there is an `nc` that knows `-N`.
+    pub(super) nc: bool,
+}
+
+impl Programs {
+    /// Builds them, as `cargo run` would do before each of its commands.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if one can't be built; the compiler has said why.
+    pub fn build(workspace: &Path) -> Result<Self, String> {
+        // `cargo test` sets CARGO to the cargo that runs it.
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["build", "--workspace", "--bins", "--locked", "--quiet"]);
+        command.args(["--message-format", "json-render-diagnostics"]);
+        if !cfg!(debug_assertions) {
+            command.arg("--release"); // the kind that this one is of is there most probably
+        }
+        let output = command.current_dir(workspace).stderr(Stdio::inherit()).output();
+        let output = output.map_err(|error| format!("can't run cargo: {error}"))?;
+        if !output.status.success() {
+            return Err("the programs can't be built".into());
+        }
+        let messages = output.stdout.split(|byte| *byte == b'\n');
+        let artifacts = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+        let programs = artifacts.filter_map(|artifact| {
+            let path = PathBuf::from(artifact["executable"].as_str()?);
+            let is_program = artifact["target"]["kind"][0] == "bin";
+            is_program
+                .then(|| (artifact["target"]["name"].as_str().unwrap_or_default().into(), path))
+        });
+        Ok(Self::with(programs.collect()))
+    }
+
+    /// Takes those that lie in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read.
+    pub fn within(folder: &Path) -> Result<Self, String> {
+        let files = super::files(folder)?.into_iter().filter(|path| path.extension().is_none());
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into();
+        Ok(Self::with(files.map(|path| (name(&path), path)).collect()))
+    }
+
+    fn with(paths: BTreeMap<String, PathBuf>) -> Self {
+        let known = ["ncat", "node", "python3", "ss", "strace", "rustc", "go", "cc", "bash"];
+        let mut tools: BTreeSet<String> =
+            known.into_iter().filter(|tool| is_in_path(tool)).map(str::to_owned).collect();
+        if paths.get("uring-server").is_some_and(|program| starts(program)) {
+            tools.insert("io_uring".into());
+        }
+        Programs { paths, tools, nc: nc_knows_how_to_end() }
+    }
+
+    /// The program called `name`.
+    pub(super) fn path(&self, name: &str) -> Option<&Path> {
+        self.paths.get(name).map(PathBuf::as_path)
+    }
+
+    /// Whether there is such a tool here. `io_uring` is one: many containers forbid it.
+    pub fn can_use(&self, tool: &str) -> bool {
+        self.tools.contains(tool)
+    }
+}
+
+fn is_in_path(tool: &str) -> bool {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&folders).any(|folder| folder.join(tool).is_file())
+}
+
+/// OpenBSD's `nc` has `-N`, which closes the sending half at the end of the input; others close
+/// it anyway, or never.
+fn nc_knows_how_to_end() -> bool {
+    let help = Command::new("nc").arg("-h").stdin(Stdio::null()).output();
+    help.is_ok_and(|help| {
+        let text = [help.stdout, help.stderr].concat();
+        String::from_utf8_lossy(&text).contains("-46CDdFhklNn")
+    })
+}
+
+/// Whether this server starts; one that can't says so instead.
+fn starts(server: &Path) -> bool {
+    let mut command = Command::new(server);
+    command.args(["--address", "127.0.0.1:0"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let Ok(mut child) = command.spawn() else { return false };
+    let mut first = String::new();
+    let said = child.stdout.take().map(|output| BufReader::new(output).read_line(&mut first));
+    // It may have ended already; it has nothing to lose.
+    child.kill().ok();
+    child.wait().ok();
+    matches!(said, Some(Ok(1..)))
+}

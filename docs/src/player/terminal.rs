@@ -1,0 +1,217 @@
+//! A terminal of a page, and what runs in it.
+
+use std::io::{Read, Write};
+use std::process::Child;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pty_process::Size;
+use pty_process::blocking::{Command, Pty, open};
+use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::termios::{LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr};
+
+use super::command::{Stage, Translator};
+use super::fit::{Fit, fit};
+use crate::console::Line;
+
+/// How long a line may take to come. Most take milliseconds; the longest a reader waits for is
+/// a benchmark of half a minute, which tests may run beside others.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Wide enough for the widest table.
+const COLUMNS: u16 = 120;
+
+/// A terminal, in which one command runs after the other.
+#[derive(Default)]
+pub(super) struct Terminal {
+    session: Option<Session>,
+}
+
+/// A command that runs, or has run.
+struct Session {
+    command: String,
+    child: Child,
+    pty: Arc<Pty>,
+    screen: Arc<Screen>,
+    translator: Translator,
+    /// How many of its lines stand in the blocks so far.
+    used: usize,
+    /// Whether the last of these blocks ended with a gap.
+    gap: bool,
+}
+
+/// What was printed.
+#[derive(Default)]
+struct Screen {
+    state: Mutex<Printed>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Printed {
+    bytes: Vec<u8>,
+    /// Nobody has the terminal open any more.
+    ended: bool,
+}
+
+impl Terminal {
+    /// Starts a command.
+    pub(super) fn start(&mut self, stage: &mut Stage<'_>, command: &str) -> Result<(), String> {
+        let here = stage.here(command)?;
+        let session = Session::start(stage, command, &here);
+        self.session = Some(session.map_err(|error| format!("can't start `{command}`: {error}"))?);
+        Ok(())
+    }
+
+    /// Types, for the program that runs.
+    pub(super) fn type_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let session = self.session.as_ref().ok_or("nothing runs here")?;
+        (&*session.pty).write_all(bytes).map_err(|error| format!("can't type: {error}"))
+    }
+
+    /// Waits until these lines were printed, and returns them with their places in `expected`.
+    pub(super) fn expect(&mut self, expected: &[Line]) -> Result<Vec<(usize, String)>, String> {
+        self.session.as_mut().ok_or("nothing runs here")?.expect(expected)
+    }
+
+    /// Waits until the command has ended, if there is one, and all that it printed stands in the
+    /// page.
+    pub(super) fn finish(&mut self) -> Result<(), String> {
+        self.session.take().map_or(Ok(()), Session::finish)
+    }
+}
+
+impl Session {
+    fn start(stage: &Stage<'_>, command: &str, here: &str) -> Result<Self, pty_process::Error> {
+        let (pty, pts) = open()?;
+        pty.resize(Size::new(50, COLUMNS))?;
+        let mut modes = tcgetattr(&pts)?;
+        // What is typed is not shown, since the page has it already; LF stays LF.
+        modes.local_modes.remove(LocalModes::ECHO);
+        modes.output_modes.remove(OutputModes::OPOST);
+        tcsetattr(&pts, OptionalActions::Now, &modes)?;
+        let child = Command::new("sh")
+            .args(["-c", here])
+            .current_dir(stage.workspace)
+            .env("WAYS_TO_WAIT_ADDRESS", stage.address())
+            // Neither colours nor progress bars.
+            .env("TERM", "dumb")
+            .env("NO_COLOR", "1")
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("RUST_BACKTRACE")
+            .spawn(pts)?;
+        let pty = Arc::new(pty);
+        let screen = Arc::new(Screen::default());
+        let (from, to) = (Arc::clone(&pty), Arc::clone(&screen));
+        thread::spawn(move || to.show(&from));
+        let translator = stage.translator();
+        let command = command.into();
+        Ok(Session { command, child, pty, screen, translator, used: 0, gap: false })
+    }
+
+    fn expect(&mut self, expected: &[Line]) -> Result<Vec<(usize, String)>, String> {
+        let before = usize::from(self.gap);
+        let gap = [Line::Gap];
+        let all: Vec<&Line> = gap[..before].iter().chain(expected).collect();
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.screen.state();
+        loop {
+            let printed = self.lines(&state);
+            let fresh = &printed[self.used..];
+            match fit(&all, fresh) {
+                Fit::Fits { pairs, used } => {
+                    let pairs =
+                        pairs.into_iter().map(|(of, line)| (of - before, fresh[line].clone()));
+                    let pairs = pairs.collect();
+                    self.used += used;
+                    self.gap = matches!(all.last(), Some(Line::Gap));
+                    return Ok(pairs);
+                }
+                Fit::Never(why) => return Err(self.different(&why, fresh)),
+                Fit::SoFar if state.ended => {
+                    return Err(self.different("it ended before all was printed", fresh));
+                }
+                Fit::SoFar => {}
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.different(&format!("no more came in {PATIENCE:?}"), fresh));
+            }
+            state = self.screen.wait(state, left);
+        }
+    }
+
+    fn finish(mut self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.screen.state();
+        while !state.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(format!("`{}` is still running", self.command));
+            }
+            state = self.screen.wait(state, left);
+        }
+        let printed = self.lines(&state);
+        let beyond = &printed[self.used..];
+        if !self.gap && !beyond.is_empty() {
+            return Err(self.different("it prints more than stands in the page", beyond));
+        }
+        drop(state);
+        // Nobody has the terminal open any more, so this does not take long.
+        self.child.wait().map_err(|error| format!("can't wait for it: {error}"))?;
+        Ok(())
+    }
+
+    /// What was printed, in lines; one that is not complete yet is none, unless it stays so.
+    fn lines(&self, state: &Printed) -> Vec<String> {
+        let text = String::from_utf8_lossy(&state.bytes);
+        let complete =
+            if state.ended { text.len() } else { text.rfind('\n').map_or(0, |end| end + 1) };
+        text[..complete].lines().map(|line| self.translator.translate(line)).collect()
+    }
+
+    fn different(&self, why: &str, fresh: &[String]) -> String {
+        format!("`{}`: {why}\nprinted since the last block:\n{}\n", self.command, fresh.join("\n"))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Where all went well, the group is gone. A terminal that is closed takes everything
+        // with it that runs in it, but programs may choose to ignore that.
+        if let Some(group) = Pid::from_raw(self.child.id() as i32) {
+            kill_process_group(group, Signal::KILL).ok();
+        }
+        self.child.wait().ok();
+    }
+}
+
+impl Screen {
+    fn state(&self) -> MutexGuard<'_, Printed> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, Printed>, limit: Duration) -> MutexGuard<'a, Printed> {
+        let woken = self.changed.wait_timeout(state, limit);
+        woken.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Reads until nobody has the terminal open any more: then read(2) says EIO.
+    fn show(&self, mut pty: &Pty) {
+        let mut piece = [0; 4096];
+        loop {
+            let read = pty.read(&mut piece);
+            let mut state = self.state();
+            match read {
+                Ok(count @ 1..) => state.bytes.extend_from_slice(&piece[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Ok(0) | Err(_) => state.ended = true,
+            }
+            self.changed.notify_all();
+            if state.ended {
+                return;
+            }
+        }
+    }
+}
