@@ -87,7 +87,7 @@ fn test(
     programs: Option<&Path>,
 ) -> Result<ExitCode> {
     use anyhow::{Error, bail};
-    use docs::player::{Programs, pages_with_terminals, play_page};
+    use docs::player::{PATIENCE, Player, Programs, pages_with_terminals};
 
     let pages = pages_with_terminals(workspace).map_err(Error::msg)?;
     let name = |page: &Path| page.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -105,9 +105,10 @@ fn test(
         .filter(|page| chapters.is_empty() || chapters.iter().any(|chapter| is(page, chapter)));
     let programs = programs.map_or_else(|| Programs::build(workspace), Programs::within);
     let programs = programs.map_err(Error::msg)?;
+    let player = Player { workspace: workspace.into(), programs, patience: PATIENCE };
     let mut status = ExitCode::SUCCESS;
     for page in chosen {
-        match play_page(workspace, &programs, page, record) {
+        match player.play_page(page, record) {
             Ok(played) if played.missing.is_empty() => println!("{}: ok", name(page)),
             Ok(played) => {
                 let missing = Vec::from_iter(played.missing).join(", ");

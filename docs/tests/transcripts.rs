@@ -7,21 +7,24 @@
 fn main() {
     use std::sync::Arc;
 
-    use docs::player::{Programs, pages_with_terminals, play_page};
+    use docs::player::{PATIENCE, Player, Programs, pages_with_terminals};
     use libtest_mimic::{Arguments, Failed, Trial};
 
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(2);
     let workspace = docs::workspace();
     let pages = pages_with_terminals(&workspace).expect("the book can be read");
-    let programs = if arguments.list { None } else { Some(Programs::build(&workspace)) };
-    let programs = programs.map(|programs| Arc::new(programs.expect("the programs can be built")));
+    // Those who only want a list of tests need not wait for the compiler.
+    let player = (!arguments.list).then(|| {
+        let programs = Programs::build(&workspace).expect("the programs can be built");
+        Arc::new(Player { workspace, programs, patience: PATIENCE })
+    });
     let trials = pages.into_iter().map(|page| {
         let name = page.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let (workspace, programs) = (workspace.clone(), programs.clone());
+        let player = player.clone();
         let play = move || {
-            let programs = programs.ok_or("nothing is played where tests are only listed")?;
-            let played = play_page(&workspace, &programs, &page, false).map_err(Failed::from)?;
+            let player = player.ok_or("nothing is played where tests are only listed")?;
+            let played = player.play_page(&page, false).map_err(Failed::from)?;
             if !played.missing.is_empty() {
                 let missing = Vec::from_iter(played.missing).join(", ");
                 println!("{}: not played, without {missing}: some blocks", page.display());

@@ -73,8 +73,8 @@ fn repeated_syns(report: &Report) -> Option<String> {
     (repeated > 0).then(|| {
         format!(
             "{repeated} of {} connections took a second or longer to come about. The server's \
-             accept queue was full when they tried, and the kernel tries again only after 1, 3, \
-             7 … seconds: these times are the kernel's, not the server's.",
+             accept queue was full when they tried, and the kernel tries again only after whole \
+             seconds: these times are the kernel's, not the server's.",
             report.connected
         )
     })

@@ -15,6 +15,7 @@ mod terminal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -34,42 +35,85 @@ pub struct Played {
     pub written: TempDir,
 }
 
-/// Plays the terminals of a page.
-///
-/// # Errors
-///
-/// What is different from what the page says, and what its terminal has printed.
-pub fn play(workspace: &Path, programs: &Programs, source: &str) -> Result<Played, String> {
-    let blocks = console::blocks(source)?;
-    let written = tempfile::tempdir().map_err(|error| format!("no folder for files: {error}"))?;
-    let mut stage = Stage::new(workspace, programs, written.path())?;
-    let mut terminals: BTreeMap<usize, Terminal> = BTreeMap::new();
-    let mut missing = BTreeSet::new();
-    let mut recorded: Vec<String> = source.lines().map(str::to_owned).collect();
-    // Terminals in which nothing runs, because what should is left out.
-    let mut idle = BTreeSet::new();
-    for block in &blocks {
-        let terminal = block.terminal;
-        let begins = matches!(block.lines.first(), Some(Line::Command(_)));
-        let absent = block.needs.as_ref().filter(|tool| !programs.can_use(tool));
-        if let Some(tool) = absent {
-            missing.insert(tool.clone());
-            idle.insert(terminal);
-            continue;
+/// Plays pages.
+#[derive(Debug)]
+pub struct Player {
+    /// Where commands run.
+    pub workspace: PathBuf,
+    /// What they run.
+    pub programs: Programs,
+    /// How long a line may take to come, and a program to end.
+    pub patience: Duration,
+}
+
+/// Most lines take milliseconds; the longest a reader waits for is a benchmark of half a minute,
+/// which tests may run beside others.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+impl Player {
+    /// Plays the terminals of a page.
+    ///
+    /// # Errors
+    ///
+    /// What is different from what the page says, and what its terminal has printed.
+    pub fn play(&self, source: &str) -> Result<Played, String> {
+        let Player { workspace, programs, patience } = self;
+        let blocks = console::blocks(source)?;
+        let written =
+            tempfile::tempdir().map_err(|error| format!("no folder for files: {error}"))?;
+        let mut stage = Stage::new(workspace, programs, written.path())?;
+        let mut terminals: BTreeMap<usize, Terminal> = BTreeMap::new();
+        let mut missing = BTreeSet::new();
+        let mut recorded: Vec<String> = source.lines().map(str::to_owned).collect();
+        // Terminals in which nothing runs, because what should is left out.
+        let mut idle = BTreeSet::new();
+        for block in &blocks {
+            let terminal = block.terminal;
+            let begins = matches!(block.lines.first(), Some(Line::Command(_)));
+            let absent = block.needs.as_ref().filter(|tool| !programs.can_use(tool));
+            if let Some(tool) = absent {
+                missing.insert(tool.clone());
+                idle.insert(terminal);
+                continue;
+            }
+            if begins {
+                idle.remove(&terminal);
+            } else if idle.contains(&terminal) {
+                continue;
+            }
+            let terminal = terminals.entry(terminal).or_insert_with(|| Terminal::new(*patience));
+            play_block(terminal, &mut stage, block, &mut recorded).map_err(|why| {
+                format!("line {}, terminal {}: {why}", block.begin, block.terminal)
+            })?;
         }
-        if begins {
-            idle.remove(&terminal);
-        } else if idle.contains(&terminal) {
-            continue;
+        for (number, mut terminal) in terminals {
+            terminal.finish().map_err(|why| format!("at the end, terminal {number}: {why}"))?;
         }
-        let terminal = terminals.entry(terminal).or_default();
-        play_block(terminal, &mut stage, block, &mut recorded)
-            .map_err(|why| format!("line {}, terminal {}: {why}", block.begin, block.terminal))?;
+        Ok(Played { recorded: recorded.join("\n") + "\n", missing, written })
     }
-    for (number, mut terminal) in terminals {
-        terminal.finish().map_err(|why| format!("at the end, terminal {number}: {why}"))?;
+
+    /// Plays a page of the book; with `record`, writes what was printed this time into it, and
+    /// the pictures that its commands drew beside it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Player::play`]; or if the page can't be read or written.
+    pub fn play_page(&self, page: &Path, record: bool) -> Result<Played, String> {
+        let trouble = |path: &Path, error| format!("{}: {error}", path.display());
+        let source = fs::read_to_string(page).map_err(|error| trouble(page, error))?;
+        let played = self.play(&source)?;
+        if record {
+            fs::write(page, &played.recorded).map_err(|error| trouble(page, error))?;
+            for picture in files(&crate::pages(&self.workspace).join("pictures"))? {
+                let name = picture.file_name().unwrap_or_default();
+                let drawn = played.written.path().join(name);
+                if drawn.exists() {
+                    fs::copy(&drawn, &picture).map_err(|error| trouble(&picture, error))?;
+                }
+            }
+        }
+        Ok(played)
     }
-    Ok(Played { recorded: recorded.join("\n") + "\n", missing, written })
 }
 
 fn play_block(
@@ -104,34 +148,6 @@ fn play_block(
         index += 1;
     }
     Ok(())
-}
-
-/// Plays a chapter of the book; with `record`, writes what was printed this time into its page,
-/// and the pictures that its commands drew beside it.
-///
-/// # Errors
-///
-/// As [`play`]; or if the page can't be read or written.
-pub fn play_page(
-    workspace: &Path,
-    programs: &Programs,
-    page: &Path,
-    record: bool,
-) -> Result<Played, String> {
-    let trouble = |path: &Path, error| format!("{}: {error}", path.display());
-    let source = fs::read_to_string(page).map_err(|error| trouble(page, error))?;
-    let played = play(workspace, programs, &source)?;
-    if record {
-        fs::write(page, &played.recorded).map_err(|error| trouble(page, error))?;
-        for picture in files(&crate::pages(workspace).join("pictures"))? {
-            let name = picture.file_name().unwrap_or_default();
-            let drawn = played.written.path().join(name);
-            if drawn.exists() {
-                fs::copy(&drawn, &picture).map_err(|error| trouble(&picture, error))?;
-            }
-        }
-    }
-    Ok(played)
 }
 
 /// The pages of the book that have terminals, in order.

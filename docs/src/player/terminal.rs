@@ -15,16 +15,12 @@ use super::command::{Stage, Translator};
 use super::fit::{Fit, fit};
 use crate::console::Line;
 
-/// How long a line may take to come. Most take milliseconds; the longest a reader waits for is
-/// a benchmark of half a minute, which tests may run beside others.
-const PATIENCE: Duration = Duration::from_secs(90);
-
 /// Wide enough for the widest table.
 const COLUMNS: u16 = 120;
 
 /// A terminal, in which one command runs after the other.
-#[derive(Default)]
 pub(super) struct Terminal {
+    patience: Duration,
     session: Option<Session>,
 }
 
@@ -56,6 +52,11 @@ struct Printed {
 }
 
 impl Terminal {
+    /// One in which lines may take so long to come.
+    pub(super) fn new(patience: Duration) -> Self {
+        Terminal { patience, session: None }
+    }
+
     /// Starts a command.
     pub(super) fn start(&mut self, stage: &mut Stage<'_>, command: &str) -> Result<(), String> {
         let here = stage.here(command)?;
@@ -72,13 +73,13 @@ impl Terminal {
 
     /// Waits until these lines were printed, and returns them with their places in `expected`.
     pub(super) fn expect(&mut self, expected: &[Line]) -> Result<Vec<(usize, String)>, String> {
-        self.session.as_mut().ok_or("nothing runs here")?.expect(expected)
+        self.session.as_mut().ok_or("nothing runs here")?.expect(expected, self.patience)
     }
 
     /// Waits until the command has ended, if there is one, and all that it printed stands in the
     /// page.
     pub(super) fn finish(&mut self) -> Result<(), String> {
-        self.session.take().map_or(Ok(()), Session::finish)
+        self.session.take().map_or(Ok(()), |session| session.finish(self.patience))
     }
 }
 
@@ -110,11 +111,15 @@ impl Session {
         Ok(Session { command, child, pty, screen, translator, used: 0, gap: false })
     }
 
-    fn expect(&mut self, expected: &[Line]) -> Result<Vec<(usize, String)>, String> {
+    fn expect(
+        &mut self,
+        expected: &[Line],
+        patience: Duration,
+    ) -> Result<Vec<(usize, String)>, String> {
         let before = usize::from(self.gap);
         let gap = [Line::Gap];
         let all: Vec<&Line> = gap[..before].iter().chain(expected).collect();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience;
         let mut state = self.screen.state();
         loop {
             let printed = self.lines(&state);
@@ -136,14 +141,14 @@ impl Session {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(self.different(&format!("no more came in {PATIENCE:?}"), fresh));
+                return Err(self.different(&format!("no more came in {patience:?}"), fresh));
             }
             state = self.screen.wait(state, left);
         }
     }
 
-    fn finish(mut self) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
+    fn finish(mut self, patience: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + patience;
         let mut state = self.screen.state();
         while !state.ended {
             let left = deadline.saturating_duration_since(Instant::now());

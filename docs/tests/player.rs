@@ -1,0 +1,97 @@
+//! The player itself, with commands of the shell: what it types, and what it finds.
+#![cfg(unix)]
+
+use std::time::Duration;
+
+use docs::player::{Played, Player, Programs};
+
+fn play(blocks: &str) -> Result<Played, String> {
+    let none = tempfile::tempdir().unwrap();
+    let programs = Programs::within(none.path()).unwrap();
+    // Whoever waits for what never comes waits in vain; all else takes milliseconds.
+    let patience = Duration::from_secs(if blocks.contains("in vain") { 1 } else { 60 });
+    Player { workspace: docs::workspace(), programs, patience }.play(blocks)
+}
+
+fn block(terminal: usize, lines: &str) -> String {
+    format!("\n```console {terminal}\n{lines}\n```\n")
+}
+
+fn refused(blocks: &str) -> String {
+    play(blocks).expect_err("this is not what comes out")
+}
+
+#[test]
+fn what_is_printed_is_compared_line_by_line() {
+    play(&block(1, "$ printf 'one\\ntwo\\n'\none\ntwo")).unwrap();
+    let why = refused(&block(1, "$ printf 'one\\ntwo\\n'\none\nthree"));
+    assert!(why.contains("expected: three\nprinted:  two"), "{why}");
+    assert!(why.starts_with("line 2, terminal 1"), "{why}");
+}
+
+#[test]
+fn what_varies_and_what_is_left_out_may_be_anything() {
+    play(&block(1, "$ seq 1 10; echo done in 5ms\n1\n…\n9\n⟨11⟩\ndone in ⟨1s⟩")).unwrap();
+    let why = refused(&block(1, "$ echo done in 5ms\ndone in ⟨1ms in ..2ms⟩"));
+    assert!(why.contains("`5ms` should be at most 2ms"), "{why}");
+}
+
+#[test]
+fn nothing_may_be_printed_beyond_the_page() {
+    let why = refused(&block(1, "$ seq 1 3\n1\n2"));
+    assert!(why.contains("it prints more than stands in the page\n"), "{why}");
+    play(&block(1, "$ seq 1 3\n1\n…")).unwrap();
+    let why = refused(&block(1, "$ echo one\none\ntwo"));
+    assert!(why.contains("it ended before all was printed"), "{why}");
+}
+
+#[test]
+fn keys_do_what_they_do_in_a_terminal() {
+    // Typed lines reach the program; the end of the input ends it.
+    play(&block(1, "$ cat\n» hello\nhello\n» again\nagain\n^D")).unwrap();
+    // Ctrl-C interrupts what runs, and the shell goes on.
+    play(&block(1, "$ trap 'echo interrupted; exit' INT; echo ready; while true; do sleep 1; done\nready\n^C\ninterrupted")).unwrap();
+    // After Ctrl-S nothing more is printed, though the program would.
+    let stopped = block(1, "$ cat\n» one\none\n^S\n» two\ntwo in vain");
+    assert!(refused(&stopped).contains("no more came"), "{stopped}");
+    play(&block(1, "$ cat\n» one\none\n^S\n» two\n^Q\ntwo\n^D")).unwrap();
+}
+
+#[test]
+fn terminals_run_side_by_side_and_go_on_later() {
+    let page = block(1, "$ cat; echo end\n» one\none")
+        + &block(2, "$ echo two\ntwo")
+        + &block(1, "» three\nthree\n^D\nend");
+    play(&page).unwrap();
+    assert!(refused(&block(1, "one")).contains("nothing runs here"));
+}
+
+#[test]
+fn nothing_is_left_running() {
+    let why = refused(&block(1, "$ echo in vain; sleep 1000\nin vain"));
+    assert!(why.contains("`echo in vain; sleep 1000` is still running"), "{why}");
+}
+
+#[test]
+fn a_recording_has_the_samples_of_this_time() {
+    let page = block(1, "$ echo it took 7ms\nit took ⟨1s in ..1m⟩");
+    let recorded = play(&page).unwrap().recorded;
+    assert_eq!(recorded, page.replace("1s", "7ms"));
+}
+
+#[test]
+fn what_needs_a_missing_tool_is_left_out_and_told() {
+    let page = "\n```console 1 needs=unobtainable\n$ unobtainable\nwonders\n```\n\n```console 1\nmore\n```\n";
+    let played = play(page).unwrap();
+    assert_eq!(Vec::from_iter(played.missing), ["unobtainable"]);
+}
+
+#[test]
+fn files_go_into_a_folder_of_their_own() {
+    let played = play(&block(
+        1,
+        "$ echo words > target/file; cat target/file; echo target/file\nwords\ntarget/file",
+    ));
+    let folder = played.unwrap().written;
+    assert_eq!(std::fs::read_to_string(folder.path().join("file")).unwrap(), "words\n");
+}
