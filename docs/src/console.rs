@@ -151,6 +151,9 @@ impl Block {
                 Line::Pressed(key) => {
                     write!(html, r#"<kbd>Ctrl-{key:?}</kbd>"#)
                 }
+                Line::Printed(pattern) if is_prose(&pattern.sample()) => {
+                    write!(html, r#"<span class="prose">{}</span>"#, pattern.html())
+                }
                 Line::Printed(pattern) => write!(html, "{}", pattern.html()),
                 Line::Gap => write!(html, r#"<span class="gap" title="more lines">…</span>"#),
             }
@@ -158,6 +161,12 @@ impl Block {
         }
         html + "</pre>"
     }
+}
+
+/// Whether a line is longer than a terminal is wide, so that it goes on in the next one. Those
+/// of tables have columns, with blanks in between.
+fn is_prose(line: &str) -> bool {
+    line.chars().count() > 80 && !line.contains("   ")
 }
 
 #[cfg(test)]

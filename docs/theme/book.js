@@ -8,3 +8,8 @@ for (const command of document.querySelectorAll(".terminal .command")) {
         setTimeout(() => command.classList.remove("copied"), 600);
     });
 }
+
+// A click on a picture shows it alone, where a phone can enlarge it.
+for (const picture of document.querySelectorAll(".content img")) {
+    picture.addEventListener("click", () => location.assign(picture.src));
+}

@@ -94,8 +94,10 @@ pub fn report(
 ) -> io::Result<Report> {
     let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let day = date.split('T').next().unwrap_or(&date);
-    let folder =
-        plan.into.clone().unwrap_or_else(|| Path::new(WORKSPACE).join("docs/book/figures").join(day));
+    let folder = plan
+        .into
+        .clone()
+        .unwrap_or_else(|| Path::new(WORKSPACE).join("docs/book/figures").join(day));
     prepare(&folder).map_err(|error| {
         let what = format!("{}: {error}; say where with `--into FOLDER`", folder.display());
         io::Error::new(error.kind(), what)

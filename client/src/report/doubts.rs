@@ -6,8 +6,9 @@ use super::{Latencies, Report};
 use crate::kind::Kind;
 
 /// After so long an attempt to connect is repeated: the kernel sends its SYN again when
-/// nothing has come back for a second (RFC 6298, 2.1; Linux: `TCP_TIMEOUT_INIT`), then after
-/// two more, four more, and so on.
+/// nothing has come back for a second (RFC 6298, 2.1; Linux: `TCP_TIMEOUT_INIT`), and later on
+/// again. (The RFC doubles the time after each; Linux has begun with some that follow each other
+/// every second since 6.5: `tcp_syn_linear_timeouts`.)
 const SYN_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the client may be late by itself, in an open loop, without its being told: less than
