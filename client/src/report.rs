@@ -213,7 +213,7 @@ impl Report {
         }
         if self.silent_closed > 0 {
             let closed = self.silent_closed;
-            text += &format!("\n\n{closed} silent clients were closed by the server");
+            text += &format!("\n\nsilent clients that the server closed: {closed}");
         }
         if self.errors.count() > 0 {
             text += "\n\nerrors";
@@ -403,7 +403,7 @@ mod tests {
             text.lines().map(|line| line.split_whitespace().collect()).collect();
         assert!(rows.contains(&vec!["prompt", "15", "0", "15", "0", "-", "-"]), "{text}");
         assert!(rows.contains(&vec!["silent", "5", "0", "0", "0", "-", "-"]), "{text}");
-        assert!(text.contains("3 silent clients were closed by the server"), "{text}");
+        assert!(text.contains("silent clients that the server closed: 3"), "{text}");
     }
 
     #[test]

@@ -91,13 +91,13 @@ impl Stuck {
             ));
             if silent > 0 {
                 words.push(format!(
-                    "The one before may well be a silent one ({silent} of them are connected), \
+                    "The one before may well be a silent one (silent ones that are connected: {silent}), \
                      which never ends by itself."
                 ));
             }
             if deaf > 0 {
                 words.push(format!(
-                    "It may be a deaf one ({deaf} of them are connected): a server that sleeps in \
+                    "It may be a deaf one (deaf ones that are connected: {deaf}): a server that sleeps in \
                      send(2) until a client reads serves nobody else meanwhile."
                 ));
             }
