@@ -129,11 +129,9 @@ fn include(workspace: &Path, directive: &str) -> Result<String> {
             code::listing(path, &text, &names).map_err(anyhow::Error::msg)
         }
         "figures" => {
-            let (heading, rows) = arguments.split_once(": ").unwrap_or((arguments, ""));
-            let rows: Vec<&str> = rows.split(", ").filter(|row| !row.is_empty()).collect();
             let path = pages(workspace).join(figures::SET).join("tables.md");
             let tables = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            figures::table(&tables, heading, &rows).map_err(anyhow::Error::msg)
+            figures::table(&tables, arguments).map_err(anyhow::Error::msg)
         }
         other => bail!("there is nothing called `{other}` to include"),
     }

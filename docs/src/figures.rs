@@ -6,17 +6,22 @@
 /// The set that the book shows, as a path from its pages.
 pub const SET: &str = "figures/2026-11-23";
 
-/// The table called `heading` in `tables`, or its rows of these names, as Markdown.
+/// The table that is `asked` for by its heading in `tables`, or its rows of the names behind the
+/// heading, as Markdown.
 ///
 /// # Errors
 ///
 /// A sentence, if there is no such heading or row.
-pub fn table(tables: &str, heading: &str, rows: &[&str]) -> Result<String, String> {
+pub fn table(tables: &str, asked: &str) -> Result<String, String> {
+    // A heading may have a colon itself.
     let section = tables.split("\n## ").find_map(|section| {
-        let (title, body) = section.split_once('\n')?;
-        (title == heading).then_some(body)
+        let (heading, body) = section.split_once('\n')?;
+        let rows = asked.strip_prefix(heading)?;
+        let rows = if rows.is_empty() { rows } else { rows.strip_prefix(": ")? };
+        Some((heading, body, rows))
     });
-    let section = section.ok_or_else(|| format!("there is no table `{heading}`"))?;
+    let (heading, section, rows) = section.ok_or_else(|| format!("there is no table `{asked}`"))?;
+    let rows: Vec<&str> = rows.split(", ").filter(|row| !row.is_empty()).collect();
     let mut lines = section.lines().filter(|line| line.starts_with('|'));
     let head: Vec<&str> = lines.by_ref().take(2).collect();
     let body: Vec<&str> = lines.collect();
@@ -34,7 +39,11 @@ pub fn table(tables: &str, heading: &str, rows: &[&str]) -> Result<String, Strin
     // A command stands in the sentence below the heading.
     let command = section.split('`').find(|word| word.starts_with("cargo "));
     let command = command.map_or(String::new(), |command| format!("; <code>{command}</code>"));
-    let id = heading.to_lowercase().replace(' ', "-");
+    // As mdBook makes it.
+    let id = heading
+        .to_lowercase()
+        .replace(' ', "-")
+        .replace(|c: char| c.is_ascii_punctuation() && c != '-', "");
     Ok(format!(
         "<div class=\"figures\">\n\n{}\n\n</div>\n\n<p class=\"source\">Medians, measured on one \
          machine{command}; <a href=\"{SET}/tables.html#{id}\">all figures, with their bounds</a></p>\n",
@@ -60,7 +69,7 @@ mod tests {
     const TABLES: &str = "\
 # All
 
-## Waits
+## Waits: all
 
 How long. `cargo bench -p bench -- waits`, n = 20.
 
@@ -74,20 +83,23 @@ How long. `cargo bench -p bench -- waits`, n = 20.
 
     #[test]
     fn rows_are_chosen_and_have_no_bounds() {
-        let table = table(TABLES, "Waits", &["epoll"]).unwrap();
+        let table = table(TABLES, "Waits: all: epoll").unwrap();
         assert!(
             table.contains(
                 "| pipes | 10 | 100 |\n|---|--:|--:|\n| epoll | 965 ns | 1 µs |\n\n</div>"
             )
         );
         assert!(table.contains("<code>cargo bench -p bench -- waits</code>"));
-        assert!(table.contains("tables.html#waits"));
-        assert!(super::table(TABLES, "Waits", &[]).unwrap().contains("| select | 1.96 µs | – |"));
+        assert!(table.contains("tables.html#waits-all"));
+        assert!(super::table(TABLES, "Waits: all").unwrap().contains("| select | 1.96 µs | – |"));
     }
 
     #[test]
     fn what_is_not_there_is_told() {
-        assert_eq!(table(TABLES, "Wait", &[]).unwrap_err(), "there is no table `Wait`");
-        assert_eq!(table(TABLES, "Waits", &["poll"]).unwrap_err(), "`Waits` has no row `poll`");
+        assert_eq!(table(TABLES, "Wait").unwrap_err(), "there is no table `Wait`");
+        assert_eq!(
+            table(TABLES, "Waits: all: poll").unwrap_err(),
+            "`Waits: all` has no row `poll`"
+        );
     }
 }
