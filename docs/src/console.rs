@@ -164,9 +164,9 @@ impl Block {
 }
 
 /// Whether a line is longer than a terminal is wide, so that it goes on in the next one. Those
-/// of tables have columns, with blanks in between.
+/// of tables have columns, with blanks in between, and rules.
 fn is_prose(line: &str) -> bool {
-    line.chars().count() > 80 && !line.contains("   ")
+    line.chars().count() > 80 && line.contains(' ') && !line.contains("   ")
 }
 
 #[cfg(test)]
