@@ -27,8 +27,8 @@ use std::time::Instant;
 
 use polling::{Events, Poller};
 use server_kit::{
-    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counters, Deadlines, Journal, STOP_GRACE,
-    Settings, Stop,
+    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counted, Counters, Deadlines, Journal,
+    STOP_GRACE, Settings, Stop,
 };
 use slab::Slab;
 
@@ -108,8 +108,8 @@ impl PollServer<'_> {
         // `Poller::wait` adds to the events, so the old ones have to go first.
         events.clear();
 
-        let watched = self.connections.len();
-        let began = self.journal.waits(format_args!("Poller::wait, on {watched} connections"));
+        let watched = Counted(self.connections.len(), "connection");
+        let began = self.journal.waits(format_args!("Poller::wait, on {watched}"));
         let try_again = self.acceptor.as_ref().and_then(|acceptor| acceptor.deadline());
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let time_out = deadline.map(|end| end.saturating_duration_since(began));

@@ -33,8 +33,8 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike};
 use server_kit::{
-    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counters, Deadlines, Journal, STOP_GRACE,
-    Settings, Stop,
+    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counted, Counters, Deadlines, Journal,
+    STOP_GRACE, Settings, Stop,
 };
 use slab::Slab;
 
@@ -133,8 +133,8 @@ impl SelectServer<'_> {
             highest = highest.max(connection.as_raw_fd());
         }
 
-        let watched = self.connections.len();
-        let began = self.journal.waits(format_args!("select(2), on {watched} connections"));
+        let watched = Counted(self.connections.len(), "connection");
+        let began = self.journal.waits(format_args!("select(2), on {watched}"));
         let try_again = self.acceptor.as_ref().and_then(|acceptor| acceptor.deadline());
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let mut time_out = deadline.map(|end| time_val(end.saturating_duration_since(began)));

@@ -122,8 +122,8 @@ impl Journal {
         somebody_knocks: bool,
     ) -> Instant {
         let knocks = if somebody_knocks { ", somebody knocks" } else { "" };
-        let plural = if connections == 1 { "" } else { "s" };
-        self.woke_up_to(began, format_args!("{connections} connection{plural} ready{knocks}"))
+        let ready = Counted(connections, "connection");
+        self.woke_up_to(began, format_args!("{ready} ready{knocks}"))
     }
 
     /// It woke up: when it had gone to sleep, and what to. Returns the time.
@@ -147,12 +147,12 @@ impl Journal {
         let now = Instant::now();
         let lasted = now - began;
         let knocked = if somebody_knocked { ", somebody knocked" } else { "" };
-        let (s, were) = if connections == 1 { ("", "was") } else { ("s", "were") };
+        let were = if connections == 1 { "was" } else { "were" };
+        let ready = Counted(connections, "connection");
         self.tell(
             Verbosity::Verbose,
             format_args!(
-                "asked in vain {in_vain} times in {lasted:.1?}: then {connections} connection{s} \
-                 {were} ready{knocked}"
+                "asked in vain {in_vain} times in {lasted:.1?}: then {ready} {were} ready{knocked}"
             ),
         );
         now
@@ -167,5 +167,16 @@ impl Journal {
         if self.console.tell(verbosity, line) {
             self.counters.count(Call::Write);
         }
+    }
+}
+
+/// So many of something, in words: `1 connection`, `2 connections`.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted(pub usize, pub &'static str);
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counted(count, one) = self;
+        write!(f, "{count} {one}{}", if *count == 1 { "" } else { "s" })
     }
 }

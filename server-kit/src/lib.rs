@@ -36,7 +36,7 @@ pub use connection::{Connection, READ_MAX};
 pub use console::{Console, Verbosity};
 pub use counters::{Call, Counters};
 pub use deadlines::Deadlines;
-pub use journal::Journal;
+pub use journal::{Counted, Journal};
 pub use run::{
     Serve, ServeWith, UNAVAILABLE, run, run_with_arguments, run_with_options, unavailable,
 };

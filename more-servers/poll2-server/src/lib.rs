@@ -41,8 +41,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use protocol::Interest;
 use server_kit::{
-    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counters, Deadlines, Journal, STOP_GRACE,
-    Settings, Stop,
+    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counted, Counters, Deadlines, Journal,
+    STOP_GRACE, Settings, Stop,
 };
 use slab::Slab;
 
@@ -128,8 +128,8 @@ impl Poll2Server<'_> {
             list.push(PollFd::new(connection.as_fd(), events(connection.interest())));
         }
 
-        let watched = self.connections.len();
-        let began = self.journal.waits(format_args!("poll(2), on {watched} connections"));
+        let watched = Counted(self.connections.len(), "connection");
+        let began = self.journal.waits(format_args!("poll(2), on {watched}"));
         let try_again = self.acceptor.as_ref().and_then(|acceptor| acceptor.deadline());
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let time_out = deadline.map(|end| poll_timeout(end.saturating_duration_since(began)));

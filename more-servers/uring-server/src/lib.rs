@@ -54,7 +54,7 @@ use std::time::Instant;
 use clap::Args;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use server_kit::{
-    Admission, Call, Counters, Deadlines, Journal, OwnOptions, STOP_GRACE, Settings, Stop,
+    Admission, Call, Counted, Counters, Deadlines, Journal, OwnOptions, STOP_GRACE, Settings, Stop,
 };
 use slab::Slab;
 use socket2::SockRef;
@@ -185,10 +185,10 @@ impl UringServer<'_> {
         {
             self.accepting = Some(self.ring.accept(Rc::clone(listener)));
         }
-        let (queued, connections) = (self.ring.queued(), self.connections.len());
-        let began = self.journal.waits(format_args!(
-            "io_uring_enter(2), with {queued} operations, on {connections} connections"
-        ));
+        let queued = Counted(self.ring.queued(), "operation");
+        let connections = Counted(self.connections.len(), "connection");
+        let began =
+            self.journal.waits(format_args!("io_uring_enter(2), with {queued}, on {connections}"));
         let try_again = self.listener.as_ref().and_then(|_| self.admission.deadline());
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let calls = self.ring.submit_and_wait(deadline, done)?;
