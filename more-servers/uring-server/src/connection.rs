@@ -26,7 +26,9 @@ pub(crate) struct Connection {
     work: Duration,
     receiving: Option<OperationId>,
     sending: Option<OperationId>,
-    /// The socket had no room for all that was pending, as far as is known.
+    /// How many bytes the last send was given.
+    given: usize,
+    /// The socket had no room for all of them, as far as is known.
     is_full: bool,
     /// What has been received when the conversation had no room for it. The receive is
     /// cancelled then, but may have filled every buffer that there is before the kernel hears
@@ -55,6 +57,7 @@ impl Connection {
             work: settings.work,
             receiving: None,
             sending: None,
+            given: 0,
             is_full: false,
             kept: Vec::new(),
             has_ended: false,
@@ -91,7 +94,8 @@ impl Connection {
         match result {
             Ok(count) => {
                 journal.replied(self.conversation.sent(count, now));
-                self.is_full = self.conversation.interest().writable;
+                // More may be pending, which has come about since.
+                self.is_full = count < self.given;
             }
             // EAGAIN: there is no room in the socket.
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_full = true,
@@ -117,6 +121,7 @@ impl Connection {
         match self.sending {
             None if self.conversation.interest().writable => {
                 let (socket, pending) = (Rc::clone(&self.socket), self.conversation.pending());
+                self.given = pending.len();
                 let send = if self.is_full { Ring::send } else { Ring::send_at_once };
                 self.sending = Some(send(ring, key, socket, pending));
                 if !self.waits_for_its_client() {
