@@ -1,0 +1,113 @@
+"""Milestone 4, many at once: one sleep on all sockets, and one read from each that is ready.
+
+    python3 step-4.py 8686
+"""
+
+import io
+import selectors
+import socket
+import sys
+
+REQUEST_MAX = 1024
+REPLY = b"Hello from server!\n"
+TOO_LONG = b"Request too long!\n"
+READ_MAX = 4096
+
+
+class Conversation:
+    """What is said on one connection. It knows no socket."""
+
+    def __init__(self):
+        self.unfinished = 0  # bytes that have come since the last LF
+        self.pending = bytearray()  # replies that are not sent
+        self.is_refused = False  # a request was too long: no more are taken
+        self.has_ended = False  # the client has nothing more to say
+
+    def receive(self, data):
+        if self.is_refused:
+            return
+        for piece in io.BytesIO(data):  # cut after each LF
+            self.unfinished += len(piece)
+            if self.unfinished > REQUEST_MAX:
+                self.is_refused = True
+                self.pending += TOO_LONG
+                return
+            if piece.endswith(b"\n"):
+                self.unfinished = 0
+                self.pending += REPLY
+
+    def receive_end(self):
+        self.has_ended = True
+        if self.unfinished and not self.is_refused:
+            self.pending += REPLY
+
+
+class Connection:
+    """A non-blocking socket and its conversation."""
+
+    def __init__(self, stream):
+        stream.setblocking(False)
+        self.stream = stream
+        self.conversation = Conversation()
+        self.is_over = False
+
+    def ready(self):
+        """Does what can be done without waiting, and no more: the rest of a request may never
+        come."""
+        try:
+            self.read()
+            if self.conversation.pending:
+                self.write()
+            self.is_over = self.conversation.has_ended
+        except OSError:
+            self.is_over = True  # the client has gone, and that concerns nobody else
+
+    def read(self):
+        if data := self.stream.recv(READ_MAX):
+            self.conversation.receive(data)
+        else:
+            self.conversation.receive_end()
+
+    def write(self):
+        self.stream.sendall(self.conversation.pending)
+        self.conversation.pending.clear()
+        if self.conversation.is_refused:
+            # To close with bytes unread would reset the connection, and the last reply could be
+            # lost: end the sending half, and read until the client ends, too.
+            self.stream.shutdown(socket.SHUT_WR)
+
+
+class Server:
+    def __init__(self, port):
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.listener.setblocking(False)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.listener, selectors.EVENT_READ)
+
+    def turn(self):
+        for key, _ in self.selector.select():
+            if key.fileobj is self.listener:
+                self.accept_ready()
+            else:
+                self.connection_ready(key.data)
+
+    def accept_ready(self):
+        try:
+            stream, _ = self.listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # the client has gone already
+        self.selector.register(stream, selectors.EVENT_READ, Connection(stream))
+
+    def connection_ready(self, connection):
+        connection.ready()
+        if connection.is_over:
+            self.close(connection)
+
+    def close(self, connection):
+        self.selector.unregister(connection.stream)
+        connection.stream.close()
+
+
+server = Server(int(sys.argv[1]))
+while True:
+    server.turn()
