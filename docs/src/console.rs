@@ -12,7 +12,7 @@
 //! ````
 //!
 //! The number is the terminal's. A block that does not begin with a command goes on with what
-//! its terminal prints. `needs=` names a tool that not every machine has.
+//! its terminal prints. `needs=` names tools that not every machine has, with commas in between.
 
 use std::fmt::Write;
 
@@ -65,8 +65,8 @@ pub enum Line {
 pub struct Block {
     /// The number of its terminal, from 1 on.
     pub terminal: usize,
-    /// A tool without which it can't be played.
-    pub needs: Option<String>,
+    /// Tools without which it can't be played.
+    pub needs: Vec<String>,
     /// Where its first line stands in the page's source, counted from 0.
     pub begin: usize,
     /// Its lines, one for each of the source.
@@ -104,10 +104,10 @@ fn block(info: &str, begin: usize, body: &[&str]) -> Result<Block, String> {
     let mut words = info.split_whitespace().skip(1);
     let terminal = words.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
     let terminal = terminal.ok_or("write the terminal's number: `console 1`")?;
-    let mut needs = None;
+    let mut needs = Vec::new();
     for word in words {
-        let tool = word.strip_prefix("needs=").ok_or(format!("what is `{word}`?"))?;
-        needs = Some(tool.into());
+        let tools = word.strip_prefix("needs=").ok_or(format!("what is `{word}`?"))?;
+        needs.extend(tools.split(',').map(str::to_owned));
     }
     let lines = body.iter().map(|text| line(text)).collect::<Result<_, String>>()?;
     Ok(Block { terminal, needs, begin, lines })
@@ -175,7 +175,7 @@ mod tests {
 
     const PAGE: &str = "\
 Text
-```console 2 needs=nc
+```console 2 needs=nc,tee
 $ nc -N 127.0.0.1 8686
 » hello
 Hello from server!
@@ -195,7 +195,7 @@ it goes on
         let blocks = blocks(PAGE).unwrap();
         assert_eq!(blocks.len(), 2);
         assert_eq!((blocks[0].terminal, blocks[0].begin), (2, 2));
-        assert_eq!(blocks[0].needs.as_deref(), Some("nc"));
+        assert_eq!(blocks[0].needs, ["nc", "tee"]);
         assert_eq!(
             blocks[0].lines,
             [

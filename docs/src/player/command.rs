@@ -23,8 +23,9 @@ const USUAL: u16 = 8686;
 
 static CARGO_RUN: LazyLock<Regex> = LazyLock::new(|| {
     let options = r"(?: (?:--release|--quiet|-q))*";
-    let regex =
-        format!(r"\bcargo run{options} -p ([\w-]+)(?: --bin ([\w-]+))?{options}( --)?( |;|\)|$)");
+    let regex = format!(
+        r"\bcargo run{options} -p ([\w-]+)(?: --(?:bin|example) ([\w-]+))?{options}( --)?( |;|\)|$)"
+    );
     Regex::new(&regex).expect("it is a constant")
 });
 static PORT: LazyLock<Regex> =

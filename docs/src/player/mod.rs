@@ -70,9 +70,10 @@ impl Player {
         for block in &blocks {
             let terminal = block.terminal;
             let begins = matches!(block.lines.first(), Some(Line::Command(_)));
-            let absent = block.needs.as_ref().filter(|tool| !programs.can_use(tool));
-            if let Some(tool) = absent {
-                missing.insert(tool.clone());
+            let absent = block.needs.iter().filter(|tool| !programs.can_use(tool));
+            let absent: Vec<String> = absent.cloned().collect();
+            if !absent.is_empty() {
+                missing.extend(absent);
                 idle.insert(terminal);
                 continue;
             }

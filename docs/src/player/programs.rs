@@ -28,7 +28,7 @@ impl Programs {
         // `cargo test` sets CARGO to the cargo that runs it.
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command.args(["build", "--workspace", "--bins", "--locked", "--quiet"]);
+        command.args(["build", "--workspace", "--bins", "--examples", "--locked", "--quiet"]);
         command.args(["--message-format", "json-render-diagnostics"]);
         if !cfg!(debug_assertions) {
             command.arg("--release"); // the kind that this one is of is there most probably
@@ -42,7 +42,8 @@ impl Programs {
         let artifacts = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
         let programs = artifacts.filter_map(|artifact| {
             let path = PathBuf::from(artifact["executable"].as_str()?);
-            let is_program = artifact["target"]["kind"][0] == "bin";
+            let kind = &artifact["target"]["kind"][0];
+            let is_program = kind == "bin" || kind == "example";
             is_program
                 .then(|| (artifact["target"]["name"].as_str().unwrap_or_default().into(), path))
         });
@@ -61,9 +62,13 @@ impl Programs {
     }
 
     fn with(paths: BTreeMap<String, PathBuf>) -> Self {
-        let known = ["ncat", "node", "python3", "ss", "strace", "rustc", "go", "cc", "bash"];
+        let known = ["bash", "cc", "go", "node", "python3", "rustc", "ss"];
         let mut tools: BTreeSet<String> =
             known.into_iter().filter(|tool| is_in_path(tool)).map(str::to_owned).collect();
+        // Not every machine lets a program look into another one.
+        if succeeds("strace", &["-o", "/dev/null", "true"]) {
+            tools.insert("strace".into());
+        }
         if paths.get("uring-server").is_some_and(|program| starts(program)) {
             tools.insert("io_uring".into());
         }
@@ -84,6 +89,12 @@ impl Programs {
 fn is_in_path(tool: &str) -> bool {
     let folders = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&folders).any(|folder| folder.join(tool).is_file())
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// OpenBSD's `nc` has `-N`, which closes the sending half at the end of the input; others close

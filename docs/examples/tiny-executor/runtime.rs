@@ -1,0 +1,130 @@
+//! An executor with its queue, a reactor with poll(2), and the wakers between them. Nothing of
+//! it is from a library for async and await.
+//!
+//! Left out: time (no deadline ends a wait), more than one thread, and cancellation. The list
+//! for poll(2) is made anew for each wait, so each costs as much as there are connections.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// A task: a future of its own that nobody awaits. The box gives all of them one size, and the
+/// pin promises that it will not be moved: a future may hold references into itself.
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The keys of the tasks that can go on.
+type Queue = Arc<Mutex<VecDeque<usize>>>;
+
+/// What an event is to call: it puts one task back into the queue.
+struct TaskWaker {
+    key: usize,
+    queue: Queue,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.queue.lock().unwrap().push_back(self.key);
+    }
+}
+
+/// One task that waits for one socket.
+struct Waiting {
+    socket: Rc<dyn AsFd>,
+    event: PollFlags,
+    waker: Waker,
+}
+
+/// Everything that a program in one thread needs to wait for many sockets.
+#[derive(Default)]
+pub(crate) struct Runtime {
+    tasks: RefCell<HashMap<usize, Task>>,
+    next_key: Cell<usize>,
+    queue: Queue,
+    waiting: RefCell<Vec<Waiting>>,
+}
+
+impl Runtime {
+    /// Takes a task in; it begins when its turn comes.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        let key = self.next_key.replace(self.next_key.get() + 1);
+        self.tasks.borrow_mut().insert(key, Box::pin(task));
+        self.queue.lock().unwrap().push_back(key);
+    }
+
+    /// The executor: polls whoever can go on, and when nobody can, lets the reactor sleep.
+    pub(crate) fn run(&self) -> io::Result<()> {
+        loop {
+            while let Some(key) = self.next() {
+                // It is out of the map while it runs, because it may take in other tasks.
+                let Some(mut task) = self.tasks.borrow_mut().remove(&key) else {
+                    continue; // woken twice, and over the first time
+                };
+                let waker = Waker::from(Arc::new(TaskWaker { key, queue: self.queue.clone() }));
+                if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+                    self.tasks.borrow_mut().insert(key, task);
+                }
+            }
+            if self.tasks.borrow().is_empty() {
+                return Ok(());
+            }
+            self.react()?;
+        }
+    }
+
+    /// In a function of its own, because the queue must not stay locked while a task runs.
+    fn next(&self) -> Option<usize> {
+        self.queue.lock().unwrap().pop_front()
+    }
+
+    /// The reactor: one sleep on all sockets, and a wake-up for each that is ready.
+    fn react(&self) -> io::Result<()> {
+        let mut waiting = self.waiting.borrow_mut();
+        let mut list: Vec<PollFd> =
+            waiting.iter().map(|one| PollFd::new(one.socket.as_fd(), one.event)).collect();
+        match poll(&mut list, PollTimeout::NONE) {
+            // A signal came first: the tasks wait as before.
+            Err(Errno::EINTR) => return Ok(()),
+            result => result?,
+        };
+        // None: bits that are not known to `nix`; something has happened all the same.
+        let mut is_ready: VecDeque<bool> =
+            list.iter().map(|descriptor| descriptor.any().unwrap_or(true)).collect();
+        drop(list);
+        waiting.retain(|one| {
+            let is_ready = is_ready.pop_front() == Some(true);
+            if is_ready {
+                one.waker.wake_by_ref();
+            }
+            !is_ready
+        });
+        Ok(())
+    }
+
+    /// The future of one call on a non-blocking socket: tries it, and as long as it would have to
+    /// wait, leaves a waker and says so.
+    pub(crate) async fn when<Socket: AsFd + 'static, T>(
+        &self,
+        event: PollFlags,
+        socket: &Rc<Socket>,
+        mut call: impl FnMut(&Socket) -> io::Result<T>,
+    ) -> io::Result<T> {
+        poll_fn(|context| match call(socket) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let (socket, waker) = (Rc::clone(socket), context.waker().clone());
+                self.waiting.borrow_mut().push(Waiting { socket, event, waker });
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        })
+        .await
+    }
+}
