@@ -20,6 +20,10 @@ const START: Duration = Duration::from_secs(10);
 /// is listened on, or that a process has ended (std can't wait for that with a time limit).
 const LOOK: Duration = Duration::from_millis(5);
 
+/// How long a server that listens no more may take to end, and to have been heard to its last
+/// word. Python needs some 10 ms to tell where it has failed, on a machine with nothing else to do.
+const LAST_BREATH: Duration = Duration::from_millis(500);
+
 /// How much of what a server says is kept, in bytes: its last words, which may come with a
 /// long list of calls.
 const KEPT: usize = 16 * 1024;
@@ -99,9 +103,9 @@ impl ServerProcess {
 
     /// How it has ended, if it has, in words, and the last of what it said.
     pub(super) fn death(&self) -> Option<String> {
-        let how = told(self.ended()?);
-        // Who has ended has said everything, but it may not have been read to the end.
-        thread::sleep(LOOK);
+        // Who listens no more is ending, most probably, and has more to say until then.
+        let listens = system::listener_on(self.address.port()).is_some();
+        let how = told(if listens { self.ended()? } else { self.wait(LAST_BREATH)? });
         Some(format!("the server {how}{}", self.said.last_words()))
     }
 
@@ -192,8 +196,14 @@ impl Said {
         });
     }
 
-    /// Its last words, as the end of a sentence; nothing if it said nothing.
+    /// Its last words, as the end of a sentence; nothing if it said nothing. For a server that has
+    /// ended: what it has said by then may not have been read to the end.
     fn last_words(&self) -> String {
+        // As long as a thread reads, it has its own share. Children of the server may talk on.
+        let deadline = Instant::now() + LAST_BREATH;
+        while Arc::strong_count(&self.0) > 1 && Instant::now() < deadline {
+            thread::sleep(LOOK);
+        }
         let said: Vec<u8> = lock(&self.0).iter().copied().collect();
         match telling_line(&String::from_utf8_lossy(&said)) {
             Some(line) => format!("; it said: {line}"),
