@@ -29,8 +29,8 @@ pub struct Check {
     pub likely: &'static str,
     /// Where that is explained.
     pub chapter: Chapter,
-    /// Checks without which this one can't succeed. If one of them fails, this one's failure
-    /// is told as following from it.
+    /// Checks that this one builds on. If one of them fails, this one is not tried, and told as
+    /// following from it.
     pub needs: &'static [&'static str],
     /// Whether it makes sense in [`Protocol::OneShot`], too.
     pub(super) in_one_shot: bool,
