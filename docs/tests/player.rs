@@ -1,7 +1,7 @@
 //! The player itself, with commands of the shell: what it types, and what it finds.
 #![cfg(unix)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use docs::player::{Played, Player, Programs};
 
@@ -43,6 +43,24 @@ fn nothing_may_be_printed_beyond_the_page() {
     play(&block(1, "$ seq 1 3\n1\n…")).unwrap();
     let why = refused(&block(1, "$ echo one\none\ntwo"));
     assert!(why.contains("it ended before all was printed"), "{why}");
+}
+
+#[test]
+fn many_lines_are_read_as_quickly_as_they_come() {
+    let begin = Instant::now();
+    play(&block(1, "$ seq 1 50000; echo end\n1\n…\n40000\n…\nend")).unwrap();
+    // A second or two, where no optimizer has been at work.
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    // Nor do several gaps multiply, where the last line does not come.
+    let why = refused(&block(1, "$ seq 1 2000; sleep 9\n…\n⟨5⟩\n…\n⟨5⟩\n…\nin vain"));
+    assert!(why.contains("no more came in 1s"), "{why}");
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn what_is_wrong_behind_a_gap_is_told() {
+    let why = refused(&block(1, "$ echo one; echo it took 5ms\n…\nit took ⟨9ms in 8ms..⟩"));
+    assert!(why.contains("before all was printed\n`5ms` should be at least 8ms"), "{why}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::termios::{LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr};
 
 use super::command::{Stage, Translator};
-use super::fit::{Fit, fit};
+use super::fit::Fitting;
 use crate::console::Line;
 
 /// Wide enough for the widest table.
@@ -31,9 +31,9 @@ struct Session {
     pty: Arc<Pty>,
     screen: Arc<Screen>,
     translator: Translator,
-    /// How many of its lines stand in the blocks so far.
-    used: usize,
-    /// Whether the last of these blocks ended with a gap.
+    /// What it has printed, in lines, since the last block.
+    lines: Vec<String>,
+    /// Whether that block ended with a gap.
     gap: bool,
 }
 
@@ -46,6 +46,7 @@ struct Screen {
 
 #[derive(Default)]
 struct Printed {
+    /// What nobody has taken yet.
     bytes: Vec<u8>,
     /// Nobody has the terminal open any more.
     ended: bool,
@@ -108,7 +109,7 @@ impl Session {
         thread::spawn(move || to.show(&from));
         let translator = stage.translator();
         let command = command.into();
-        Ok(Session { command, child, pty, screen, translator, used: 0, gap: false })
+        Ok(Session { command, child, pty, screen, translator, lines: Vec::new(), gap: false })
     }
 
     fn expect(
@@ -116,51 +117,50 @@ impl Session {
         expected: &[Line],
         patience: Duration,
     ) -> Result<Vec<(usize, String)>, String> {
-        let before = usize::from(self.gap);
-        let gap = [Line::Gap];
-        let all: Vec<&Line> = gap[..before].iter().chain(expected).collect();
+        let mut fitting = Fitting::new(expected, self.gap);
         let deadline = Instant::now() + patience;
-        let mut state = self.screen.state();
+        let screen = Arc::clone(&self.screen);
+        let mut state = screen.state();
         loop {
-            let printed = self.lines(&state);
-            let fresh = &printed[self.used..];
-            match fit(&all, fresh) {
-                Fit::Fits { pairs, used } => {
-                    let pairs =
-                        pairs.into_iter().map(|(of, line)| (of - before, fresh[line].clone()));
-                    let pairs = pairs.collect();
-                    self.used += used;
-                    self.gap = matches!(all.last(), Some(Line::Gap));
-                    return Ok(pairs);
-                }
-                Fit::Never(why) => return Err(self.different(&why, fresh)),
-                Fit::SoFar if state.ended => {
-                    return Err(self.different("it ended before all was printed", fresh));
-                }
-                Fit::SoFar => {}
+            self.take_lines(&mut state);
+            if fitting.fit(&self.lines).map_err(|why| self.different(&why))? {
+                break;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(self.different(&format!("no more came in {patience:?}"), fresh));
+            let mut why = match state.ended {
+                true => "it ended before all was printed".to_owned(),
+                false if left.is_zero() => format!("no more came in {patience:?}"),
+                false => {
+                    state = screen.wait(state, left);
+                    continue;
+                }
+            };
+            if let Some(out_of_bounds) = fitting.out_of_bounds {
+                why += &format!("\n{out_of_bounds}");
             }
-            state = self.screen.wait(state, left);
+            return Err(self.different(&why));
         }
+        let pairs = fitting.pairs.iter().map(|&(of, line)| (of, self.lines[line].clone()));
+        let pairs = pairs.collect();
+        self.lines.drain(..fitting.line);
+        self.gap = matches!(expected.last(), Some(Line::Gap));
+        Ok(pairs)
     }
 
     fn finish(mut self, patience: Duration) -> Result<(), String> {
         let deadline = Instant::now() + patience;
-        let mut state = self.screen.state();
+        let screen = Arc::clone(&self.screen);
+        let mut state = screen.state();
         while !state.ended {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(format!("`{}` is still running", self.command));
             }
-            state = self.screen.wait(state, left);
+            state = screen.wait(state, left);
         }
-        let printed = self.lines(&state);
-        let beyond = &printed[self.used..];
-        if !self.gap && !beyond.is_empty() {
-            return Err(self.different("it prints more than stands in the page", beyond));
+        self.take_lines(&mut state);
+        if !self.gap && !self.lines.is_empty() {
+            return Err(self.different("it prints more than stands in the page"));
         }
         drop(state);
         // Nobody has the terminal open any more, so this does not take long.
@@ -168,16 +168,19 @@ impl Session {
         Ok(())
     }
 
-    /// What was printed, in lines; one that is not complete yet is none, unless it stays so.
-    fn lines(&self, state: &Printed) -> Vec<String> {
-        let text = String::from_utf8_lossy(&state.bytes);
-        let complete =
-            if state.ended { text.len() } else { text.rfind('\n').map_or(0, |end| end + 1) };
-        text[..complete].lines().map(|line| self.translator.translate(line)).collect()
+    /// Takes the lines that were printed; one that is not complete yet is none, unless it stays
+    /// so.
+    fn take_lines(&mut self, state: &mut Printed) {
+        let end = state.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let end = if state.ended { state.bytes.len() } else { end };
+        let bytes: Vec<u8> = state.bytes.drain(..end).collect();
+        let text = String::from_utf8_lossy(&bytes);
+        self.lines.extend(text.lines().map(|line| self.translator.translate(line)));
     }
 
-    fn different(&self, why: &str, fresh: &[String]) -> String {
-        format!("`{}`: {why}\nprinted since the last block:\n{}\n", self.command, fresh.join("\n"))
+    fn different(&self, why: &str) -> String {
+        let lines = self.lines.join("\n");
+        format!("`{}`: {why}\nprinted since the last block:\n{lines}\n", self.command)
     }
 }
 
