@@ -86,7 +86,7 @@ fn find(path: &str, lines: &[&str], name: &str) -> Result<RangeInclusive<usize>,
 fn rust_head(name: &str) -> String {
     let name = regex::escape(name);
     format!(
-        r#"^( *)(?:pub(?:\([a-z ]+\))? )?(?:(?:async|const|unsafe|extern "C") )*(?:fn|struct|enum|trait|type|mod|static|const|macro_rules!) {name}\b"#
+        r#"^( *)(?:pub(?:\([a-z: ]+\))? )?(?:(?:async|const|unsafe|extern "C") )*(?:fn|struct|enum|union|trait|type|mod|static|static mut|const|macro_rules!) {name}\b"#
     )
 }
 
@@ -114,8 +114,16 @@ fn the_only(
 /// Up over the lines that begin with one of the `words`: documentation, attributes, decorators.
 fn up_over(lines: &[&str], mut begin: usize, words: &str) -> usize {
     let belongs = |line: &str| words.split(' ').any(|word| line.trim_start().starts_with(word));
-    while begin > 0 && belongs(lines[begin - 1]) {
-        begin -= 1;
+    while begin > 0 {
+        let mut above = begin - 1;
+        // It may be the last line of an attribute that has several.
+        while above > 0 && lines[begin - 1].ends_with(")]") && !belongs(lines[above]) {
+            above -= 1;
+        }
+        if !belongs(lines[above]) {
+            break;
+        }
+        begin = above;
     }
     begin
 }
@@ -124,17 +132,23 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// An item of one line ends there; another one with a bracket in its own column.
+/// An item ends with the first `;` or `}` at the end of a line that is not within brackets. They
+/// close in the column of the line that opens them.
 fn end_of_rust(lines: &[&str], begin: usize) -> usize {
-    let column = indentation(lines[begin]);
-    if lines[begin].ends_with([';', '}']) {
-        return begin;
+    let mut number = begin;
+    while number + 1 < lines.len() && !lines[number].ends_with([';', '}']) {
+        let opens = lines[number].ends_with(['{', '(', '[']);
+        let column = indentation(lines[number]);
+        number += 1;
+        while opens && number + 1 < lines.len() && !closes(lines[number], column) {
+            number += 1;
+        }
     }
-    let closes =
-        |line: &str| indentation(line) == column && line.trim_start().starts_with(['}', ')', ']']);
-    // `) -> io::Result<()> {` closes only the parameters.
-    let ends = |line: &str| closes(line) && !line.ends_with('{');
-    (begin + 1..lines.len()).find(|&number| ends(lines[number])).unwrap_or(lines.len() - 1)
+    number
+}
+
+fn closes(line: &str, column: usize) -> bool {
+    indentation(line) == column && line.trim_start().starts_with(['}', ')', ']'])
 }
 
 fn end_of_python(lines: &[&str], head: usize) -> usize {
@@ -199,6 +213,49 @@ where
 }
 
 const LIMIT: usize = 3;
+
+#[command(
+    about = \"a\",
+)]
+#[derive(Debug)]
+struct Options(
+    u8,
+);
+
+/// Greets.
+#[cfg_attr(
+    unix,
+    must_use
+)]
+fn greet<T>(
+    it: T,
+) -> usize
+where
+    T: Copy,
+{
+    it;
+}
+
+const GREETING: &str =
+    \"hello\";
+type Alias<T> =
+    Vec<T>;
+static TABLE: LazyLock<Vec<u8>> =
+    LazyLock::new(|| {
+        let table = [
+            1,
+        ];
+        table
+    });
+struct Of<T>(T)
+where
+    T: Copy;
+trait Wait {
+    fn for_it(
+        &self,
+    ) -> Vec<u8>;
+    fn again(&self);
+}
 ";
 
     fn code(name: &str) -> Result<String, String> {
@@ -221,6 +278,28 @@ const LIMIT: usize = 3;
         assert!(code("close").unwrap().contains("\nfn close(&self) {}\n"));
         assert!(code("LIMIT").unwrap().contains("</code>, line 28</p>"));
         assert!(listing_of_two().contains("</code>, line 17, line 28</p>"));
+    }
+
+    #[test]
+    fn items_end_where_rustfmt_ends_them() {
+        for (name, first, last) in [
+            ("Options", "#[command(", ");"),
+            ("greet", "/// Greets.", "}"),
+            ("GREETING", "const GREETING: &str =", "    \"hello\";"),
+            ("Alias", "type Alias<T> =", "    Vec<T>;"),
+            ("TABLE", "static TABLE: LazyLock<Vec<u8>> =", "    });"),
+            ("Of", "struct Of<T>(T)", "    T: Copy;"),
+            ("Wait", "trait Wait {", "}"),
+            ("for_it", "fn for_it(", ") -> Vec<u8>;"),
+        ] {
+            let listing = code(name).unwrap();
+            let (_, body) = listing.split_once("```rust\n").unwrap();
+            assert!(body.starts_with(&format!("{first}\n")), "{listing}");
+            let end = body.strip_suffix("\n```\n").and_then(|body| body.lines().last());
+            assert_eq!(end, Some(last), "{listing}");
+        }
+        assert!(code("greet").unwrap().contains("    it;\n}\n"));
+        assert!(code("Wait").unwrap().contains("fn again"));
     }
 
     fn listing_of_two() -> String {
