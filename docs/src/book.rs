@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 
-use crate::console::{self, FENCE};
+use crate::console;
 use crate::{code, figures, links, pages};
 
 /// Builds the book of the `workspace` into the folder `into`, and checks every link in it.
@@ -92,20 +93,22 @@ pub fn with_our_own(workspace: &Path, page: &str) -> Result<String, Vec<String>>
     let mut blocks = blocks.iter().peekable();
     let mut content = String::new();
     let mut complaints = Vec::new();
-    let mut fenced = false;
+    let code: Vec<_> = console::fenced(page)
+        .map(|(_, Range { start, end })| [start, end].map(|end| page[..end].lines().count()))
+        .collect();
+    let in_code = |number| code.iter().any(|[begin, end]| (*begin..*end).contains(&number));
     let mut lines = page.lines().enumerate();
     while let Some((number, line)) = lines.next() {
         if let Some(block) = blocks.next_if(|block| block.begin == number + 1) {
             // Its lines and its end.
             lines.by_ref().take(block.lines.len() + 1).for_each(drop);
             content += &block.html();
-        } else if let Some(directive) = directive(line).filter(|_| !fenced) {
+        } else if let Some(directive) = directive(line).filter(|_| !in_code(number)) {
             match include(workspace, directive) {
                 Ok(text) => content += &text,
                 Err(why) => complaints.push(format!("line {}: {why:#}", number + 1)),
             }
         } else {
-            fenced ^= line.starts_with(FENCE);
             content += line;
         }
         content.push('\n');
@@ -180,6 +183,15 @@ mod tests {
         assert!(content.starts_with("# Title\n\n<pre class=\"terminal\">"), "{content}");
         assert!(content.contains("pub const DEFAULT_ADDRESS: &str = "), "{content}");
         assert!(content.ends_with("```sh\n{{#code as it is}}\n```\n"), "{content}");
+    }
+
+    #[test]
+    fn what_stands_in_any_kind_of_code_block_is_left_as_it_is() {
+        let page =
+            "````text\n```console 1\n{{#gone}}\n```\n{{#gone}}\n````\n\n- x\n\n  ~~~\n{{#gone}}\n";
+        let why = with_our_own(&workspace(), page).unwrap_err();
+        // The last one has left the list, and with it the block.
+        assert_eq!(why, ["line 11: there is nothing called `gone` to include"]);
     }
 
     #[test]

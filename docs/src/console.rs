@@ -15,6 +15,9 @@
 //! its terminal prints. `needs=` names tools that not every machine has, with commas in between.
 
 use std::fmt::Write;
+use std::ops::Range;
+
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag};
 
 use crate::pattern::{Pattern, escaped};
 
@@ -74,11 +77,20 @@ pub struct Block {
 }
 
 /// What begins and ends a block.
-pub(crate) const FENCE: &str = "```";
+const FENCE: &str = "```";
 
 const COMMAND: &str = "$ ";
 const TYPED: &str = "» ";
 const GAP: &str = "…";
+
+/// The fenced blocks of a page, of all kinds, as mdBook finds them: what is behind the fence, and
+/// from where to where it goes, fences included.
+pub(crate) fn fenced(page: &str) -> impl Iterator<Item = (String, Range<usize>)> {
+    Parser::new(page).into_offset_iter().filter_map(|(event, range)| match event {
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => Some((info.into(), range)),
+        _ => None,
+    })
+}
 
 /// The blocks of a page, in order.
 ///
@@ -86,18 +98,25 @@ const GAP: &str = "…";
 ///
 /// A sentence with the number of the line, if one is not as it should be.
 pub fn blocks(page: &str) -> Result<Vec<Block>, String> {
-    let mut blocks = Vec::new();
-    let mut lines = page.lines().enumerate();
-    while let Some((number, line)) = lines.next() {
-        let Some(info) = line.strip_prefix(FENCE) else { continue };
-        let body = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != FENCE);
-        let body: Vec<&str> = body.collect();
-        if info.split_whitespace().next() == Some("console") {
-            let block = block(info, number + 1, &body);
-            blocks.push(block.map_err(|why| format!("line {}: {why}", number + 1))?);
-        }
-    }
-    Ok(blocks)
+    let consoles =
+        fenced(page).filter(|(info, _)| info.split_whitespace().next() == Some("console"));
+    let blocks = consoles.map(|(info, range)| {
+        let begin = page[..range.start].matches('\n').count() + 1;
+        let text = &page[range.clone()];
+        let in_first_column = page[..range.start].is_empty() || page[..range.start].ends_with('\n');
+        let body = text.strip_prefix(FENCE).filter(|_| in_first_column);
+        let body = body.and_then(|text| text.trim_end().strip_suffix(FENCE));
+        let body = body.filter(|text| text.ends_with('\n'));
+        let body = body.and_then(|text| text.split_once('\n')).map(|(_, body)| body);
+        let Some(body) = body else {
+            return Err(format!(
+                "line {begin}: three backticks in the first column begin and end it"
+            ));
+        };
+        let lines: Vec<&str> = body.lines().collect();
+        block(&info, begin, &lines).map_err(|why| format!("line {begin}: {why}"))
+    });
+    blocks.collect()
 }
 
 fn block(info: &str, begin: usize, body: &[&str]) -> Result<Block, String> {
@@ -214,6 +233,32 @@ it goes on
         let why = blocks("\n```console\n$ true\n```\n").unwrap_err();
         assert_eq!(why, "line 2: write the terminal's number: `console 1`");
         assert!(blocks("```console 1 tty\n```\n").is_err());
+    }
+
+    #[test]
+    fn fences_are_those_of_markdown() {
+        let page = "````text\n```console 1\n$ not ours\n```\n````\r\n```console 1\r\n$ true\r\n\r\n``` \r\n```console 1\n```";
+        let blocks = blocks(page).unwrap();
+        let [full, empty] = &blocks[..] else { panic!("{blocks:?}") };
+        let nothing = Line::Printed(Pattern::parse("").unwrap());
+        assert_eq!(full.lines, [Line::Command("true".into()), nothing]);
+        assert_eq!((full.begin, empty.begin, empty.lines.len()), (6, 10, 0));
+    }
+
+    #[test]
+    fn a_block_that_could_be_taken_for_none_is_refused() {
+        for page in [
+            "\n```console 1\n$ true\n",
+            "\n```console 1",
+            "\n~~~console 1\n$ true\n~~~\n",
+            "\n````console 1\n$ true\n````\n",
+            "\n  ```console 1\n  $ true\n  ```\n",
+            "\n- ```console 1\n  $ true\n  ```\n",
+            "\n> ```console 1\n> $ true\n> ```\n",
+        ] {
+            let why = blocks(page).expect_err(page);
+            assert!(why.starts_with("line 2: three backticks"), "{page}: {why}");
+        }
     }
 
     #[test]

@@ -98,6 +98,17 @@ fn a_recording_has_the_samples_of_this_time() {
 }
 
 #[test]
+fn a_recording_leaves_all_else_as_it_is() {
+    let page = "```console 1\r\n$ echo 7\r\n⟨1⟩\r\n```\r\n\r\nText \n\n";
+    assert_eq!(
+        play(page).unwrap().recorded,
+        page.replace('1', "7").replace("console 7", "console 1")
+    );
+    let page = "```console 1\n$ true\n```";
+    assert_eq!(play(page).unwrap().recorded, page);
+}
+
+#[test]
 fn what_needs_a_missing_tool_is_left_out_and_told() {
     let page = "\n```console 1 needs=unobtainable\n$ unobtainable\nwonders\n```\n\n```console 1\nmore\n```\n";
     let played = play(page).unwrap();

@@ -90,7 +90,12 @@ impl Player {
         for (number, mut terminal) in terminals {
             terminal.finish().map_err(|why| format!("at the end, terminal {number}: {why}"))?;
         }
-        Ok(Played { recorded: recorded.join("\n") + "\n", missing, written })
+        // With the ends that its lines have.
+        let ends = source
+            .split_inclusive('\n')
+            .map(|line| &line[line.trim_end_matches(['\r', '\n']).len()..]);
+        let recorded = recorded.iter().zip(ends).map(|(line, end)| line.to_owned() + end).collect();
+        Ok(Played { recorded, missing, written })
     }
 
     /// Plays a page of the book; with `record`, writes what was printed this time into it, and
@@ -160,7 +165,9 @@ pub fn pages_with_terminals(workspace: &Path) -> Result<Vec<PathBuf>, String> {
     let mut pages = files(&crate::pages(workspace))?;
     pages.retain(|page| {
         let is_page = page.extension().is_some_and(|extension| extension == "md");
-        let has_terminals = |text: String| text.contains("\n```console ");
+        // One that is not as it should be is played as well, which tells why.
+        let has_terminals =
+            |text: String| console::blocks(&text).map_or(true, |blocks| !blocks.is_empty());
         is_page && fs::read_to_string(page).is_ok_and(has_terminals)
     });
     pages.sort();
