@@ -45,6 +45,10 @@ impl Quantity {
             None => Quantity { value: number, unit: unit.into() },
         })
     }
+
+    fn is_within(&self, low: Option<f64>, high: Option<f64>) -> bool {
+        low.is_none_or(|low| low <= self.value) && high.is_none_or(|high| self.value <= high)
+    }
 }
 
 /// What a part that varies may be.
@@ -154,11 +158,9 @@ impl Pattern {
         });
         for (index, (kind, bounds)) in kinds.enumerate() {
             let text = found.get(index + 1).expect("each part that varies is a group").as_str();
-            if let Kind::Quantity { unit, low, high } = kind {
-                let seen = Quantity::parse(text).filter(|seen| seen.unit == *unit).ok_or(None)?;
-                if low.is_some_and(|low| seen.value < low)
-                    || high.is_some_and(|high| seen.value > high)
-                {
+            if let Kind::Quantity { low, high, .. } = kind {
+                let seen = Quantity::parse(text).ok_or(None)?;
+                if !seen.is_within(*low, *high) {
                     let bounds = bounds.as_deref().map_or(String::new(), in_words);
                     return Err(Some(format!("`{text}` should be {bounds}: {line}")));
                 }
@@ -207,8 +209,14 @@ fn regex(parts: &[Part]) -> Regex {
                 regex += &blanks(if word.is_empty() { 0 } else { end }, index < last);
             }
             Part::Varies { kind: Kind::Text, .. } => regex += "(.+?)",
-            Part::Varies { kind: Kind::Quantity { .. }, .. } => {
-                regex += r"([+-]?[0-9][0-9,]*(?:\.[0-9]+)?(?: ?(?:\p{L}{1,3}|%))??)";
+            Part::Varies { kind: Kind::Quantity { unit, .. }, .. } => {
+                let unit = match unit.as_str() {
+                    "" => String::new(),
+                    "s" => format!(" ?(?:{})", TIMES.map(|(name, _)| name).join("|")),
+                    unit => format!(" ?{unit}"),
+                };
+                write!(regex, r"([+-]?[0-9][0-9,]*(?:\.[0-9]+)?{unit})")
+                    .expect("a String takes everything");
             }
         }
     }
@@ -233,10 +241,17 @@ fn varying(inside: &str) -> Result<Part, String> {
             return Err(format!("`{sample}` is nothing that can have bounds"));
         }
         None => Kind::Text,
-        Some(Quantity { unit, .. }) => {
+        Some(quantity) => {
             let (low, high) = bounds.and_then(|bounds| bounds.split_once("..")).unwrap_or_default();
-            let [low, high] = [bound(low, sample, &unit)?, bound(high, sample, &unit)?];
-            Kind::Quantity { unit, low, high }
+            let [low, high] = [low, high].map(|text| bound(text, sample, &quantity.unit));
+            let [low, high] = [low?, high?];
+            if bounds.is_some() && low.or(high).is_none() {
+                return Err(format!("`..` is no bound for `{sample}`"));
+            }
+            if !quantity.is_within(low, high) {
+                return Err(format!("`{sample}` is out of its own bounds"));
+            }
+            Kind::Quantity { unit: quantity.unit, low, high }
         }
     };
     Ok(Part::Varies { sample: sample.into(), bounds: bounds.map(str::to_owned), kind })
@@ -298,6 +313,11 @@ mod tests {
             ("a core: ⟨97%⟩.", "a core: 8.25%."),
             ("used ⟨+0.4 MB⟩", "used -1.0 MB"),
             ("──⟨──⟩", "────────"),
+            ("⟨2⟩ ⟨of them⟩", "12 of us"),
+            ("⟨2 kB⟩ ⟨of them⟩", "-1,024.5 kB of us"),
+            ("⟨2s⟩ ⟨more⟩", "2.0 µs less"),
+            ("⟨2⟩kB", "3kB"),
+            ("for ⟨1m 30s⟩", "for 2h 5m"),
             ("⟨one⟩ and ⟨two⟩", "a b and c d"),
             ("a   ⟨1ms⟩   b", "a ⟨1ms⟩ b".replace("⟨1ms⟩", "100.5ms").as_str()),
         ] {
@@ -336,8 +356,16 @@ mod tests {
 
     #[test]
     fn wrong_marks_are_told() {
-        for line in ["a ⟨b", "a b⟩", "⟨text in 1..2⟩", "⟨5ms in 1..x⟩", "⟨5% in 1ms..⟩"]
-        {
+        for line in [
+            "a ⟨b",
+            "a b⟩",
+            "⟨text in 1..2⟩",
+            "⟨5ms in 1..x⟩",
+            "⟨5% in 1ms..⟩",
+            "⟨5ms in ..⟩",
+            "⟨5ms in 6..7⟩",
+            "⟨5 in 9..1⟩",
+        ] {
             assert!(Pattern::parse(line).is_err(), "{line}");
         }
     }
