@@ -104,13 +104,13 @@ fn broken(book: &Path, pages: &BTreeMap<PathBuf, Page>, from: &Path, link: &str)
     }
     let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
     let to = if path.is_empty() {
-        from.to_owned()
+        Some(from.to_owned())
     } else {
         resolved(&from.parent().unwrap_or(Path::new("")).join(path))
     };
-    if !book.join(&to).is_file() {
+    let Some(to) = to.filter(|to| book.join(to).is_file()) else {
         return Some(format!("`{link}` leads nowhere"));
-    }
+    };
     let known = |page: &Page| page.ids.contains(fragment);
     if !fragment.is_empty() && !pages.get(&to).is_some_and(known) {
         return Some(format!("`{link}`: there is no such place on that page"));
@@ -118,19 +118,18 @@ fn broken(book: &Path, pages: &BTreeMap<PathBuf, Page>, from: &Path, link: &str)
     None
 }
 
-/// The path without `..`.
-fn resolved(path: &Path) -> PathBuf {
+/// The path without `..`, if it does not lead out of the book.
+fn resolved(path: &Path) -> Option<PathBuf> {
     let mut resolved = PathBuf::new();
     for component in path.components() {
         match component {
-            Component::ParentDir => {
-                resolved.pop();
-            }
+            Component::ParentDir => resolved.pop().then_some(())?,
             Component::CurDir => {}
-            other => resolved.push(other),
+            Component::Normal(name) => resolved.push(name),
+            Component::RootDir | Component::Prefix(_) => return None,
         }
     }
-    resolved
+    Some(resolved)
 }
 
 #[cfg(test)]
@@ -143,7 +142,8 @@ mod tests {
         fs::create_dir(book.path().join("answers")).unwrap();
         let page = "<h1 id=here><a href=#here>x</a> <a href='answers/a.html#one'>x</a> <img src=p.svg alt=p> \
                     <a href=gone.html>x</a> <a href='#gone'>x</a> <a href=answers/a.html#gone>x</a> \
-                    <img src=q.svg> <a href=http://example.org>x</a> <a href=https://example.org>x</a>";
+                    <img src=q.svg> <a href=http://example.org>x</a> <a href=https://example.org>x</a> \
+                    <a href=../page.html>x</a> <a href=/etc/passwd>x</a>";
         fs::write(book.path().join("page.html"), page).unwrap();
         let answers = "<p id=one><a href=../page.html#here>x</a>";
         fs::write(book.path().join("answers/a.html"), answers).unwrap();
@@ -153,6 +153,8 @@ mod tests {
             [
                 "page.html: the picture `q.svg` has no words",
                 "page.html: `#gone`: there is no such place on that page",
+                "page.html: `../page.html` leads nowhere",
+                "page.html: `/etc/passwd` leads nowhere",
                 "page.html: `answers/a.html#gone`: there is no such place on that page",
                 "page.html: `gone.html` leads nowhere",
                 "page.html: `http://example.org` is no https link",
