@@ -46,8 +46,9 @@ pub fn build(workspace: &Path, into: &Path) -> Result<()> {
 
 /// mdBook empties the folder before it writes.
 fn refuse_a_folder_of_something_else(into: &Path) -> Result<()> {
-    // mdBook leaves this file in each book, for GitHub's pages.
-    let is_a_book = into.join(".nojekyll").exists();
+    // mdBook leaves this file in each book, for GitHub's pages; in a clone of these, it is not the
+    // only thing to lose.
+    let is_a_book = into.join(".nojekyll").exists() && !into.join(".git").exists();
     let is_empty = fs::read_dir(into).map_or(true, |mut entries| entries.next().is_none());
     if !is_a_book && !is_empty {
         bail!("{} holds something else than a book, which would be lost", into.display());
@@ -211,5 +212,8 @@ mod tests {
         let why = build(&workspace(), folder.path()).unwrap_err().to_string();
         assert!(why.contains("holds something else than a book"), "{why}");
         assert_eq!(fs::read_to_string(folder.path().join("letter")).unwrap(), "dear");
+        fs::write(folder.path().join(".nojekyll"), "").unwrap();
+        fs::create_dir(folder.path().join(".git")).unwrap();
+        assert!(build(&workspace(), folder.path()).is_err());
     }
 }
