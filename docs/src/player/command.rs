@@ -78,10 +78,15 @@ impl<'a> Stage<'a> {
             command.into()
         } else {
             let client = self.programs.path("client").ok_or("there is no program `client`")?;
-            NC.replace_all(&command, format!("{} talk $1:$2", quoted(client)))
+            NC.replace_all(&command, |found: &Captures<'_>| {
+                format!("{} talk {}:{}", quoted(client), &found[1], &found[2])
+            })
         };
-        let folder = format!("${{1}}{}/", self.folder.display());
-        let command = TARGET.replace_all(&command, folder);
+        let command = TARGET.replace_all(&command, |found: &Captures<'_>| match &found[1] {
+            // It stands in quotes already.
+            "'" => format!("'{}/", self.folder.display()),
+            before => format!("{before}{}/", quoted(&self.folder)),
+        });
         for port in PORT.find_iter(&command) {
             let number = port.as_str().parse().map_err(|_| "8680 to 8689 are numbers")?;
             if !self.ports.iter().any(|(known, _)| *known == number) {
@@ -105,8 +110,9 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// For the shell, whatever is in it.
 fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display())
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 /// Translates what programs print into what the book says.
@@ -132,6 +138,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn paths_may_have_blanks_and_quotes() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("it's mine");
+        fs::create_dir(&bin).unwrap();
+        fs::write(bin.join("client"), "").unwrap();
+        let programs = Programs::within(&bin).unwrap();
+        let mut stage = Stage::new(Path::new("."), &programs, Path::new("/a $1")).unwrap();
+        let here = stage.here("cargo run -p client > target/x").unwrap();
+        let bin = folder.path().display();
+        assert_eq!(here, format!(r"'{bin}/it'\''s mine/client' > '/a $1'/x"));
+    }
+
+    #[test]
     fn commands_get_real_programs_and_ports_and_lines_are_translated_back() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["client", "poll-server", "faulty-server"] {
@@ -155,7 +174,8 @@ mod tests {
             ),
             ("(cargo run -p client; echo $?)", "('BIN/client'; echo $?)"),
             ("nc -N 127.0.0.1 8686", "'BIN/client' talk 127.0.0.1:PORT"),
-            ("client --timeline target/x.svg", "client --timeline /scratch/x.svg"),
+            ("client --timeline target/x.svg", "client --timeline '/scratch'/x.svg"),
+            ("cat 'target/x.svg'", "cat '/scratch/x.svg'"),
         ] {
             let here = here.replace("BIN", &bin).replace("PORT", &port.to_string());
             assert_eq!(stage.here(book).unwrap(), here);
