@@ -110,9 +110,27 @@ fn a_recording_leaves_all_else_as_it_is() {
 
 #[test]
 fn what_needs_a_missing_tool_is_left_out_and_told() {
-    let page = "\n```console 1 needs=unobtainable\n$ unobtainable\nwonders\n```\n\n```console 1\nmore\n```\n";
+    let page =
+        "\n```console 1 needs=io_uring\n$ unobtainable\nwonders\n```\n\n```console 1\nmore\n```\n";
     let played = play(page).unwrap();
-    assert_eq!(Vec::from_iter(played.missing), ["unobtainable"]);
+    // There is no server here that could tell whether it is allowed.
+    assert_eq!(Vec::from_iter(played.missing), ["io_uring"]);
+    let why = refused("```console 1 needs=pyhton3\n$ true\n```\n");
+    assert_eq!(why, "line 1: nobody looks for the tool `pyhton3`");
+}
+
+#[test]
+fn programs_are_found_from_wherever_they_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("hello");
+    std::fs::write(&script, "#!/bin/sh\necho hello\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let up = "../".repeat(std::env::current_dir().unwrap().components().count());
+    let relative = format!("{up}{}", folder.path().display());
+    let programs = Programs::within(relative.as_ref()).unwrap();
+    let workspace = folder.path().to_owned();
+    let player = Player { workspace, programs, patience: Duration::from_secs(60) };
+    player.play(&block(1, "$ cargo run -p hello\nhello")).unwrap();
 }
 
 #[test]

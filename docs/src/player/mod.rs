@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use crate::console::{self, Block, Line};
 use command::Stage;
 pub use programs::Programs;
+use programs::{TOOLS, TOOLS_THAT_MAY_FAIL};
 use terminal::Terminal;
 
 /// A page that has been played to its end.
@@ -70,6 +71,11 @@ impl Player {
         for block in &blocks {
             let terminal = block.terminal;
             let begins = matches!(block.lines.first(), Some(Line::Command(_)));
+            let is_known =
+                |tool: &str| TOOLS.contains(&tool) || TOOLS_THAT_MAY_FAIL.contains(&tool);
+            if let Some(tool) = block.needs.iter().find(|tool| !is_known(tool)) {
+                return Err(format!("line {}: nobody looks for the tool `{tool}`", block.begin));
+            }
             let absent = block.needs.iter().filter(|tool| !programs.can_use(tool));
             let absent: Vec<String> = absent.cloned().collect();
             if !absent.is_empty() {

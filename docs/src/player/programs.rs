@@ -18,6 +18,12 @@ pub struct Programs {
     pub(super) nc: bool,
 }
 
+/// Tools that are looked for. One that is not would be missing everywhere, and nobody would know.
+pub(super) const TOOLS: [&str; 7] = ["bash", "cc", "go", "node", "python3", "rustc", "ss"];
+
+/// And those of which it is not enough that they are here.
+pub(super) const TOOLS_THAT_MAY_FAIL: [&str; 2] = ["io_uring", "strace"];
+
 impl Programs {
     /// Builds them, as `cargo run` would do before each of its commands.
     ///
@@ -56,15 +62,16 @@ impl Programs {
     ///
     /// If it can't be read.
     pub fn within(folder: &Path) -> Result<Self, String> {
-        let files = super::files(folder)?.into_iter().filter(|path| path.extension().is_none());
+        // Commands run in the workspace, wherever that is.
+        let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
+        let files = super::files(&folder)?.into_iter().filter(|path| path.extension().is_none());
         let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into();
         Ok(Self::with(files.map(|path| (name(&path), path)).collect()))
     }
 
     fn with(paths: BTreeMap<String, PathBuf>) -> Self {
-        let known = ["bash", "cc", "go", "node", "python3", "rustc", "ss"];
         let mut tools: BTreeSet<String> =
-            known.into_iter().filter(|tool| is_in_path(tool)).map(str::to_owned).collect();
+            TOOLS.into_iter().filter(|tool| is_in_path(tool)).map(str::to_owned).collect();
         // Not every machine lets a program look into another one.
         if succeeds("strace", &["-o", "/dev/null", "true"]) {
             tools.insert("strace".into());
