@@ -98,7 +98,7 @@ pub static ALL: &[Check] = &[
         likely: "A connection stays in the list of those to write to after it was answered. It is \
                  writable at once again, and so it is greeted again, and again. Take it off the \
                  list when nothing is left to send.",
-        chapter: SELECT,
+        chapter: NO_MESSAGES,
         needs: &["answers"],
         in_one_shot: true,
         attempt: stream::greets_once,
@@ -278,7 +278,7 @@ pub static ALL: &[Check] = &[
         likely: "Interest in writing was not taken back when everything was sent, so an idle \
                  connection reports for ever that it is writable; or interest in reading was \
                  kept though nothing is read from a client that is owed much.",
-        chapter: SELECT,
+        chapter: NO_MESSAGES,
         needs: &["answers", "greets-once", "idle-cost", "deaf-replies"],
         pace: Pace::Heavy,
         attempt: deaf::sleep,

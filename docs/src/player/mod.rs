@@ -116,10 +116,10 @@ impl Player {
         let played = self.play(&source)?;
         if record {
             fs::write(page, &played.recorded).map_err(|error| trouble(page, error))?;
-            for picture in files(&crate::pages(&self.workspace).join("pictures"))? {
-                let name = picture.file_name().unwrap_or_default();
-                let drawn = played.written.path().join(name);
-                if drawn.exists() {
+            for drawn in files(played.written.path())? {
+                let name = drawn.file_name().unwrap_or_default().to_string_lossy();
+                if source.contains(&format!("(pictures/{name})")) {
+                    let picture = crate::pages(&self.workspace).join("pictures").join(&*name);
                     fs::copy(&drawn, &picture).map_err(|error| trouble(&picture, error))?;
                 }
             }

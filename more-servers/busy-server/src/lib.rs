@@ -37,8 +37,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use server_kit::{
-    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counters, Deadlines, Journal, OwnOptions,
-    STOP_GRACE, Settings, Stop, duration,
+    ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counted, Counters, Deadlines, Journal,
+    OwnOptions, STOP_GRACE, Settings, Stop, duration,
 };
 use slab::Slab;
 
@@ -132,8 +132,8 @@ impl BusyServer<'_> {
             return;
         }
         if self.in_vain == 0 {
-            let asked = self.connections.len();
-            self.journal.waits(format_args!("no call: {asked} connections are asked in turn"));
+            let asked = Counted(self.connections.len(), "connection");
+            self.journal.waits(format_args!("no call, but asking {asked} in turn"));
         }
         self.in_vain += 1;
 
