@@ -1,5 +1,6 @@
 //! From a command as it stands in the book to one that runs here.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -50,6 +51,12 @@ impl<'a> Stage<'a> {
         format!("127.0.0.1:{}", self.ports[0].1.number())
     }
 
+    /// Where the shell finds the programs: by their names, so that a command may stand within
+    /// quotes whatever the folders are called.
+    pub(super) fn search_path(&self) -> OsString {
+        self.programs.search_path()
+    }
+
     /// The command with real programs, free ports, and a folder of its own.
     ///
     /// # Errors
@@ -59,13 +66,10 @@ impl<'a> Stage<'a> {
         let mut unknown = None;
         let program = |found: &Captures<'_>| {
             let name = found.get(2).or(found.get(1)).map_or("", |name| name.as_str());
-            match self.programs.path(name) {
-                Some(path) => format!("{}{}", quoted(path), &found[4]),
-                None => {
-                    unknown = Some(name.to_owned());
-                    String::new()
-                }
+            if !self.programs.has(name) {
+                unknown = Some(name.to_owned());
             }
+            format!("{name}{}", &found[4])
         };
         let command = CARGO_RUN.replace_all(command, program).into_owned();
         if let Some(name) = unknown {
@@ -77,10 +81,7 @@ impl<'a> Stage<'a> {
         let command = if self.programs.nc {
             command.into()
         } else {
-            let client = self.programs.path("client").ok_or("there is no program `client`")?;
-            NC.replace_all(&command, |found: &Captures<'_>| {
-                format!("{} talk {}:{}", quoted(client), &found[1], &found[2])
-            })
+            NC.replace_all(&command, "client talk $1:$2")
         };
         let command = TARGET.replace_all(&command, |found: &Captures<'_>| match &found[1] {
             // It stands in quotes already.
@@ -145,9 +146,10 @@ mod tests {
         fs::write(bin.join("client"), "").unwrap();
         let programs = Programs::within(&bin).unwrap();
         let mut stage = Stage::new(Path::new("."), &programs, Path::new("/a $1")).unwrap();
-        let here = stage.here("cargo run -p client > target/x").unwrap();
-        let bin = folder.path().display();
-        assert_eq!(here, format!(r"'{bin}/it'\''s mine/client' > '/a $1'/x"));
+        let here = stage.here("sh -c 'exec cargo run -p client -- -q' > target/x").unwrap();
+        assert_eq!(here, "sh -c 'exec client -q' > '/a $1'/x");
+        let folders: Vec<_> = std::env::split_paths(&stage.search_path()).collect();
+        assert!(folders.len() > 1 && folders[0] == bin, "{folders:?}");
     }
 
     #[test]
@@ -159,25 +161,24 @@ mod tests {
         let mut programs = Programs::within(folder.path()).unwrap();
         programs.nc = false;
         let mut stage = Stage::new(Path::new("."), &programs, Path::new("/scratch")).unwrap();
-        let bin = folder.path().display().to_string();
         let port = stage.ports[0].1.number();
         for (book, here) in [
-            ("cargo run -p poll-server", "'BIN/poll-server'"),
-            ("cargo run -q --release -p client -- -c 5 | head", "'BIN/client' -c 5 | head"),
+            ("cargo run -p poll-server", "poll-server"),
+            ("cargo run -q --release -p client -- -c 5 | head", "client -c 5 | head"),
             (
                 "cargo run -p client --bin faulty-server -- --fault mute",
-                "'BIN/faulty-server' --fault mute",
+                "faulty-server --fault mute",
             ),
             (
                 "cargo run -p client -- check -- cargo run -p poll-server -- --address 127.0.0.1:{port}",
-                "'BIN/client' check -- 'BIN/poll-server' --address 127.0.0.1:{port}",
+                "client check -- poll-server --address 127.0.0.1:{port}",
             ),
-            ("(cargo run -p client; echo $?)", "('BIN/client'; echo $?)"),
-            ("nc -N 127.0.0.1 8686", "'BIN/client' talk 127.0.0.1:PORT"),
+            ("(cargo run -p client; echo $?)", "(client; echo $?)"),
+            ("nc -N 127.0.0.1 8686", "client talk 127.0.0.1:PORT"),
             ("client --timeline target/x.svg", "client --timeline '/scratch'/x.svg"),
             ("cat 'target/x.svg'", "cat '/scratch/x.svg'"),
         ] {
-            let here = here.replace("BIN", &bin).replace("PORT", &port.to_string());
+            let here = here.replace("PORT", &port.to_string());
             assert_eq!(stage.here(book).unwrap(), here);
         }
         assert!(stage.here("cargo run -p nobody").is_err());

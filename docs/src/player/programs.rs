@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -82,9 +83,18 @@ impl Programs {
         Programs { paths, tools, nc: nc_knows_how_to_end() }
     }
 
-    /// The program called `name`.
-    pub(super) fn path(&self, name: &str) -> Option<&Path> {
-        self.paths.get(name).map(PathBuf::as_path)
+    /// Whether there is a program called `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.paths.contains_key(name)
+    }
+
+    /// PATH, with the programs' folders before all others.
+    pub(super) fn search_path(&self) -> OsString {
+        let usual = env::var_os("PATH").unwrap_or_default();
+        let ours: BTreeSet<&Path> = self.paths.values().filter_map(|path| path.parent()).collect();
+        let all = ours.into_iter().map(Path::to_owned).chain(env::split_paths(&usual));
+        // It fails for a folder with a colon in its name, in which no shell could find anything.
+        env::join_paths(all).unwrap_or(usual)
     }
 
     /// Whether there is such a tool here. `io_uring` is one: many containers forbid it.

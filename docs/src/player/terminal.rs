@@ -96,6 +96,7 @@ impl Session {
         let child = Command::new("sh")
             .args(["-c", here])
             .current_dir(stage.workspace)
+            .env("PATH", stage.search_path())
             .env("WAYS_TO_WAIT_ADDRESS", stage.address())
             // Neither colours nor progress bars.
             .env("TERM", "dumb")
