@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use protocol::ADDRESS_VARIABLE;
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -97,7 +98,7 @@ impl Session {
             .args(["-c", here])
             .current_dir(stage.workspace)
             .env("PATH", stage.search_path())
-            .env("WAYS_TO_WAIT_ADDRESS", stage.address())
+            .env(ADDRESS_VARIABLE, stage.address())
             // Neither colours nor progress bars.
             .env("TERM", "dumb")
             .env("NO_COLOR", "1")
