@@ -49,7 +49,7 @@ impl<'a> Fitting<'a> {
                 continue;
             };
             let Some(text) = printed.get(self.line) else { return Ok(false) };
-            let Err(why) = pattern.captures(text) else {
+            let Err(why) = pattern.compare(text) else {
                 self.pairs.push((self.next, self.line));
                 self.line += 1;
                 self.next += 1;
