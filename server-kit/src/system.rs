@@ -2,22 +2,21 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::{Acceptor, Connection};
 
 /// Whether the system, or this process, has no descriptor or no memory left for a socket.
 pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    {
-        use nix::errno::Errno;
-        let full = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
-        error.raw_os_error().is_some_and(|code| full.contains(&Errno::from_raw(code)))
-    }
-    #[cfg(windows)]
-    {
-        const WSAEMFILE: i32 = 10024;
-        const WSAENOBUFS: i32 = 10055;
-        matches!(error.raw_os_error(), Some(WSAEMFILE | WSAENOBUFS))
-    }
+    let full = [
+        Errno::MFILE,
+        Errno::NOBUFS,
+        #[cfg(unix)]
+        Errno::NFILE,
+        #[cfg(unix)]
+        Errno::NOMEM,
+    ];
+    Errno::from_io_error(error).is_some_and(|code| full.contains(&code))
 }
 
 /// Whether accept(2) hands on what befell a single connection while it waited in the queue.
@@ -27,25 +26,22 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
 /// ETIMEDOUT.
 pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::*;
+    // Those that std has no kind for. Windows knows no such thing.
+    #[cfg(windows)]
+    let others = [];
+    #[cfg(unix)]
+    let others = [
+        Errno::PROTO,
+        Errno::NOPROTOOPT,
+        Errno::HOSTDOWN,
+        Errno::OPNOTSUPP,
+        #[cfg(target_os = "linux")]
+        Errno::NONET,
+    ];
     match error.kind() {
         ConnectionAborted | ConnectionReset | NetworkDown | NetworkUnreachable
         | HostUnreachable | TimedOut | PermissionDenied => true,
-        #[cfg(unix)]
-        _ => {
-            use nix::errno::Errno;
-            let lost = [
-                Errno::EPROTO,
-                Errno::ENOPROTOOPT,
-                Errno::EHOSTDOWN,
-                Errno::EOPNOTSUPP,
-                #[cfg(target_os = "linux")]
-                Errno::ENONET,
-            ];
-            let code = error.raw_os_error().map(Errno::from_raw);
-            code.is_some_and(|code| lost.contains(&code))
-        }
-        #[cfg(windows)]
-        _ => false,
+        _ => Errno::from_io_error(error).is_some_and(|code| others.contains(&code)),
     }
 }
 
@@ -88,30 +84,29 @@ watch_by_its_socket!(Connection);
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use nix::errno::Errno;
 
     /// Most of them can't be provoked on one machine, or on Linux at all.
     #[test]
     fn each_error_of_accept_is_about_descriptors_or_one_connection_or_the_listener() {
         for (errno, out_of_descriptors, one_connection) in [
-            (Errno::EMFILE, true, false),
-            (Errno::ENFILE, true, false),
-            (Errno::ENOBUFS, true, false),
-            (Errno::ENOMEM, true, false),
-            (Errno::ECONNABORTED, false, true),
-            (Errno::ECONNRESET, false, true),
-            (Errno::EPROTO, false, true),
-            (Errno::EPERM, false, true),
-            (Errno::ETIMEDOUT, false, true),
-            (Errno::ENETDOWN, false, true),
-            (Errno::ENETUNREACH, false, true),
-            (Errno::EHOSTDOWN, false, true),
-            (Errno::EHOSTUNREACH, false, true),
-            (Errno::ENOPROTOOPT, false, true),
-            (Errno::EOPNOTSUPP, false, true),
-            (Errno::EBADF, false, false),
-            (Errno::EINVAL, false, false),
-            (Errno::ENOTSOCK, false, false),
+            (Errno::MFILE, true, false),
+            (Errno::NFILE, true, false),
+            (Errno::NOBUFS, true, false),
+            (Errno::NOMEM, true, false),
+            (Errno::CONNABORTED, false, true),
+            (Errno::CONNRESET, false, true),
+            (Errno::PROTO, false, true),
+            (Errno::PERM, false, true),
+            (Errno::TIMEDOUT, false, true),
+            (Errno::NETDOWN, false, true),
+            (Errno::NETUNREACH, false, true),
+            (Errno::HOSTDOWN, false, true),
+            (Errno::HOSTUNREACH, false, true),
+            (Errno::NOPROTOOPT, false, true),
+            (Errno::OPNOTSUPP, false, true),
+            (Errno::BADF, false, false),
+            (Errno::INVAL, false, false),
+            (Errno::NOTSOCK, false, false),
         ] {
             let error = io::Error::from(errno);
             assert_eq!(is_out_of_descriptors(&error), out_of_descriptors, "{errno}");
