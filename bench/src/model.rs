@@ -157,7 +157,7 @@ impl Model {
     };
 
     /// uring-server
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     pub const URING: Model = Model {
         label: "uring-server",
         available: uring_server::available,
@@ -190,7 +190,7 @@ impl Model {
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
         Model::PREFORK_REUSE_PORT,
         Model::ASYNC,
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
         Model::URING,
     ];
 

@@ -116,7 +116,8 @@ impl ProcessUsage {
                 let time = usage.user_time() + usage.system_time();
                 Some(ProcessUsage {
                     processor_seconds: time.num_microseconds() as f64 / 1e6,
-                    sleeps: Some(usage.voluntary_context_switches().cast_unsigned()),
+                    // As many bits as a pointer has.
+                    sleeps: usage.voluntary_context_switches().try_into().ok(),
                 })
             };
             Some(of(UsageWho::RUSAGE_SELF)?.and(of(UsageWho::RUSAGE_CHILDREN)?))

@@ -19,7 +19,7 @@ mod epoll;
 mod poll;
 mod polling;
 mod select;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod uring;
 
 /// A way to wait, set up for a list of descriptors.
@@ -52,7 +52,7 @@ const ALL: &[Kind] = &[
     Kind { name: POLLING, can_watch: |_| Ok(()), watch: polling::watch },
     #[cfg(target_os = "linux")]
     Kind { name: "epoll", can_watch: |_| Ok(()), watch: epoll::watch },
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     Kind { name: "io_uring", can_watch: uring::can_watch, watch: uring::watch },
 ];
 

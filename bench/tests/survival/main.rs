@@ -53,7 +53,8 @@ for_every_server! {
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     prefork_server_reuse_port PREFORK_REUSE_PORT,
     async_server ASYNC,
-    #[cfg(target_os = "linux")] uring_server URING;
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    uring_server URING;
     {
         stream: endless_line, one_shot;
         costs: delayed_costs_nothing, counters;

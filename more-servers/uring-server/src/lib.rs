@@ -42,7 +42,8 @@
 //!
 //! `sync-server` waits for one, `poll-server` for whoever is ready: this one for what is done.
 
-#![cfg(target_os = "linux")]
+// The crate `io-uring` knows the kernel's structures on 64-bit machines only.
+#![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
 use std::io;
 use std::mem;

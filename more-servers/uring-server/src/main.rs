@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 fn main() -> ExitCode {
     server_kit::run_with_options(
         env!("CARGO_PKG_NAME"),
@@ -11,10 +11,10 @@ fn main() -> ExitCode {
     )
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 fn main() -> ExitCode {
     server_kit::unavailable(
         env!("CARGO_PKG_NAME"),
-        "this server is for Linux only; poll-server runs here: cargo run -p poll-server",
+        "this server is for 64-bit Linux only; poll-server runs here: cargo run -p poll-server",
     )
 }
