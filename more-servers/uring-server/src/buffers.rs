@@ -72,12 +72,8 @@ impl Buffers {
         Buffer { pool: Rc::clone(self), id, length }
     }
 
-    fn start_of(&self, id: u16) -> NonNull<u8> {
-        // SAFETY: every buffer lies within the mapping.
-        #[allow(unsafe_code)]
-        unsafe {
-            self.memory.add(QUEUE_SIZE + usize::from(id) * SIZE)
-        }
+    fn start_of(&self, id: u16) -> *mut u8 {
+        self.memory.as_ptr().wrapping_add(QUEUE_SIZE + usize::from(id) * SIZE)
     }
 
     /// Puts a buffer into the queue: it belongs to the kernel from here on.
@@ -90,7 +86,7 @@ impl Buffers {
         // queue, so whatever lay here has been taken.
         #[allow(unsafe_code)]
         let entry = unsafe { queue.add(usize::from(tail % COUNT)).as_mut() };
-        entry.set_addr(self.start_of(id).as_ptr() as u64);
+        entry.set_addr(self.start_of(id) as u64);
         entry.set_len(SIZE as u32);
         entry.set_bid(id);
         self.tail.set(tail.wrapping_add(1));
@@ -136,7 +132,7 @@ impl Deref for Buffer {
         // and is not in the queue, so nobody writes to it before this value is dropped.
         #[allow(unsafe_code)]
         unsafe {
-            slice::from_raw_parts(self.pool.start_of(self.id).as_ptr(), self.length)
+            slice::from_raw_parts(self.pool.start_of(self.id), self.length)
         }
     }
 }
