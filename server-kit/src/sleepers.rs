@@ -2,8 +2,11 @@
 //!
 //! A thread of such a server sleeps in four places, and each needs a means of its own: this
 //! is the price of code that reads from top to bottom.
+//!
+//! Left out: send(2) on Windows, where nothing but time ends it. There, whoever has to wait for
+//! a client that does not read presses Ctrl-C again.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -13,7 +16,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use socket2::{Domain, Socket, Type};
 
-use crate::{Call, Journal, STOP_GRACE, Stop};
+use crate::{Call, Journal, STOP_GRACE, Stop, system};
 
 /// How long a call to this server itself may take. It gets through at once or, if the queue is
 /// full, only in a second: so long TCP waits before it tries again (RFC 6298, 2.1).
@@ -146,6 +149,28 @@ impl Drop for Sleeper {
 pub struct Served<'a> {
     sleeper: &'a Sleeper,
     stream: Arc<TcpStream>,
+}
+
+impl Served<'_> {
+    /// recv(2), with the socket's time-out. When the server is to stop, nothing more comes, as if
+    /// the client had ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Read::read`].
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        system::sleep_until_readable(&self.stream)?;
+        (&*self.stream).read(buffer)
+    }
+
+    /// send(2), with the socket's time-out. It fails some time after the server is to stop.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Write::write`].
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.stream).write(bytes)
+    }
 }
 
 impl Deref for Served<'_> {

@@ -1,6 +1,7 @@
 //! The one door to what differs between operating systems.
 
 use std::io;
+use std::net::TcpStream;
 
 use rustix::io::Errno;
 
@@ -43,6 +44,40 @@ pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
         | HostUnreachable | TimedOut | PermissionDenied => true,
         _ => Errno::from_io_error(error).is_some_and(|code| others.contains(&code)),
     }
+}
+
+/// Recv(2) does the sleeping: shutdown(2), called by another thread, ends it.
+#[cfg(unix)]
+pub(crate) fn sleep_until_readable(_stream: &TcpStream) -> io::Result<()> {
+    Ok(())
+}
+
+/// On Windows a shutdown does not wake who sleeps already, only who comes to sleep after it
+/// (github.com/rust-lang/rust/issues/121594). So this sleeps in naps. Each only looks for bytes
+/// and takes none: a `recv` whose time is up may lose what comes at the same moment (`setsockopt`,
+/// SO_RCVTIMEO).
+///
+/// The time-out of the socket holds for all naps together.
+#[cfg(windows)]
+pub(crate) fn sleep_until_readable(stream: &TcpStream) -> io::Result<()> {
+    use std::time::{Duration, Instant};
+    /// A fifth of the time that a stopping server has for what it owes.
+    const NAP: Duration = Duration::from_millis(100);
+    let time_out = stream.read_timeout()?;
+    // None: as good as for ever, if it is that long.
+    let deadline = time_out.and_then(|time_out| Instant::now().checked_add(time_out));
+    let looked = loop {
+        let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let nap = left.map_or(NAP, |left| left.min(NAP)).max(Duration::from_millis(1));
+        stream.set_read_timeout(Some(nap))?;
+        match stream.peek(&mut [0]) {
+            Err(error)
+                if error.kind() == io::ErrorKind::TimedOut && left != Some(Duration::ZERO) => {}
+            looked => break looked,
+        }
+    };
+    stream.set_read_timeout(time_out)?;
+    looked.map(drop)
 }
 
 /// Makes a type known to select(2), epoll(7) and their like by the socket that it owns.

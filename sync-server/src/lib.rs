@@ -16,15 +16,15 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::Conversation;
 use server_kit::{
-    Acceptor, Call, Counters, Journal, READ_MAX, STOP_GRACE, Settings, Sleeper, Sleepers, Stop,
-    work,
+    Acceptor, Call, Counters, Journal, READ_MAX, STOP_GRACE, Served, Settings, Sleeper, Sleepers,
+    Stop, work,
 };
 
 /// Serves one client after the other until `stop` is requested.
@@ -127,7 +127,7 @@ impl Client {
 
 /// A client that is being served.
 struct Talk<'a> {
-    stream: &'a TcpStream,
+    stream: &'a Served<'a>,
     peer: SocketAddr,
     conversation: Conversation,
     /// The time-out that the socket has for reading.
