@@ -357,8 +357,12 @@ impl FromStr for Model {
 
     fn from_str(label: &str) -> Result<Self, String> {
         let words: Vec<&str> = label.split([' ', '=']).filter(|word| !word.is_empty()).collect();
-        let name = words.first().copied().unwrap_or_default();
+        let label = words.join(" ");
         let all = || Model::ALL.iter().chain(Model::PEERS);
+        if let Some(&listed) = all().find(|model| model.label == label) {
+            return Ok(listed);
+        }
+        let name = words.first().copied().unwrap_or_default();
         let of_that_name = || all().filter(|model| model.name() == name);
         let option = words.get(1).copied();
         let alike = of_that_name().find(|model| model.options().next() == option);
@@ -368,9 +372,7 @@ impl FromStr for Model {
         };
         // Label and limits are kept to the end of the program, as those of the others are. With
         // other options than the listed ones, nobody knows whether the limits always hold.
-        let label = words.join(" ");
-        let is_listed = all().any(|model| model.label == label);
-        let limit = |limit: &Limit| Limit { always: limit.always && is_listed, ..*limit };
+        let limit = |limit: &Limit| Limit { always: false, ..*limit };
         let limits: Vec<_> = model.limits.iter().map(limit).collect();
         // A pool serves as many clients as it has threads.
         let size = words.iter().skip_while(|word| **word != "--pool").nth(1);
