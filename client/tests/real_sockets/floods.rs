@@ -294,6 +294,9 @@ fn one_shot_takes_a_piece_of_a_request_for_all_of_it() {
 
 #[test]
 fn the_deadlock_of_the_article_is_recognised() {
+    if cfg!(windows) {
+        return eprintln!("skipped: Windows refuses whom the accept queue has no room for");
+    }
     let crowd = Crowd { timeout: Duration::from_millis(1500), ..Crowd::default() };
     let (address, lines_of_each) = one_at_a_time(10);
     let report = flood(address, &crowd);

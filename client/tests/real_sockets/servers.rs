@@ -12,6 +12,7 @@ use socket2::{Domain, Socket, Type};
 ///
 /// Its threads end with the test's process at the latest, so nobody waits for them.
 pub fn server(serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'static) -> SocketAddr {
+    raise_descriptor_limit();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -24,6 +25,13 @@ pub fn server(serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'stat
     address
 }
 
+/// Many tests share this process with both ends of all their connections, and macOS gives it 256
+/// descriptors unasked.
+fn raise_descriptor_limit() {
+    // Where it can't be raised, a test that has not enough of them fails, and says so.
+    rlimit::increase_nofile_limit(u64::MAX).ok();
+}
+
 /// A server as it should be.
 pub fn polite_server() -> SocketAddr {
     server(|stream| for_each_line(stream, |stream| stream.write_all(Protocol::Lines.reply())))
@@ -32,6 +40,7 @@ pub fn polite_server() -> SocketAddr {
 /// A server that serves one connection at a time, and whose listener has this `backlog`.
 /// Tells how many bytes each connection brought.
 pub fn one_at_a_time(backlog: i32) -> (SocketAddr, Receiver<usize>) {
+    raise_descriptor_limit();
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
     listener.bind(&any.into()).unwrap();

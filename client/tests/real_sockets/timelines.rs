@@ -57,6 +57,9 @@ fn a_client_goes_through_its_phases() {
 
 #[test]
 fn who_never_came_to_connect_has_a_row_too() {
+    if cfg!(windows) {
+        return eprintln!("skipped: Windows refuses whom the accept queue has no room for");
+    }
     let crowd = Crowd { timeout: Duration::from_millis(1500), ..Crowd::default() };
     let (address, _) = one_at_a_time(10);
     let timeline = recorded(address, &crowd);

@@ -308,6 +308,9 @@ fn a_deaf_client_that_is_never_let_read_is_part_of_the_explanation() {
 
 #[test]
 fn deaf_clients_that_never_come_to_be_deaf_have_failed() {
+    if cfg!(windows) {
+        return eprintln!("skipped: Windows refuses whom the accept queue has no room for");
+    }
     let (address, _) = one_at_a_time(1);
     let crowd = Crowd { timeout: Duration::from_millis(500), ..crowd(Kind::Deaf, 10) };
     let report = flood(address, &crowd);
