@@ -24,8 +24,8 @@ use crate::{Protocol, REQUEST_MAX, TOO_LONG};
 
 /// Most bytes of replies that are owed to one client, delayed ones included.
 ///
-/// Once half of this is owed, no more requests are read from that client: a client that
-/// does not read its replies must not fill the server's memory. 64 KiB are some 3400
+/// While more than half of this is owed, no more requests are read from that client: a client
+/// that does not read its replies must not fill the server's memory. 64 KiB are some 3400
 /// replies, more than any client in this workspace asks for in one go.
 pub const PENDING_MAX: usize = 64 * 1024;
 
@@ -78,7 +78,8 @@ pub enum Ending {
     Complete,
     /// A request was longer than [`REQUEST_MAX`].
     TooLong,
-    /// Nothing moved for [`Terms::idle_timeout`].
+    /// Nothing moved for [`Terms::idle_timeout`], although the server did not stop and had not
+    /// had its last word.
     Idle,
     /// The server stops.
     Stopped,
@@ -120,7 +121,8 @@ pub struct Conversation {
     /// Replies that are not sent to their last byte, be they delayed or pending.
     owed: usize,
     half_closed: bool,
-    /// When bytes last moved, in either direction.
+    /// When something moved last: bytes in either direction, their end, or a reply that was
+    /// delayed until then.
     last_moved: Instant,
     /// When to close, whatever is still owed.
     give_up: Option<Instant>,
@@ -180,8 +182,11 @@ impl Conversation {
     /// Only the lengths of requests matter to this protocol, so no byte of them is kept.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) -> usize {
         debug_assert!(bytes.len() <= self.room());
+        if bytes.is_empty() {
+            return 0; // Nothing has moved.
+        }
         self.last_moved = now;
-        if self.phase != Phase::Open || bytes.is_empty() {
+        if self.phase != Phase::Open {
             return 0;
         }
         if self.terms.protocol == Protocol::OneShot {
@@ -210,23 +215,21 @@ impl Conversation {
     /// The client has closed its sending half (or all of its socket). Returns 1 if what
     /// came after the last LF thereby has become a request, otherwise 0.
     pub fn receive_end(&mut self, now: Instant) -> usize {
+        let mut requests = 0;
+        let ending = match self.phase {
+            Phase::Open if self.unfinished > 0 => {
+                requests = 1;
+                self.unfinished = 0;
+                self.answer(self.terms.protocol.reply(), now);
+                Ending::Complete
+            }
+            Phase::Open => Ending::Complete,
+            Phase::Lingering(ending) => ending,
+            Phase::Closing(_) | Phase::Over(_) => return 0, // It was heard before.
+        };
         self.last_moved = now;
-        match self.phase {
-            Phase::Open => {
-                let requests = usize::from(self.unfinished > 0);
-                if requests > 0 {
-                    self.unfinished = 0;
-                    self.answer(self.terms.protocol.reply(), now);
-                }
-                self.enter(Phase::Closing(Ending::Complete));
-                requests
-            }
-            Phase::Lingering(ending) => {
-                self.enter(Phase::Closing(ending));
-                0
-            }
-            Phase::Closing(_) | Phase::Over(_) => 0,
-        }
+        self.enter(Phase::Closing(ending));
+        requests
     }
 
     /// The bytes to send now, as many as lie in one piece.
@@ -242,6 +245,9 @@ impl Conversation {
     /// The first `count` bytes of [`pending`](Self::pending) are sent. Returns how many
     /// replies they finish.
     pub fn sent(&mut self, count: usize, now: Instant) -> usize {
+        if count == 0 {
+            return 0; // Nothing has moved.
+        }
         self.last_moved = now;
         let replies = if count == self.pending.len() {
             self.pending.clear();
@@ -319,7 +325,7 @@ impl Conversation {
         self.give_up = Some(give_up);
         self.phase = match self.phase {
             Phase::Open => Phase::Lingering(Ending::Stopped),
-            Phase::Closing(_) => Phase::Closing(Ending::Stopped),
+            Phase::Closing(Ending::Complete) => Phase::Closing(Ending::Stopped),
             phase => phase,
         };
     }

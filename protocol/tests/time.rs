@@ -34,6 +34,21 @@ fn an_idle_client_is_given_up_and_an_active_one_is_not() {
 }
 
 #[test]
+fn nothing_is_no_sign_of_life() {
+    let (mut conversation, start) =
+        conversation(Terms { idle_timeout: Some(3 * SECOND), ..Terms::default() });
+    conversation.receive(b"one\n", start);
+    // No bytes that come, none that go, ...
+    conversation.receive(b"", start + SECOND);
+    conversation.sent(0, start + SECOND);
+    assert_eq!(conversation.deadline(), Some(start + 3 * SECOND));
+    // ... nor an end that was heard before.
+    conversation.receive_end(start + SECOND);
+    conversation.receive_end(start + 2 * SECOND);
+    assert_eq!(conversation.deadline(), Some(start + 4 * SECOND));
+}
+
+#[test]
 fn without_a_timeout_there_is_no_deadline() {
     let (mut conversation, start) = conversation(Terms::default());
     assert_eq!(conversation.deadline(), None);
@@ -173,6 +188,21 @@ fn a_stopping_server_gives_up_clients_that_do_not_read() {
     conversation.expire(start + SECOND);
     assert_eq!(conversation.ending(), Some(Ending::Stopped));
     assert_eq!(conversation.owed(), 1);
+}
+
+#[test]
+fn who_asked_too_much_hears_so_even_from_a_server_that_stops() {
+    for ends in [false, true] {
+        let (mut conversation, start) = conversation(Terms::default());
+        conversation.receive(&[b'x'; 1025], start);
+        if ends {
+            conversation.receive_end(start);
+        }
+        conversation.stop(start, start + SECOND);
+        conversation.sent(TOO_LONG.len(), start);
+        conversation.expire(start + SECOND);
+        assert_eq!(conversation.ending(), Some(Ending::TooLong), "the client ends: {ends}");
+    }
 }
 
 #[test]
