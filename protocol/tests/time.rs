@@ -88,23 +88,6 @@ fn a_delayed_reply_waits_for_its_time_while_requests_are_still_taken() {
 }
 
 #[test]
-fn delays_of_a_range_keep_the_order_of_the_replies() {
-    let (mut conversation, start) = conversation(Terms {
-        delay: Delay::between(Duration::ZERO, 2 * SECOND).unwrap(),
-        ..Terms::default()
-    });
-    let requests = vec![b'\n'; 100];
-    conversation.receive(&requests, start);
-    let mut before = start;
-    while let Some(due) = conversation.deadline() {
-        assert!(due >= before && due <= start + 2 * SECOND);
-        conversation.expire(due);
-        before = due;
-    }
-    assert_eq!(conversation.pending().len(), 100 * GREETING);
-}
-
-#[test]
 fn a_reply_without_delay_does_not_overtake_one_that_is_delayed() {
     for seed in 0..100 {
         let start = Instant::now();
