@@ -5,6 +5,8 @@
 //! - [`reference`]: what a conversation must then do, from the description.
 //! - [`subject`]: the real conversation, and the comparison.
 //! - [`drawn_delays`]: what holds even if nobody can tell the delays beforehand.
+//! - [`bytes`]: the same steps, written as bytes; `protocol/fuzz` has them made up by a fuzzer,
+//!   and [`corpus`] plays those that it found worth keeping.
 //!
 //! `cargo test` tries 256 courses of up to 200 steps. By hand, for as long as there is time:
 //!
@@ -17,6 +19,8 @@
 //! Left out: what a conversation says once it is over, other than its ending and its loss, since
 //! nobody asks; time that goes backwards, since `Instant` does not.
 
+mod bytes;
+mod corpus;
 mod drawn_delays;
 mod reference;
 mod step;

@@ -37,6 +37,7 @@ impl Subject {
                 self.returned = conversation.receive(&bytes, now);
             }
             Step::End => self.returned = conversation.receive_end(now),
+            // What is pending may lie in two pieces.
             Step::Send(mut count) => loop {
                 let piece = count.min(conversation.pending().len());
                 self.returned += conversation.sent(piece, now);
@@ -61,6 +62,7 @@ impl Subject {
             Step::Stop(grace) => conversation.stop(now, now + Duration::from_millis(grace)),
         }
     }
+
     /// Panics unless the two agree in all that a server asks of a conversation.
     pub fn compare(&self, reference: &Reference) {
         let conversation = &self.conversation;
