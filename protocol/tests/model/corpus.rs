@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::bytes::play;
 
 #[test]
+#[cfg_attr(miri, ignore = "it reads files, and Miri keeps tests from the system")]
 fn the_fuzzers_corpus_holds() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/conversation");
     let mut courses = 0;

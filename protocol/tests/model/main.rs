@@ -99,15 +99,19 @@ impl StateMachineTest for Subject {
     }
 }
 
+/// Miri (`cargo +nightly miri test -p protocol`) takes some thousand times as long.
+const STEPS: usize = if cfg!(miri) { 30 } else { 200 };
+
 /// As many cases as the environment wants, 256 otherwise. What fails is to be made a test of its
 /// own, with a name, not kept as a number that no one can read.
 fn config() -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if cfg!(miri) { ProptestConfig { cases: 2, ..config } } else { config }
 }
 
 prop_state_machine! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_conversation_does_what_its_description_says(sequential 1..=200 => Subject);
+    fn a_conversation_does_what_its_description_says(sequential 1..=STEPS => Subject);
 }
