@@ -6,10 +6,8 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use protocol::{Conversation, Interest};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use crate::{Call, Journal, Settings, work};
+use crate::{Call, Journal, Settings, Stream, work};
 
 /// Most bytes that are read in one go: a page, and more than a conversation has room for
 /// while it takes requests.
@@ -23,8 +21,8 @@ pub const READ_MAX: usize = 4096;
 /// else has had a turn. And it writes at once what it has to say, without asking first
 /// whether the socket is ready for it: nearly always it is, and then the question would
 /// have cost more than the answer.
-pub struct Connection {
-    stream: TcpStream,
+pub struct Connection<S = TcpStream> {
+    stream: S,
     peer: SocketAddr,
     conversation: Conversation,
     work: Duration,
@@ -32,10 +30,10 @@ pub struct Connection {
     failure: Option<io::Error>,
 }
 
-impl Connection {
+impl<S: Stream> Connection<S> {
     /// Takes a client in.
     pub fn new(
-        stream: TcpStream,
+        stream: S,
         peer: SocketAddr,
         settings: &Settings,
         now: Instant,
@@ -43,10 +41,12 @@ impl Connection {
     ) -> Self {
         let number = journal.connected(peer);
         journal.count(Call::Ioctl);
-        journal.count(Call::SetSockOpt);
-        // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
-        // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time.
-        let prepared = stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true));
+        let prepared = stream.set_nonblocking(true).and_then(|()| {
+            // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
+            // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time.
+            journal.count(Call::SetSockOpt);
+            stream.set_nodelay(true)
+        });
         Connection {
             stream,
             peer,
@@ -120,7 +120,7 @@ impl Connection {
         journal.closing(self.peer, ending, self.conversation.owed());
     }
 
-    pub(crate) fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &S {
         &self.stream
     }
 
@@ -136,13 +136,10 @@ impl Connection {
         let mut buffer = [MaybeUninit::uninit(); READ_MAX];
         let room = self.conversation.room().min(READ_MAX);
         journal.count(Call::Recv);
-        // On Linux, `rustix` makes the system call itself: no time goes into zeroing the buffer
-        // first, nor into seeing whether another thread cancels this one (pthreads(7),
-        // "Cancellation points"), which the C library does.
-        let bytes = match recv(&self.stream, &mut buffer[..room], RecvFlags::empty()) {
-            Ok(((bytes, _), _)) => &*bytes,
-            Err(error) if is_not_now(error) => return Ok(false),
-            Err(error) => return Err(error.into()),
+        let bytes = match self.stream.recv(&mut buffer[..room]) {
+            Ok(bytes) => bytes,
+            Err(error) if is_not_now(&error) => return Ok(false),
+            Err(error) => return Err(error),
         };
         let requests = match bytes {
             [] => self.conversation.receive_end(now),
@@ -158,13 +155,13 @@ impl Connection {
         let mut done = false;
         if self.conversation.interest().writable {
             journal.count(Call::Send);
-            match send(&self.stream, self.conversation.pending(), SendFlags::empty()) {
+            match self.stream.send(self.conversation.pending()) {
                 Ok(count) => {
                     done = true;
                     journal.replied(self.conversation.sent(count, now));
                 }
-                Err(error) if is_not_now(error) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if is_not_now(&error) => {}
+                Err(error) => return Err(error),
             }
         }
         if self.conversation.half_close_is_due() {
@@ -185,7 +182,7 @@ impl Connection {
 /// EAGAIN, reading: the socket was reported ready, and no longer is (select(2), BUGS, knows
 /// of such cases); writing: there is no room left in it. EINTR: a signal came first. All
 /// mean: go back and wait.
-fn is_not_now(error: Errno) -> bool {
+fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 

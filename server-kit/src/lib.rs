@@ -7,7 +7,7 @@
 //! - [`Settings`]: the command line, and [`OwnOptions`] for what only one server takes.
 //! - [`listen`] and [`Acceptor`]: the listening socket, and what to do with each error of
 //!   accept(2) ([`Admission`]).
-//! - [`Connection`]: a non-blocking socket and its [`protocol::Conversation`].
+//! - [`Connection`]: a non-blocking socket ([`Stream`]) and its [`protocol::Conversation`].
 //! - [`work`](work()): what a request costs.
 //! - [`Deadlines`]: when the next wait has to end.
 //! - [`Stop`] for Ctrl-C, and [`Sleepers`] for servers that sleep where no flag is seen.
@@ -26,6 +26,7 @@ mod run;
 mod settings;
 mod sleepers;
 mod stop;
+mod stream;
 mod system;
 mod work;
 
@@ -43,4 +44,5 @@ pub use run::{
 pub use settings::{NoOptions, OwnOptions, Settings, duration};
 pub use sleepers::{Served, Sleeper, Sleepers};
 pub use stop::{STOP_GRACE, Stop};
+pub use stream::Stream;
 pub use work::work;
