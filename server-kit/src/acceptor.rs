@@ -199,7 +199,7 @@ pub struct Admission {
 /// Who is not let in after accept(2) has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Only the client that it was about: the next one may be well, so ask at once.
+    /// Only the client that it was about, if any: the next one may be well, so ask at once.
     ThisOne,
     /// Nobody for now: nobody waits, or nobody can be let in.
     Everybody,
@@ -222,6 +222,11 @@ impl Admission {
         now: Instant,
         journal: &mut Journal,
     ) -> io::Result<Refusal> {
+        if error.kind() == io::ErrorKind::Interrupted {
+            // A signal came first, before anything was done: ask again. (std does so by itself,
+            // a runtime or the kernel may hand it on.)
+            return Ok(Refusal::ThisOne);
+        }
         // This client is gone or can't be reached any more; the next one may be well
         // (ECONNABORTED and its like).
         if system::is_about_one_connection(&error) {
@@ -284,6 +289,18 @@ impl Admission {
 mod tests {
     use super::*;
     use clap::Parser;
+
+    #[test]
+    fn a_signal_ends_neither_the_server_nor_its_patience() {
+        let settings = Settings::try_parse_from(["server", "-q"]).unwrap();
+        let (mut admission, mut journal) = (Admission::default(), Journal::new(&settings));
+        for _ in 0..2 * LOST_IN_A_ROW {
+            let interrupted = io::ErrorKind::Interrupted.into();
+            let refusal = admission.failed(interrupted, Instant::now(), &mut journal).unwrap();
+            assert_eq!(refusal, Refusal::ThisOne);
+        }
+        assert!(admission.is_open());
+    }
 
     #[test]
     fn no_more_clients_wait_than_the_backlog_holds() {

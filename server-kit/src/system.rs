@@ -7,7 +7,8 @@ use rustix::io::Errno;
 
 use crate::{Acceptor, Connection};
 
-/// Whether the system, or this process, has no descriptor or no memory left for a socket.
+/// Whether the system, or this process, has no descriptor or no memory left for a socket; or
+/// no room in epoll(7), where accepting and watching are one (ENOSPC, epoll_ctl(2)).
 pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     let full = [
         Errno::MFILE,
@@ -16,6 +17,8 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
         Errno::NFILE,
         #[cfg(unix)]
         Errno::NOMEM,
+        #[cfg(unix)]
+        Errno::NOSPC,
     ];
     Errno::from_io_error(error).is_some_and(|code| full.contains(&code))
 }
@@ -128,6 +131,7 @@ mod tests {
             (Errno::NFILE, true, false),
             (Errno::NOBUFS, true, false),
             (Errno::NOMEM, true, false),
+            (Errno::NOSPC, true, false),
             (Errno::CONNABORTED, false, true),
             (Errno::CONNRESET, false, true),
             (Errno::PROTO, false, true),

@@ -36,7 +36,8 @@
 //!
 //! Left out: a connection that waits for nothing but a delayed reply is not seen to be reset
 //! before that reply is sent. And tokio's accept registers the socket, too: if epoll(7) has no
-//! room for it (ENOSPC, epoll_ctl(2)), that ends the server, and not this connection only.
+//! room for it (ENOSPC, ENOMEM, epoll_ctl(2)), this client has been accepted, and is lost; those
+//! behind it wait, as they do when descriptors run out.
 //!
 //! `prefork-server` runs a loop in each of several processes. `uring-server` is the last verse:
 //! it does not ask any more who is ready.
