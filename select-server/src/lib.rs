@@ -34,7 +34,7 @@ use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike};
 use server_kit::{
     ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counted, Counters, Deadlines, Journal,
-    STOP_GRACE, Settings, Stop,
+    STOP_GRACE, Settings, Stop, rest_without_memory,
 };
 use slab::Slab;
 
@@ -145,6 +145,11 @@ impl SelectServer<'_> {
             // A signal came first (select(2), ERRORS). The sets are still as they were filled
             // and say nothing of readiness: the loop goes round again.
             Err(Errno::EINTR) => return Ok((false, self.journal.woke_up(began, 0, false))),
+            // The kernel has no memory for the call (ENOMEM): that may pass.
+            Err(Errno::ENOMEM) => {
+                rest_without_memory(&mut self.journal);
+                return Ok((false, self.journal.woke_up(began, 0, false)));
+            }
             Err(error) => return Err(error.into()),
         };
 

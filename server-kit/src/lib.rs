@@ -9,7 +9,8 @@
 //!   accept(2) ([`Admission`]).
 //! - [`Connection`]: a non-blocking socket ([`Stream`]) and its [`protocol::Conversation`].
 //! - [`work`](work()): what a request costs.
-//! - [`Deadlines`]: when the next wait has to end.
+//! - [`Deadlines`]: when the next wait has to end; [`rest_without_memory`]: when there can be
+//!   none.
 //! - [`Stop`] for Ctrl-C, and [`Sleepers`] for servers that sleep where no flag is seen.
 //! - [`Journal`] (made of [`Console`] and [`Counters`]): what the server tells.
 //! - [`run`]: a server's `main`.
@@ -22,6 +23,7 @@ mod console;
 mod counters;
 mod deadlines;
 mod journal;
+mod memory;
 mod run;
 mod settings;
 mod sleepers;
@@ -38,6 +40,7 @@ pub use console::{Console, Verbosity};
 pub use counters::{Call, Counters};
 pub use deadlines::Deadlines;
 pub use journal::{Counted, Journal};
+pub use memory::rest_without_memory;
 pub use run::{
     Serve, ServeWith, UNAVAILABLE, run, run_with_arguments, run_with_options, unavailable,
 };

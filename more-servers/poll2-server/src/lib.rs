@@ -42,7 +42,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use protocol::Interest;
 use server_kit::{
     ACCEPTS_PER_TURN, Acceptor, Call, Connection, Counted, Counters, Deadlines, Journal,
-    STOP_GRACE, Settings, Stop,
+    STOP_GRACE, Settings, Stop, rest_without_memory,
 };
 use slab::Slab;
 
@@ -140,6 +140,11 @@ impl Poll2Server<'_> {
             // A signal came first (poll(2), ERRORS), and nothing is known of readiness: the
             // loop goes round again.
             Err(Errno::EINTR) => return Ok((false, self.journal.woke_up(began, 0, false))),
+            // The kernel has no memory for the call (ENOMEM): that may pass.
+            Err(Errno::ENOMEM) => {
+                rest_without_memory(&mut self.journal);
+                return Ok((false, self.journal.woke_up(began, 0, false)));
+            }
             Err(error) => return Err(error.into()),
         };
 

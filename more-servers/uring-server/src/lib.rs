@@ -56,6 +56,7 @@ use clap::Args;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use server_kit::{
     Admission, Call, Counted, Counters, Deadlines, Journal, OwnOptions, STOP_GRACE, Settings, Stop,
+    rest_without_memory,
 };
 use slab::Slab;
 use socket2::SockRef;
@@ -194,6 +195,9 @@ impl UringServer<'_> {
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let calls = self.ring.submit_and_wait(deadline, done)?;
         (0..calls).for_each(|_| self.journal.count(Call::IoUringEnter));
+        if self.ring.is_without_memory() {
+            rest_without_memory(&mut self.journal); // EAGAIN, which may pass
+        }
 
         let count = |kind: fn(&Completion) -> bool| done.iter().filter(|&c| kind(c)).count();
         let accepted = count(|c| matches!(c, Completion::Accepted { .. }));

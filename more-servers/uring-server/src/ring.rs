@@ -61,6 +61,15 @@ enum Kind {
     Watch,
 }
 
+/// What the kernel needs to take operations.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Resources {
+    Enough,
+    /// For completions.
+    NoPlace,
+    NoMemory,
+}
+
 /// The group of buffers, of which there is one.
 const GROUP: u16 = 0;
 
@@ -84,6 +93,8 @@ pub(crate) struct Ring {
     at_once: Vec<OperationId>,
     /// Somebody has more to do when these are done: the next call must not sleep.
     hurried: bool,
+    /// What the last call has found.
+    resources: Resources,
     buffers: Rc<Buffers>,
 }
 
@@ -125,6 +136,7 @@ impl Ring {
             in_flight: Slab::new(),
             at_once: Vec::new(),
             hurried: false,
+            resources: Resources::Enough,
             buffers,
         })
     }
@@ -244,13 +256,19 @@ impl Ring {
         deadline: Option<Instant>,
         done: &mut Vec<Completion>,
     ) -> io::Result<usize> {
-        let mut calls = 1;
+        let mut calls = 0;
         // More than the submission queue holds goes in several calls, and the last one sleeps.
-        while !self.fill() {
+        loop {
+            let is_last = self.fill();
+            let (completions, deadline) =
+                if is_last { (usize::from(!self.hurried), deadline) } else { (0, None) };
+            self.enter(completions, deadline)?;
             calls += 1;
-            self.enter(0, None)?;
+            // Completions that are taken out make room, and may give memory back.
+            if is_last || self.resources != Resources::Enough {
+                break;
+            }
         }
-        self.enter(usize::from(!self.hurried), deadline)?;
         self.reap(done);
         self.settle_at_once(done);
         Ok(calls)
@@ -283,13 +301,24 @@ impl Ring {
         }
         let result = self.uring.submitter().submit_with_args(completions, &arguments);
         let code = result.as_ref().err().and_then(io::Error::raw_os_error).map(Errno::from_raw);
-        match code {
-            // ETIME: the deadline has passed. EINTR: a signal came first. EBUSY: there are more
-            // completions than their queue holds. In each case look at what there is, and come
-            // again: nothing is lost, what was not handed over is still in the queue.
-            Some(Errno::ETIME | Errno::EINTR | Errno::EBUSY) => Ok(()),
-            _ => result.map(drop),
-        }
+        // In each of these cases look at what there is, and come again: nothing is lost, what was
+        // not handed over is still in the queue.
+        self.resources = match code {
+            // ETIME: the deadline has passed. EINTR: a signal came first.
+            None | Some(Errno::ETIME | Errno::EINTR) => Resources::Enough,
+            // There are more completions than their queue holds.
+            Some(Errno::EBUSY) => Resources::NoPlace,
+            // There is no memory for another operation.
+            Some(Errno::EAGAIN | Errno::ENOMEM) => Resources::NoMemory,
+            Some(_) => return result.map(drop),
+        };
+        Ok(())
+    }
+
+    /// Whether the kernel had no memory for what was queued: who comes again at once may find
+    /// none again.
+    pub(crate) fn is_without_memory(&self) -> bool {
+        self.resources == Resources::NoMemory
     }
 
     /// Takes the completions out of their queue.
