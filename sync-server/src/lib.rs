@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use protocol::Conversation;
 use server_kit::{
     Acceptor, Call, Counters, Journal, READ_MAX, STOP_GRACE, Served, Settings, Sleeper, Sleepers,
-    Stop, work,
+    Stop, TRY_AGAIN, work,
 };
 
 /// Serves one client after the other until `stop` is requested.
@@ -74,8 +74,10 @@ impl SyncServer<'_> {
         let client = self.acceptor.accept(began, &mut self.journal)?;
         self.journal.woke_up(began, 0, client.is_some());
         let Some((stream, peer)) = client else {
-            // No descriptor is left, and this server holds none that it could give back.
-            self.sleeper.sleep_until(self.acceptor.deadline(), &mut self.journal);
+            // No descriptor is left, and this server holds none that it could give back. (Or the
+            // call did not sleep: somebody else has made the listener non-blocking, EAGAIN.)
+            let try_again = self.acceptor.deadline().unwrap_or(began + TRY_AGAIN);
+            self.sleeper.sleep_until(Some(try_again), &mut self.journal);
             self.acceptor.resume();
             return Ok(());
         };
@@ -228,12 +230,13 @@ impl Talk<'_> {
 
 /// What a call on a socket with a time-out has done; `None` if time was up before (EAGAIN,
 /// or `WSAETIMEDOUT` on Windows), or a signal came (EINTR): then the deadlines are looked at,
-/// and it sleeps again.
+/// and it sleeps again. (Elsewhere, ETIMEDOUT is a client who can't be reached any more: tcp(7).)
 fn unless_time_is_up(result: io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(count) => Ok(Some(count)),
         Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(None),
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(None),
+            ErrorKind::TimedOut if cfg!(windows) => Ok(None),
             _ => Err(error),
         },
     }

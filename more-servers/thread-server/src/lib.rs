@@ -172,9 +172,11 @@ impl ThreadServer<'_, '_> {
         let client = self.acceptor.accept(began, &mut self.journal)?;
         self.journal.woke_up(began, 0, client.is_some());
         let Some((stream, peer)) = client else {
-            // No descriptor is left. Each thread that ends gives one back.
+            // No descriptor is left. Each thread that ends gives one back. (Or the call did not
+            // sleep: somebody else has made the listener non-blocking, EAGAIN.)
             self.full_at.get_or_insert(size);
-            self.wait_for_an_end(size, self.acceptor.deadline());
+            let try_again = self.acceptor.deadline().unwrap_or(began + TRY_AGAIN);
+            self.wait_for_an_end(size, Some(try_again));
             self.acceptor.resume();
             return Ok(());
         };
