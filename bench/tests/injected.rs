@@ -1,0 +1,303 @@
+//! Faults at the real system calls: strace(1) has them fail as the kernel may, and nobody
+//! notices but those whom it concerns.
+//!
+//! Each server runs under `strace --inject`, a crowd floods it, and Ctrl-C ends it. What may
+//! come of a call is taken from its manual page, ERRORS. Where strace is not installed, or may
+//! trace nobody, the test says so, and passes.
+//!
+//! ```text
+//! cargo test -p bench --test injected
+//! cargo test -p bench --test injected -- --ignored --nocapture    # one by one, as a table
+//! ```
+//!
+//! Left out: what strace can only pretend. A close(2) that it has fail leaves the descriptor
+//! open. EAGAIN that is not true makes an edge-triggered server wait for an edge that has been.
+//! And io_uring makes no calls, but the one that waits.
+
+#![cfg(target_os = "linux")]
+
+use std::fmt;
+use std::fs;
+use std::ops::ControlFlow;
+use std::panic;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use bench::{Model, Outcome, ServerProcess};
+use client::report::Report;
+use client::{Crowd, Happening, Kind, Mix, flood};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+mod available;
+
+/// What strace is told to do.
+#[derive(Clone, Copy)]
+struct Injection {
+    /// Which system calls fail, by the names that Linux has for them; a question mark stands
+    /// before those that not every machine has.
+    calls: &'static str,
+    /// How they fail.
+    error: &'static str,
+    /// Which of them, in each thread: `2+3` are the second and then each third.
+    when: &'static str,
+    /// What the server says of it when it costs a client the connection; `None`: nobody notices.
+    loss: Option<&'static str>,
+    /// Where this can't be.
+    not_at: &'static [&'static str],
+}
+
+const fn unnoticed(calls: &'static str, error: &'static str, when: &'static str) -> Injection {
+    Injection { calls, error, when, loss: None, not_at: &[] }
+}
+
+/// The fifth call fails, once in each thread.
+const fn costly(calls: &'static str, error: &'static str, loss: &'static str) -> Injection {
+    Injection { calls, error, when: "5", loss: Some(loss), not_at: &[] }
+}
+
+/// EAGAIN, although there is something: tokio takes it for the truth.
+const fn again(calls: &'static str) -> Injection {
+    Injection { not_at: &["async-server"], ..unnoticed(calls, "EAGAIN", "2+3") }
+}
+
+/// In whichever call a server sleeps for many.
+const WAIT: &str = "?select,?pselect6,?poll,?epoll_wait,?epoll_pwait,?epoll_pwait2,io_uring_enter";
+
+/// Those that need memory in the kernel for what they watch.
+const SCAN: &str = "?select,?pselect6,?poll";
+
+const INJECTIONS: &[Injection] = &[
+    unnoticed("recvfrom", "EINTR", "2+3"),
+    again("recvfrom"),
+    costly("recvfrom", "ECONNRESET", "Connection reset by peer"),
+    costly("recvfrom", "ETIMEDOUT", "Connection timed out"),
+    unnoticed("sendto", "EINTR", "2+3"),
+    again("sendto"),
+    costly("sendto", "EPIPE", "Broken pipe"),
+    costly("sendto", "ECONNRESET", "Connection reset by peer"),
+    unnoticed("accept4", "EINTR", "2+3"),
+    // A blocking accept(2) says so only if somebody else has made the listener non-blocking.
+    Injection { when: "2+15", ..again("accept4") },
+    unnoticed("accept4", "ECONNABORTED", "2+3"),
+    unnoticed("accept4", "EPROTO", "2+3"),
+    unnoticed("accept4", "EPERM", "2+3"),
+    unnoticed("accept4", "ENETDOWN", "2+3"),
+    unnoticed("accept4", "EMFILE", "3+15"),
+    unnoticed("accept4", "ENFILE", "3+15"),
+    unnoticed("accept4", "ENOBUFS", "3+15"),
+    unnoticed("accept4", "ENOMEM", "3+15"),
+    unnoticed(WAIT, "EINTR", "3+3"),
+    unnoticed(SCAN, "ENOMEM", "3+9"),
+    unnoticed("io_uring_enter", "EAGAIN", "3+9"),
+    unnoticed("io_uring_enter", "EBUSY", "3+9"),
+    unnoticed("clone3", "EAGAIN", "9+9"),
+    // Those before belong to the listener and to the first client.
+    Injection { when: "9", ..costly("setsockopt", "ENOBUFS", "No buffer space available") },
+    registration("ENOSPC", "No space left on device"),
+    registration("ENOMEM", "Cannot allocate memory"),
+];
+
+/// A new connection finds no room in epoll(7). `polling` also changes what is there with each
+/// wait, which never needs room, and strace can't tell the two apart.
+const fn registration(error: &'static str, loss: &'static str) -> Injection {
+    let not_at = &["poll-server", "prefork-server"];
+    Injection { when: "9", not_at, ..costly("epoll_ctl", error, loss) }
+}
+
+/// As many of them at once as there are calls: this is what `cargo test` has time for.
+const TOGETHER: &[&[Injection]] = &[
+    &[
+        unnoticed("recvfrom", "EINTR", "2+3"),
+        unnoticed("sendto", "EINTR", "2+3"),
+        unnoticed("accept4", "ECONNABORTED", "2+3"),
+        unnoticed(WAIT, "EINTR", "3+3"),
+    ],
+    &[
+        again("recvfrom"),
+        again("sendto"),
+        unnoticed("accept4", "EMFILE", "3+15"),
+        unnoticed(SCAN, "ENOMEM", "3+9"),
+        unnoticed("io_uring_enter", "EAGAIN", "3+9"),
+    ],
+    &[
+        costly("recvfrom", "ECONNRESET", "Connection reset by peer"),
+        unnoticed("accept4", "EINTR", "2+3"),
+    ],
+];
+
+impl fmt::Display for Injection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Injection { calls, error, when, .. } = self;
+        write!(f, "{calls}:error={error}:when={when}")
+    }
+}
+
+/// Whether strace is here, and may do what it is for; if not, says why not.
+fn strace_works() -> bool {
+    let trial = ["-D", "-f", "-o", "/dev/null", "-e", "inject=getppid:error=ENOSYS", "true"];
+    let why = match Command::new("strace").args(trial).output() {
+        Ok(output) if output.status.success() && output.stderr.is_empty() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
+        Err(error) => format!("strace: {error}"),
+    };
+    eprintln!("left out, because no call can be made to fail here: {why}");
+    false
+}
+
+/// What has come of a flood.
+struct Run {
+    report: Report,
+    outcome: Outcome,
+    /// How many of the calls were made.
+    calls: usize,
+    /// Those that have failed, as strace tells them.
+    failed: Vec<String>,
+}
+
+impl Run {
+    fn new(model: Model, injections: &[Injection]) -> Self {
+        let mut strace = Command::new("strace");
+        let log = tempfile::NamedTempFile::new().unwrap();
+        // As a grandchild (-D), so that the child is the server, and its status the server's.
+        strace.args(["-D", "-f", "-e", "signal=none", "-o"]).arg(log.path());
+        let calls: Vec<_> = injections.iter().map(|injection| injection.calls).collect();
+        strace.arg("-e").arg(format!("trace={}", calls.join(",")));
+        for injection in injections {
+            strace.arg("-e").arg(format!("inject={injection}"));
+        }
+        let program = Path::new(env!("CARGO_BIN_EXE_bench"));
+        let command = ServerProcess::command(program, model, &[]);
+        strace.arg(command.get_program()).args(command.get_args());
+
+        let server = ServerProcess::start(strace).unwrap();
+        let is_costly = injections.iter().any(|injection| injection.loss.is_some());
+        let crowd = if is_costly { prompt_crowd() } else { mixed_crowd() };
+        let go_on = &mut |_: &Happening<'_>| ControlFlow::Continue(());
+        let report = flood(server.address(), &crowd, go_on).unwrap();
+        kill(Pid::from_raw(server.id().cast_signed()), Signal::SIGINT).unwrap();
+        let outcome = server.wait().unwrap();
+
+        let log = fs::read_to_string(log.path()).unwrap();
+        let failed = log.lines().filter(|line| line.ends_with("(INJECTED)"));
+        let failed = failed.map(str::to_owned).collect();
+        Run { report, outcome, calls: log.lines().count(), failed }
+    }
+
+    /// Nobody has noticed anything but those whom it concerns, and the server lives.
+    fn check(&self, model: Model, injections: &[Injection]) {
+        let Run { report, outcome, calls, failed } = self;
+        assert!(outcome.status.success() && outcome.usage.is_some(), "{outcome:?}");
+        assert!(*calls < MANY || !model.rests, "{calls} calls: it spins");
+        let lost = report.errors.count();
+        let is_loss = |line: &&String| {
+            injections.iter().filter_map(|injection| injection.loss).any(|loss| line.contains(loss))
+        };
+        let told = outcome.lines.iter().filter(is_loss).count();
+        // One that is about to leave anyway does not notice.
+        let is_told = lost <= told && told <= failed.len();
+        assert!(is_told, "{report}\n{}", outcome.lines.join("\n"));
+        let most_lost = (lost * MOST_REQUESTS) as u64;
+        assert!(report.answered + most_lost >= report.asked, "{report}");
+    }
+}
+
+/// How many requests a client of these crowds asks at most.
+const MOST_REQUESTS: usize = 5;
+
+/// More than a thousand clients would need.
+const MANY: usize = 5000;
+
+fn prompt_crowd() -> Crowd {
+    Crowd {
+        connections: 30,
+        requests: 3,
+        // One that asks more often, so that its thread makes a fifth call.
+        mix: Mix::from([(Kind::Chatty, 1)]),
+        every: Duration::from_millis(2),
+        pause: Duration::from_millis(50),
+        think: Duration::from_millis(20),
+        ..Crowd::default()
+    }
+}
+
+/// All that are answered within a moment, and those that go without a word.
+fn mixed_crowd() -> Crowd {
+    let mix = Mix::from([
+        (Kind::Dribbling, 2),
+        (Kind::Pausing, 2),
+        (Kind::Chatty, 1),
+        (Kind::HalfClosing, 4),
+        (Kind::Resetting, 2),
+        (Kind::Vanishing, 2),
+    ]);
+    Crowd { mix, ..prompt_crowd() }
+}
+
+fn possible_at(model: Model, injections: &[Injection]) -> Vec<Injection> {
+    let is_possible = |injection: &&Injection| !injection.not_at.contains(&model.name());
+    injections.iter().filter(is_possible).copied().collect()
+}
+
+#[test]
+fn nobody_notices_what_the_kernel_may_do() {
+    if !strace_works() {
+        return;
+    }
+    thread::scope(|scope| {
+        for model in available::available(Model::ALL) {
+            // A panic tells the thread's name.
+            let thread = thread::Builder::new().name(model.label.to_owned());
+            let all_together = move || {
+                for injections in TOGETHER {
+                    let injections = possible_at(model, injections);
+                    let run = Run::new(model, &injections);
+                    run.check(model, &injections);
+                    let is_called = |injection: &Injection| {
+                        model.name() != "uring-server" || injection.calls.contains("io_uring")
+                    };
+                    assert_eq!(injections.iter().any(is_called), !run.failed.is_empty());
+                }
+            };
+            thread.spawn_scoped(scope, all_together).unwrap();
+        }
+    });
+}
+
+#[test]
+#[ignore = "takes two minutes, and is for people to read"]
+fn one_by_one() {
+    if !strace_works() {
+        return;
+    }
+    let mut broken = Vec::new();
+    for model in available::available(Model::ALL) {
+        for injection in INJECTIONS {
+            let injections = possible_at(model, &[*injection]);
+            if injections.is_empty() {
+                continue;
+            }
+            let run = Run::new(model, &injections);
+            let Some(failed) = run.failed.first() else { continue };
+            let mut calls = injection.calls.split(',').map(|call| call.trim_start_matches('?'));
+            let call = calls.find(|call| failed.contains(&format!(" {call}(")));
+            let is_kept = panic::catch_unwind(|| run.check(model, &injections)).is_ok();
+            let Injection { error, .. } = injection;
+            println!(
+                "{:28}{:16}{error:14}{:>5} of {:<6}answered {} of {}, lost {}{}",
+                model.label,
+                call.unwrap_or_default(),
+                run.failed.len(),
+                run.calls,
+                run.report.answered,
+                run.report.asked,
+                run.report.errors.count(),
+                if is_kept { "" } else { "  ✗" },
+            );
+            broken.extend((!is_kept).then(|| format!("{}: {injection}", model.label)));
+        }
+    }
+    assert_eq!(broken, [""; 0]);
+}
