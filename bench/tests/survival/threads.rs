@@ -31,3 +31,14 @@ fn a_server_whose_threads_are_all_taken_stops_at_once() {
     assert_eq!(outcome.usage.unwrap().connections, 1);
     drop(crowd);
 }
+
+/// It would end with everybody in it, were it to try.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pool_that_no_process_has_room_for_is_refused() {
+    let pool = u32::MAX.to_string();
+    let server = Server::start(Model::THREAD, &["-q", "--pool", &pool]);
+    let outcome = server.wait();
+    assert!(!outcome.status.success(), "{outcome:?}");
+    assert!(outcome.last_words().contains("no room for 4294967295 threads"), "{outcome:?}");
+}

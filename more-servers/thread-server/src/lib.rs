@@ -55,6 +55,9 @@ use server_kit::{
 use sync_server::Client;
 
 mod pool;
+mod room;
+
+pub use room::most_threads;
 
 /// The stack of a thread that serves a client, in bytes.
 ///
@@ -68,9 +71,8 @@ const STACK: usize = 128 * 1024;
 ///
 /// Room for the 1100 clients of the checker, and less than what systems allow: podman gives a
 /// container 2048 threads (`--pids-limit`). Linux as such has room for some 16,000 in a
-/// process, since a thread takes four mappings (a stack, one for signals, and a guard page
-/// before each) of the 65,530 that /proc/sys/vm/max_map_count allows; and for 32,768 in all
-/// on small machines (/proc/sys/kernel/pid_max).
+/// process, whatever is asked for ([`most_threads`]); and for 32,768 in all on small machines
+/// (/proc/sys/kernel/pid_max).
 const MAX_THREADS: u32 = 2000;
 
 /// What this server takes on its command line besides what all take.
@@ -99,7 +101,7 @@ impl OwnOptions for Options {
 /// # Errors
 ///
 /// Those that end the listener, or that leave nobody to wake the server, or no thread for the
-/// pool. What befalls a connection ends that one only.
+/// pool, or no room for its threads. What befalls a connection ends that one only.
 ///
 /// # Panics
 ///
@@ -111,6 +113,11 @@ pub fn serve(
     stop: &Stop,
 ) -> io::Result<Counters> {
     if let Some(threads) = options.pool {
+        if threads > most_threads() {
+            let most = most_threads();
+            let why = format!("a process has no room for {threads} threads, but for {most}");
+            return Err(io::Error::other(why));
+        }
         return pool::serve(listener, settings, threads, stop);
     }
     let crowd = Crowd {
@@ -127,7 +134,11 @@ pub fn serve(
             acceptor: Acceptor::blocking(listener),
             sleeper: crowd.sleepers.join(),
             next_thread: None,
-            max_threads: options.max_threads as usize,
+            max_threads: options.max_threads.min(most_threads()) as usize,
+            why_no_more: match most_threads() {
+                most if most < options.max_threads => format!("a process has room for {most}"),
+                _ => format!("--max-threads {}", options.max_threads),
+            },
             full_at: None,
             crowd: &crowd,
             scope,
@@ -152,6 +163,7 @@ struct ThreadServer<'scope, 'env> {
     /// Where the thread of the next client waits for it.
     next_thread: Option<SyncSender<Client>>,
     max_threads: usize,
+    why_no_more: String,
     /// How many threads there were when nobody else could be let in. That has been told, and
     /// is told again only after half of them had gone.
     full_at: Option<usize>,
@@ -200,7 +212,7 @@ impl ThreadServer<'_, '_> {
     fn prepare_thread(&mut self) -> bool {
         let size = self.crowd.size();
         let try_again = if size == self.max_threads {
-            self.no_more_threads(size, format_args!("--max-threads {size}"));
+            self.no_more_threads(size, self.why_no_more.clone());
             None
         } else if let Err(error) = self.start_thread() {
             // The system has no memory for it, or allows no more threads (pthread_create(3),
