@@ -5,7 +5,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::time::Duration;
@@ -14,12 +13,13 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 
-use crate::load::hold;
+use crate::load::{Errand, hold};
 use crate::{Model, serve_for_parent};
 
 mod check;
 mod compare;
 mod cost;
+mod many;
 mod report;
 
 /// Compares the ways to wait: floods each server with the same crowd, some of it slow, and
@@ -41,6 +41,7 @@ Examples:
   cargo run --release -p bench -- --json
   cargo run --release -p bench -- check --all
   cargo run --release -p bench -- cost --all
+  cargo run --release -p bench -- many --all
   cargo run --release -p bench -- report
 
 Exit status: 0 if every request was answered, 1 if not, 2 if the command line is wrong,
@@ -60,13 +61,11 @@ struct CommandLine {
 enum Other {
     Check(check::Options),
     Cost(cost::Options),
+    Many(many::Options),
     Report(report::Options),
-    /// Hold silent connections for the program that has started this one
+    /// Hold connections for the program that has started this one
     #[command(hide = true)]
-    Hold {
-        address: SocketAddr,
-        count: usize,
-    },
+    Hold(Errand),
     /// Run a server for the program that has started this one
     #[command(hide = true)]
     Serve {
@@ -83,8 +82,9 @@ pub fn run() -> ExitCode {
         None => comparison.run(),
         Some(Other::Check(options)) => options.run(),
         Some(Other::Cost(options)) => options.run(),
+        Some(Other::Many(options)) => options.run(),
         Some(Other::Report(options)) => options.run(),
-        Some(Other::Hold { address, count }) => hold(address, count).map(|()| true),
+        Some(Other::Hold(errand)) => hold(&errand).map(|()| true),
         Some(Other::Serve { server, options }) => {
             return serve_for_parent(server, [server.name().into()].into_iter().chain(options));
         }

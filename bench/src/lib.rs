@@ -7,6 +7,7 @@
 //! - [`table`] of the rows, and [`findings`]: what is to be seen in them.
 //! - [`page`]: the table and the timelines of all servers, for a browser.
 //! - [`cost`]: what a request costs a server that has as much to do as it can.
+//! - [`many`]: as many connections as there can be, what they cost, and who is slower for them.
 //! - [`load`]: who is there in a measurement besides those who are measured.
 //! - [`report`]: everything that is measured, as one dated set of charts and tables.
 //! - [`colours`]: the same for the same server, in every picture.
@@ -27,6 +28,7 @@ mod figures;
 pub mod findings;
 mod interval;
 pub mod load;
+pub mod many;
 pub mod matrix;
 mod meter;
 mod model;

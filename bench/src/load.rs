@@ -1,11 +1,9 @@
 //! What a server has to bear in a measurement: clients that say nothing, and clients that
 //! dribble. (Those that keep it busy are [`client::Askers`].)
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -14,6 +12,11 @@ use std::time::{Duration, Instant};
 
 use client::{Crowd, Happening, Kind, Probe, flood};
 use protocol::Protocol;
+
+mod held;
+
+pub(crate) use held::{Errand, hold};
+pub use held::{Held, Silent};
 
 /// How long a client waits at most. No server in here makes anybody wait that long, in any
 /// measurement: who does is broken.
@@ -44,67 +47,6 @@ pub fn visit(address: SocketAddr) -> io::Result<Duration> {
     let waited = began.elapsed();
     probe.end()?;
     Ok(waited)
-}
-
-/// Connections on which nothing is ever said, in a process of their own: so they take no
-/// descriptors and no time from the clients that are measured. They are closed when this is
-/// dropped.
-pub struct Silent {
-    /// `None`: there are none.
-    holder: Option<Child>,
-}
-
-impl Silent {
-    /// Connects so many, one after the other; `program` is the binary of this package.
-    ///
-    /// # Errors
-    ///
-    /// If the process can't be started, or can't connect them all; it has said why on standard
-    /// error.
-    pub fn connect(program: &Path, address: SocketAddr, count: usize) -> io::Result<Self> {
-        if count == 0 {
-            return Ok(Silent { holder: None });
-        }
-        let (address, count) = (address.to_string(), count.to_string());
-        let mut holder = Command::new(program)
-            .args(["hold", &address, &count])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = holder.stdout.take();
-        let silent = Silent { holder: Some(holder) };
-        let mut said = String::new();
-        if let Some(stdout) = stdout {
-            BufReader::new(stdout).read_line(&mut said)?;
-        }
-        if said.trim_end() != HELD {
-            return Err(io::Error::other(format!("{count} silent clients could not be connected")));
-        }
-        Ok(silent)
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        if let Some(holder) = &mut self.holder {
-            drop(holder.stdin.take());
-            // It fails only for a process that has ended already, and then all is well.
-            holder.wait().ok();
-        }
-    }
-}
-
-/// What the process says that holds silent connections, when it does.
-const HELD: &str = "held";
-
-/// That process: holds so many connections until its standard input ends.
-pub(crate) fn hold(address: SocketAddr, count: usize) -> io::Result<()> {
-    rlimit::increase_nofile_limit(u64::MAX)?;
-    let connect = |_| TcpStream::connect_timeout(&address, PATIENCE);
-    let _connections: Vec<TcpStream> = (0..count).map(connect).collect::<io::Result<_>>()?;
-    writeln!(io::stdout(), "{HELD}")?;
-    io::stdin().read_to_end(&mut Vec::new())?;
-    Ok(())
 }
 
 /// How long a dribbling client waits after each byte: the 27 bytes of a request take it some

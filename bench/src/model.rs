@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::thread;
 
 use protocol::Protocol;
 
@@ -23,6 +25,9 @@ pub struct Model {
     /// How many it can have at the same time before it lets nobody in, whatever the limit of
     /// descriptors.
     most_connections: usize,
+    /// Whether it serves in several processes (`--workers`), each with a limit of descriptors of
+    /// its own.
+    has_workers: bool,
     /// Whether it uses no processor time when there is nothing to do.
     pub rests: bool,
     /// The promises that it can't keep, or not always.
@@ -40,6 +45,7 @@ const PLAIN: Model = Model {
     label: "",
     serves_at_once: usize::MAX,
     most_connections: usize::MAX,
+    has_workers: false,
     rests: true,
     limits: &[],
     is_peer: false,
@@ -129,6 +135,7 @@ impl Model {
     #[cfg(unix)]
     pub const PREFORK: Model = Model {
         label: "prefork-server",
+        has_workers: true,
         serve: |child| match prefork_server::worker(child.arguments.clone()) {
             Some(status) => status,
             None => child.serve_with(prefork_server::serve),
@@ -226,6 +233,17 @@ impl Model {
     /// How many clients can ask it at the same time, each on a connection that it keeps.
     pub fn most_clients(&self) -> usize {
         self.serves_at_once.min(self.most_connections)
+    }
+
+    /// In how many processes it serves. Each has a limit of descriptors of its own.
+    pub fn processes(&self) -> usize {
+        // A system that does not tell how many cores there are has one at least.
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        let words: Vec<&str> = self.options().collect();
+        match self.has_workers {
+            true => number_after("--workers", &words).unwrap_or_else(cores),
+            false => 1,
+        }
     }
 
     /// What keeps a server of this kind from keeping the promise that this check tries.
@@ -375,11 +393,24 @@ impl FromStr for Model {
         let limit = |limit: &Limit| Limit { always: false, ..*limit };
         let limits: Vec<_> = model.limits.iter().map(limit).collect();
         // A pool serves as many clients as it has threads.
-        let size = words.iter().skip_while(|word| **word != "--pool").nth(1);
-        let size = size.and_then(|size| size.parse().ok());
-        let serves_at_once = size.unwrap_or(model.serves_at_once);
-        Ok(Model { label: label.leak(), limits: limits.leak(), serves_at_once, ..model })
+        let pool = number_after("--pool", &words);
+        let serves_at_once = pool.unwrap_or(model.serves_at_once);
+        let max_threads = number_after("--max-threads", &words);
+        let max_threads = max_threads.map(|threads| threads.min(most_threads()));
+        let most_connections = max_threads.or(pool).unwrap_or(model.most_connections);
+        let (label, limits) = (label.leak(), limits.leak());
+        Ok(Model { label, limits, serves_at_once, most_connections, ..model })
     }
+}
+
+/// How many threads a process has room for, whatever is asked for.
+fn most_threads() -> usize {
+    usize::try_from(thread_server::most_threads()).unwrap_or(usize::MAX)
+}
+
+/// What stands behind an option in the words of a label.
+fn number_after(option: &str, words: &[&str]) -> Option<usize> {
+    words.iter().skip_while(|word| **word != option).nth(1)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -404,6 +435,17 @@ mod tests {
         assert!(!pool.limit("silent-neighbour").unwrap().always);
         let threads: Model = "thread-server --max-threads 7".parse().unwrap();
         assert!(threads.can_keep("silent-neighbour"));
+        assert_eq!((pool.most_clients(), threads.most_clients()), (100, 7));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn workers_have_descriptors_of_their_own() {
+        let three: Model = "prefork-server --workers 3 --reuse-port".parse().unwrap();
+        assert_eq!((three.processes(), Model::POLL.processes()), (3, 1));
+        assert!(Model::PREFORK.processes() >= 1);
+        // Those of async-server are threads.
+        assert_eq!("async-server --workers 3".parse::<Model>().unwrap().processes(), 1);
     }
 
     #[test]

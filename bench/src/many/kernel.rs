@@ -1,0 +1,178 @@
+//! The memory that the kernel has in use, as proc(5) tells it.
+//!
+//! It is that of the whole system: of both ends of each connection over loopback, and of
+//! whatever else goes on. One thing that others do grows with the crowd, too: who lists the
+//! descriptors of all processes, as monitors do, makes the kernel keep an inode and a name in
+//! `/proc` for each of them (1.8 kB for the two ends of a connection). That is taken out, as far as
+//! this program may see it.
+
+use std::collections::BTreeMap;
+
+/// One look at it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kernel {
+    /// What it has taken for objects of its own, for the stacks of threads while they are in the
+    /// kernel, and for page tables, in bytes (`Slab`, `KernelStack`, `PageTables` of
+    /// proc_meminfo(5)).
+    pub(super) bytes: u64,
+    /// What TCP has set aside for bytes under way, in bytes (`mem` of `/proc/net/sockstat`). It
+    /// is none of the above, or counted there, too.
+    pub(super) under_way: u64,
+    /// How many objects of each kind there are (proc_slabinfo(5)). Nothing where this is not for
+    /// everybody to read.
+    pub(super) objects: BTreeMap<String, Objects>,
+}
+
+/// Objects of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Objects {
+    pub(super) count: u64,
+    /// The size of one, in bytes.
+    pub(super) size: u64,
+}
+
+impl Kernel {
+    /// `None` where the system does not tell.
+    #[cfg(target_os = "linux")]
+    pub(super) fn look() -> Option<Self> {
+        use crate::meter::kibibytes;
+        use std::fs;
+        let memory = fs::read_to_string("/proc/meminfo").ok()?;
+        let figures = ["Slab:", "KernelStack:", "PageTables:"];
+        let bytes: Option<u64> = figures.iter().map(|name| kibibytes(&memory, name)).sum();
+        // Not everybody may see objects, and not every kernel is built with TCP.
+        let sockets = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+        let objects = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
+        let mut kernel = Kernel {
+            bytes: bytes?,
+            under_way: pages_of_tcp(&sockets).unwrap_or(0) * PAGE,
+            objects: objects.lines().filter_map(objects_in).collect(),
+        };
+        kernel.take_out_files_of_proc();
+        Some(kernel)
+    }
+
+    /// Takes out what is kept of the files in `/proc` at which somebody has looked: an inode for
+    /// each, its name, and what security modules know of it.
+    #[cfg(target_os = "linux")]
+    fn take_out_files_of_proc(&mut self) {
+        let Some(inodes) = self.objects.remove("proc_inode_cache") else { return };
+        self.bytes = self.bytes.saturating_sub(inodes.count * inodes.size);
+        for name in ["dentry", "lsm_inode_cache"] {
+            if let Some(objects) = self.objects.get_mut(name) {
+                let of_these = objects.count.min(inodes.count);
+                objects.count -= of_these;
+                self.bytes = self.bytes.saturating_sub(of_these * objects.size);
+            }
+        }
+    }
+
+    /// Left out: systems other than Linux.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn look() -> Option<Self> {
+        None
+    }
+
+    /// How many more objects of each kind there are for each of so many connections, since
+    /// `before`; without those of which there is less than one for two. Nothing for so few
+    /// connections that they are lost among what else goes on.
+    pub(super) fn objects_for_each(
+        &self,
+        before: &Kernel,
+        connections: usize,
+    ) -> BTreeMap<String, ObjectsForEach> {
+        if connections < ENOUGH {
+            return BTreeMap::new();
+        }
+        let more = |(name, now): (&String, &Objects)| {
+            let before = before.objects.get(name).copied().unwrap_or_default();
+            let count = now.count.saturating_sub(before.count) as f64 / connections as f64;
+            let each = ObjectsForEach { count, size: now.size };
+            (count >= 0.5).then(|| (name.clone(), each))
+        };
+        self.objects.iter().filter_map(more).collect()
+    }
+}
+
+/// For so many connections it can be told what they consist of: the kernel counts some objects
+/// that it only has in stock, a page of each kind for each processor and more.
+const ENOUGH: usize = 1000;
+
+/// Objects of one kind for each connection.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub struct ObjectsForEach {
+    /// How many.
+    pub count: f64,
+    /// The size of one, in bytes.
+    pub size: u64,
+}
+
+/// In what TCP counts, whatever the processor's own pages are (SK_MEM_QUANTUM of the kernel was
+/// that; since Linux 6.1 it is a page of the processor, which is as large on most).
+#[cfg(target_os = "linux")]
+const PAGE: u64 = 4096;
+
+/// From the line `TCP: inuse 5 orphan 0 tw 0 alloc 5 mem 191`.
+#[cfg(target_os = "linux")]
+fn pages_of_tcp(sockets: &str) -> Option<u64> {
+    let line = sockets.lines().find(|line| line.starts_with("TCP:"))?;
+    line.split_whitespace().skip_while(|word| *word != "mem").nth(1)?.parse().ok()
+}
+
+/// From a line that begins with a name, active objects, all objects, and the size of one. Two
+/// lines of headings come first.
+#[cfg(target_os = "linux")]
+fn objects_in(line: &str) -> Option<(String, Objects)> {
+    let mut words = line.split_whitespace();
+    let name = words.next()?;
+    let count = words.next()?.parse().ok()?;
+    let size = words.nth(1)?.parse().ok()?;
+    Some((name.to_owned(), Objects { count, size }))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_kernel_has_memory_in_use() {
+        assert!(Kernel::look().unwrap().bytes > 1 << 20);
+    }
+
+    #[test]
+    fn the_files_are_read_as_the_kernel_writes_them() {
+        let sockets =
+            "sockets: used 25\nTCP: inuse 5 orphan 0 tw 0 alloc 5 mem 191\nUDP: inuse 0 mem 7";
+        assert_eq!(pages_of_tcp(sockets), Some(191));
+        let table = "slabinfo - version: 2.1\n# name <active_objs> <num_objs> <objsize>\n\
+                     TCP  65  78  2368  13  8 : tunables 0 0 0 : slabdata 6 6 0";
+        let objects: Vec<_> = table.lines().filter_map(objects_in).collect();
+        let [(name, Objects { count: 65, size: 2368 })] = &objects[..] else {
+            panic!("{objects:?}");
+        };
+        assert_eq!(name, "TCP");
+    }
+
+    #[test]
+    fn files_of_proc_are_taken_out_with_their_names() {
+        let table = "proc_inode_cache 10 10 700\ndentry 25 25 200\nTCP 3 3 2000";
+        let objects = table.lines().filter_map(objects_in).collect();
+        let mut kernel = Kernel { bytes: 20_000, under_way: 0, objects };
+        kernel.take_out_files_of_proc();
+        assert_eq!((kernel.bytes, kernel.objects["dentry"].count), (11_000, 15));
+        assert_eq!(kernel.objects.len(), 2);
+    }
+
+    #[test]
+    fn what_is_there_once_for_each_is_told_and_what_is_not_is_left_out() {
+        let kernel = |tcp, files| {
+            let objects = [("TCP", tcp, 2368), ("filp", files, 192)]
+                .map(|(name, count, size)| (name.to_owned(), Objects { count, size }));
+            Kernel { objects: objects.into(), ..Kernel::default() }
+        };
+        let more = kernel(2030, 900).objects_for_each(&kernel(30, 500), 1000);
+        assert_eq!(more.len(), 1);
+        assert_eq!((more["TCP"].count, more["TCP"].size), (2.0, 2368));
+        assert!(kernel(230, 40).objects_for_each(&kernel(30, 40), 100).is_empty(), "so few");
+    }
+}
