@@ -15,7 +15,7 @@
 //!
 //! Left out: the ring itself, and the pool of buffers. `bench/tests/survival` has real ones.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
 use std::collections::VecDeque;
 use std::env;
