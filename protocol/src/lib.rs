@@ -6,13 +6,16 @@
 //! this style is known as *sans-I/O*.
 //!
 //! Start with [`Protocol`] (what the two sides say), then read [`Conversation`] (the
-//! server's side of it, step by step).
+//! server's side of it, step by step). Beside them stands what both sides have to agree on before
+//! there is a connection: how an address is written ([`listening_address`]).
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod conversation;
 mod delay;
 
+pub use address::{listening_address, server_address};
 pub use conversation::{Conversation, Ending, Interest, MEMORY_MAX, PENDING_MAX, Terms};
 pub use delay::Delay;
 

@@ -1,5 +1,6 @@
 //! The listening socket.
 
+use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use crate::{Call, Journal, Settings, system};
 ///
 /// # Errors
 ///
-/// A sentence for the user who typed the address: it is none, its host is not known, or the
-/// system does not let this process listen there.
+/// A sentence for the user who typed the address: its host is not known, or the system does not
+/// let this process listen there.
 pub fn listen(settings: &Settings) -> io::Result<TcpListener> {
     listen_with(settings, |_| Ok(()))
 }
@@ -34,40 +35,46 @@ pub fn listen_with(
     prepare: impl Fn(&Socket) -> io::Result<()>,
 ) -> io::Result<TcpListener> {
     let address = &settings.address;
-    let candidates = address.to_socket_addrs().map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::InvalidInput => "an address is HOST:PORT, as in 127.0.0.1:8686",
-            _ => "is the host's name right?",
-        };
-        io::Error::new(
-            error.kind(),
-            format!("can't make out the address `{address}`: {error}; {advice}"),
-        )
-    })?;
-    let mut failure = io::Error::new(
-        io::ErrorKind::AddrNotAvailable,
-        format!("the host of `{address}` has no address"),
-    );
+    let unknown = |why: &dyn Display| {
+        let what = format!("can't find the host of `{address}`: {why}; is the name right?");
+        io::Error::new(io::ErrorKind::NotFound, what)
+    };
+    let candidates = address.to_socket_addrs().map_err(|error| unknown(&error))?;
+    let mut failure = unknown(&"it has no address");
     for candidate in candidates {
         match listen_on(candidate, settings.backlog, &prepare) {
             Ok(listener) => return Ok(listener),
             Err(error) => {
-                let advice = match error.kind() {
-                    io::ErrorKind::AddrInUse => {
-                        "; does another server run there? `--address 127.0.0.1:0` takes any free port"
-                    }
-                    io::ErrorKind::PermissionDenied => "; ports from 1024 on are for everybody",
-                    io::ErrorKind::AddrNotAvailable => "; is it an address of this machine?",
-                    _ => "",
-                };
-                failure = io::Error::new(
-                    error.kind(),
-                    format!("can't listen on {candidate}: {error}{advice}"),
-                );
+                let advice = way_out(candidate, &error);
+                let what = format!("can't listen on {candidate}: {error}{advice}");
+                failure = io::Error::new(error.kind(), what);
             }
         }
     }
     Err(failure)
+}
+
+/// What to do where nobody may listen on this address, as the end of a sentence.
+fn way_out(address: SocketAddr, error: &io::Error) -> String {
+    let ip = address.ip();
+    let at = |port| SocketAddr::new(ip, port);
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "; does another server run there? Stop it, or take another port: `--address {}` takes \
+             any that is free",
+            at(0)
+        ),
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => format!(
+            "; ports below 1024 are for the system's own services, so take one above, for example \
+             `--address {}`",
+            at(8686)
+        ),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "; it is no address of this machine: `--address {}` is one for programs on it",
+            protocol::DEFAULT_ADDRESS
+        ),
+        _ => system::advice(error).into(),
+    }
 }
 
 fn listen_on(
@@ -289,6 +296,16 @@ impl Admission {
 mod tests {
     use super::*;
     use clap::Parser;
+
+    /// As root, which tests often run as, no port is forbidden.
+    #[test]
+    fn a_port_below_1024_is_refused_with_one_above() {
+        let forbidden = io::ErrorKind::PermissionDenied.into();
+        let told = way_out("[::1]:80".parse().unwrap(), &forbidden);
+        assert!(told.contains("`--address [::1]:8686`"), "{told}");
+        // Then it is something else that forbids it.
+        assert_eq!(way_out("[::1]:8080".parse().unwrap(), &forbidden), "");
+    }
 
     #[test]
     fn a_signal_ends_neither_the_server_nor_its_patience() {

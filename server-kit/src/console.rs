@@ -27,6 +27,9 @@ pub struct Console {
 /// Standard output has gone, for the whole process.
 static GONE: AtomicBool = AtomicBool::new(false);
 
+/// Somebody has asked this process to end, and maybe whoever reads its output, too.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
 impl Console {
     /// A console that tells so much.
     pub fn new(verbosity: Verbosity) -> Self {
@@ -41,17 +44,24 @@ impl Console {
     /// Prints a line, unless nobody wants it. Returns whether it was printed.
     ///
     /// Whoever reads may have gone (`| head`): the server then says so once, to standard
-    /// error, and goes on serving in silence.
+    /// error, and goes on serving in silence. It says nothing if it is about to end: Ctrl-C ends
+    /// the other programs of a pipeline, too (`| grep`), and most of them are quicker.
     pub fn tell(&mut self, verbosity: Verbosity, line: fmt::Arguments<'_>) -> bool {
         if !self.tells(verbosity) {
             return false;
         }
         if let Err(error) = writeln!(io::stdout(), "{line}")
             && !GONE.swap(true, Ordering::Relaxed)
+            && !(error.kind() == io::ErrorKind::BrokenPipe && ENDING.load(Ordering::Relaxed))
         {
             Console::complain(format_args!("can't print any more, but go on serving: {error}"));
         }
         true
+    }
+
+    /// The process was asked to end: that nobody reads its last lines is no news then.
+    pub(crate) fn is_about_to_end() {
+        ENDING.store(true, Ordering::Relaxed);
     }
 
     /// Prints an error. If even standard error has gone, nobody is left to be told.

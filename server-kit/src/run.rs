@@ -4,11 +4,11 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use crate::settings::{NoOptions, OwnOptions};
-use crate::{Console, Counters, Settings, Stop, Verbosity};
+use crate::{Console, Counters, Settings, Stop, Verbosity, system};
 
 /// What every server is: given a listening socket, it serves until it is told to stop, and
 /// returns what it has counted.
@@ -53,7 +53,7 @@ pub fn run_with_arguments<Own: OwnOptions>(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::Unsupported => unavailable(name, error),
         Err(error) => {
-            Console::complain(format_args!("{name}: {error}"));
+            Console::complain(format_args!("{name}: {error}{}", system::advice(&error)));
             ExitCode::FAILURE
         }
     }
@@ -79,6 +79,14 @@ fn serve_until_stopped<Own: OwnOptions>(
     let stop = Stop::on_signals()?;
     let mut console = Console::new(settings.verbosity());
     let address = listener.local_addr()?;
+    if can_be_reached_from_elsewhere(address) {
+        // On standard error, so that it is heard where nobody reads the console, and with -q.
+        Console::complain(format_args!(
+            "anybody who can reach this machine at {address} can talk to this server: there is no \
+             authentication and no encryption; `--address {}` is for this machine only",
+            protocol::DEFAULT_ADDRESS
+        ));
+    }
     console.tell(
         Verbosity::Normal,
         format_args!("server is running on {address}, please, press ctrl+c to stop"),
@@ -87,4 +95,35 @@ fn serve_until_stopped<Own: OwnOptions>(
     console.tell(Verbosity::Normal, format_args!("Server stopped! Thank you for using!"));
     console.tell(Verbosity::Normal, format_args!("{counters}"));
     Ok(())
+}
+
+/// Whether others than programs of this machine can reach a server that listens there. (An address
+/// of IPv4 may be written as one of IPv6: `::ffff:127.0.0.1`.)
+fn can_be_reached_from_elsewhere(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_for_this_machine_and_all_else_is_not() {
+        for (address, expected) in [
+            ("127.0.0.1:1", false),
+            ("127.9.9.9:1", false),
+            ("[::1]:1", false),
+            ("[::ffff:127.0.0.1]:1", false),
+            ("0.0.0.0:1", true),
+            ("[::]:1", true),
+            ("192.0.2.1:1", true),
+            ("[::ffff:192.0.2.1]:1", true),
+        ] {
+            assert_eq!(
+                can_be_reached_from_elsewhere(address.parse().unwrap()),
+                expected,
+                "{address}"
+            );
+        }
+    }
 }

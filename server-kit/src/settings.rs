@@ -1,31 +1,35 @@
 //! The command line that all servers share, and what some of them take besides.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io;
 use std::net::TcpListener;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
-use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Delay, Protocol, Terms};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser};
+use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Delay, Protocol, Terms, listening_address};
 
 use crate::{Verbosity, listen};
 
 /// The options of a server, the same for every way to wait.
 #[derive(Clone, Debug, Parser)]
-#[command(version)]
+// Of an option that is given twice, the last one counts, as in most programs.
+#[command(version, allow_negative_numbers = true, args_override_self = true)]
 pub struct Settings {
     /// Where to listen; a host name works, port 0 takes any free port
     #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDRESS, env = ADDRESS_VARIABLE,
-          hide_env_values = true)]
+          hide_env_values = true, value_parser = listening_address)]
     pub address: String,
 
     /// How many clients may wait in the kernel to be accepted
     ///
     /// This is no limit on connections: those that are accepted do not count. The system
     /// may cut the number down (on Linux to /proc/sys/net/core/somaxconn).
-    #[arg(long, value_name = "LENGTH", default_value_t = 1024, allow_negative_numbers = true,
-          value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, value_name = "LENGTH", default_value_t = 1024,
+          value_parser = whole_number(0..=i32::MAX))]
     pub backlog: i32,
 
     /// How requests are told apart: each line is one, or the first read is the only one
@@ -83,7 +87,8 @@ impl Settings {
         ));
         let command = command.next_help_heading("Options of this server only");
         // Last, since the docs of these options would take its place.
-        let mut command = Own::augment_args(command).about(about).long_about(None);
+        let command = Own::augment_args(command).about(about).long_about(None);
+        let mut command = command.mut_args(maybe_negative);
         command
             .try_get_matches_from_mut(arguments)
             .and_then(|matches| {
@@ -133,6 +138,12 @@ pub struct NoOptions {}
 
 impl OwnOptions for NoOptions {}
 
+/// A time such as `-1s` is a wrong value of an option, to be told so, and not a wrong option.
+fn maybe_negative(option: Arg) -> Arg {
+    let is_time = option.get_value_names().is_some_and(|names| *names == ["TIME"]);
+    if is_time { option.allow_hyphen_values(true) } else { option }
+}
+
 fn protocol() -> impl TypedValueParser<Value = Protocol> {
     PossibleValuesParser::new(Protocol::ALL.map(Protocol::name))
         .try_map(|name| name.parse::<Protocol>())
@@ -144,8 +155,32 @@ fn protocol() -> impl TypedValueParser<Value = Protocol> {
 ///
 /// A sentence that says what is right.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write a time as 250ms, 2s or 1m 30s"))
+    humantime::parse_duration(text).map_err(|error| match error {
+        humantime::DurationError::NumberOverflow => {
+            "that is too long, or too exact; write a time as 250ms, 2s or 1m 30s".into()
+        }
+        _ => "write a time as 250ms, 2s or 1m 30s".into(),
+    })
+}
+
+/// Reads a whole number within these bounds. (clap's own parser says of `1e3` that an `invalid
+/// digit` was `found in string`, and not what is right.)
+///
+/// # Errors
+///
+/// A sentence that says what is right.
+pub fn whole_number<N>(
+    bounds: RangeInclusive<N>,
+) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static
+where
+    N: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        number.ok_or_else(|| {
+            format!("write a whole number from {} to {}", bounds.start(), bounds.end())
+        })
+    }
 }
 
 fn idle_timeout(text: &str) -> Result<Duration, String> {
@@ -206,7 +241,11 @@ mod tests {
             (["--delay", "2s..1s"], "0s..2s"),
             (["--idle-timeout", "0s"], "`never`"),
             (["--protocol", "http"], "possible values: lines, one-shot"),
-            (["--backlog", "-1"], "0.."),
+            (["--work", "99999999999999999999s"], "too long"),
+            (["--backlog", "-1"], "a whole number from 0 to 2147483647"),
+            (["--backlog", "1e3"], "a whole number from 0 to 2147483647"),
+            (["--address", "localhost"], "the port is missing; write HOST:PORT"),
+            (["--address", "127.0.0.1:99999"], "`99999` is no port"),
         ] {
             let error = parse(&arguments).unwrap_err();
             assert!(error.contains(advice), "{error}");

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::{Console, system};
+
 /// How long a stopping server goes on sending what it owes. Half of the second within which
 /// it has to be gone.
 ///
@@ -45,7 +47,8 @@ impl Stop {
     ///
     /// # Errors
     ///
-    /// If signal handlers are set already: a process can do this once.
+    /// A sentence, if signal handlers are set already (a process can do this once), or if there
+    /// is no thread or descriptor to wait for signals with.
     pub fn on_signals() -> io::Result<Self> {
         let stop = Stop::new();
         let asked = stop.clone();
@@ -54,9 +57,17 @@ impl Stop {
             if mem::replace(&mut before, true) {
                 process::exit(ENDED_BY_CTRL_C);
             }
+            Console::is_about_to_end();
             asked.request();
         })
-        .map_err(io::Error::other)?;
+        .map_err(|error| {
+            let (why, advice) = match &error {
+                // In the words of the system; ctrlc's own are "Unexpected system error".
+                ctrlc::Error::System(error) => (error.to_string(), system::advice(error)),
+                error => (error.to_string(), ""),
+            };
+            io::Error::other(format!("can't wait for Ctrl-C: {why}{advice}"))
+        })?;
         Ok(stop)
     }
 

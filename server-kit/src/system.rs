@@ -23,6 +23,19 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|code| full.contains(&code))
 }
 
+/// What helps when the system refuses something for which more than one call may ask, as the end
+/// of a sentence; nothing, if that is not known.
+pub fn advice(error: &io::Error) -> &'static str {
+    if is_out_of_descriptors(error) {
+        "; allow it more descriptors with `ulimit -n`, or free some memory"
+    } else if error.kind() == io::ErrorKind::WouldBlock {
+        // EAGAIN of fork(2) and pthread_create(3).
+        "; no process or thread may be added: end some, or allow more with `ulimit -u`"
+    } else {
+        ""
+    }
+}
+
 /// Whether accept(2) hands on what befell a single connection while it waited in the queue.
 ///
 /// The list is that of accept(2), ERRORS and "Error handling": Linux passes network errors

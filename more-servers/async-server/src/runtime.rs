@@ -4,18 +4,18 @@ use std::io;
 use std::sync::Mutex;
 use std::thread;
 
-use server_kit::OwnOptions;
+use server_kit::{OwnOptions, whole_number};
 use tokio::runtime::{Builder, Runtime};
 
 /// Most workers: to have more of them than processors helps with nothing but work that blocks.
-const WORKERS_MAX: i64 = 256;
+const WORKERS_MAX: u16 = 256;
 
 /// What this server takes besides.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Options {
     /// How many threads share the tasks; with one, it is the thread that accepts
     #[arg(long, value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u16).range(1..=WORKERS_MAX))]
+          value_parser = whole_number(1..=WORKERS_MAX))]
     pub workers: u16,
 }
 

@@ -57,7 +57,7 @@ use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use server_kit::{Console, Counters, Settings, Stop, Verbosity};
+use server_kit::{Console, Counters, Settings, Stop, Verbosity, advice};
 
 mod handover;
 mod options;
@@ -224,7 +224,10 @@ impl Parent {
         self.places[number] = match self.start(number) {
             Ok(worker) => Place::Taken(worker),
             Err(error) => {
-                Console::complain(format_args!("worker {} can't be started: {error}", number + 1));
+                let (number, advice) = (number + 1, advice(&error));
+                Console::complain(format_args!(
+                    "worker {number} can't be started: {error}{advice}"
+                ));
                 Place::Vacant(now + BETWEEN_STARTS)
             }
         };

@@ -6,13 +6,18 @@ use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 
-use server_kit::{OwnOptions, Settings, listen, listen_with};
+use server_kit::{OwnOptions, Settings, listen, listen_with, whole_number};
+
+/// More processes than most machines have cores. A slip of the finger is to be refused, and not to
+/// fill the list of processes.
+const WORKERS_MAX: u16 = 1024;
 
 /// How many processes serve, and whether they share one listening socket.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Options {
     /// How many processes serve [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N",
+          value_parser = whole_number(1..=WORKERS_MAX))]
     pub workers: Option<u16>,
 
     /// Give each worker a listening socket of its own; the kernel deals the clients out

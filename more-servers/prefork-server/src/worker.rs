@@ -16,7 +16,7 @@ use std::process::{self, Child, Command, ExitCode, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use server_kit::{Console, STOP_GRACE, Settings, Stop};
+use server_kit::{Console, STOP_GRACE, Settings, Stop, advice};
 
 use crate::Options;
 use crate::handover::{receive_listener, send_listener};
@@ -46,7 +46,7 @@ pub fn worker(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode>
     match serve_for_parent(&settings) {
         Ok(()) => Some(ExitCode::SUCCESS),
         Err(error) => {
-            Console::complain(format_args!("{name}, a worker: {error}"));
+            Console::complain(format_args!("{name}, a worker: {error}{}", advice(&error)));
             Some(ExitCode::FAILURE)
         }
     }
