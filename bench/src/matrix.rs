@@ -52,7 +52,7 @@ pub fn surprises(model: Model, column: &Column) -> Vec<String> {
             Verdict::Kept { .. } if model.limit(name).is_some_and(|limit| limit.always) => {
                 Some(format!("{}: {name} is kept, which it can't be", model.label))
             }
-            Verdict::Broken { what } if can => Some(format!("{}: {name}: {what}", model.label)),
+            Verdict::Broken { what, .. } if can => Some(format!("{}: {name}: {what}", model.label)),
             // From another fault it may follow, and that one is told. From a limit, nothing
             // follows but that it was not even tried.
             Verdict::Follows { from, what: Some(_) } if can && !model.can_keep(from) => {

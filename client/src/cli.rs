@@ -4,7 +4,6 @@ pub(crate) mod options;
 mod talk;
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{self, ExitCode};
@@ -14,12 +13,14 @@ use std::time::Instant;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+use crate::addresses::addresses_of;
 use crate::check::cli::Options as CheckOptions;
 use crate::console::{self, Console};
 use crate::crowd::Crowd;
 use crate::flood::{Happening, flood};
 use crate::hdr::{HdrFile, HdrLog};
 use crate::report::{PERCENTILES, Report};
+use crate::system;
 use crate::timeline::{Picture, Recorder};
 use options::{Options, Other, OutputOptions, Server};
 
@@ -74,7 +75,7 @@ fn check(options: CheckOptions) -> ExitCode {
 fn failed(error: &io::Error) -> ExitCode {
     // Whoever closed the pipe wants to hear no more, so it is not told.
     if error.kind() != io::ErrorKind::BrokenPipe {
-        writeln!(io::stderr(), "client: {error}").ok();
+        writeln!(io::stderr(), "client: {error}{}", system::advice(error)).ok();
     }
     ExitCode::FAILURE
 }
@@ -165,22 +166,16 @@ fn flood_first_that_listens(
     audience: &mut Audience<'_>,
 ) -> io::Result<Report> {
     let Options { server: Server { address }, output, .. } = options;
-    let unknown = |why: &str| {
-        let what = format!("can't find the host of `{address}`: {why}; is the name right?");
-        io::Error::new(io::ErrorKind::NotFound, what)
-    };
-    let addresses: Vec<SocketAddr> =
-        address.to_socket_addrs().map_err(|error| unknown(&error.to_string()))?.collect();
-    let mut last = Err(unknown("it has no address"));
-    for address in addresses {
+    let mut tried = None;
+    for address in addresses_of(address)? {
         audience.recorder = output.timeline.as_ref().map(|_| Recorder::new());
         let report = flood(address, crowd, &mut |happening| audience.watch(happening))?;
         audience.trouble.take().map_or(Ok(()), Err)?;
         let goes_on = report.connected == 0 && report.stuck.is_none() && !report.ended_early;
-        last = Ok(report);
+        tried = Some(report);
         if !goes_on {
             break;
         }
     }
-    last
+    tried.ok_or_else(|| io::Error::other(format!("`{address}` has no address")))
 }

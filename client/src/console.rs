@@ -132,6 +132,10 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
 
 /// Prints a line. Other than `println!` it does not panic when nobody reads it.
 pub(crate) fn print(line: impl Display) -> io::Result<()> {
-    writeln!(io::stdout(), "{line}")
-        .map_err(|error| io::Error::new(error.kind(), format!("can't print: {error}")))
+    writeln!(io::stdout(), "{line}").map_err(|error| cannot_print(&error))
+}
+
+/// The same error, with what could not be done.
+pub(crate) fn cannot_print(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("can't print: {error}"))
 }

@@ -9,7 +9,7 @@
 //! the program `client` does it.
 
 mod connection;
-mod errors;
+pub(crate) mod errors;
 mod outbox;
 mod plan;
 mod record;
@@ -269,7 +269,7 @@ impl<'a> Flood<'a> {
                 entry.insert(connection);
             }
             Err(error) => {
-                self.record.failed(client, &errors::cannot_open(&error, open));
+                self.record.failed(client, &errors::cannot_open(&error, self.address, open));
                 self.abandon(client, None, self.crowd.requests_of(client.kind));
                 self.finished(client.kind);
                 self.no_longer_connecting();

@@ -34,10 +34,12 @@
 //! | [`Askers`] | many that only keep a server busy, as cheaply as can be |
 //! | [`check`] | which promises a server keeps: `client check` |
 //! | [`cli`], `console`, `hdr` | the program: its options, what it prints meanwhile, and the log for other plotters |
+//! | `addresses` | whom `HOST:PORT` stands for |
 //! | `system` | the door to what systems do differently |
 //!
 //! The library prints nothing but in [`cli::run`].
 
+mod addresses;
 mod askers;
 pub mod check;
 pub mod cli;

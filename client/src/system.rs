@@ -1,5 +1,6 @@
 //! The door to what systems do differently.
 
+use std::io;
 use std::time::Duration;
 
 /// How much processor time this thread has used so far, in user and kernel mode together;
@@ -13,4 +14,32 @@ pub(crate) fn thread_time() -> Option<Duration> {
     }
     #[cfg(not(unix))]
     None // Left out: GetThreadTimes
+}
+
+/// What helps when the system refuses something for which more than one call may ask, as the end
+/// of a sentence; nothing, if that is not known.
+pub(crate) fn advice(error: &io::Error) -> &'static str {
+    if is_out_of_descriptors(error) {
+        "; allow this program more descriptors with `ulimit -n`"
+    } else if error.kind() == io::ErrorKind::WouldBlock {
+        // EAGAIN of fork(2) and pthread_create(3).
+        "; no process or thread may be added: end some, or allow more with `ulimit -u`"
+    } else {
+        ""
+    }
+}
+
+/// EMFILE, the process's limit, or ENFILE, the system's; std has no names for them.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use nix::errno::Errno;
+        let number = error.raw_os_error();
+        number == Some(Errno::EMFILE as i32) || number == Some(Errno::ENFILE as i32)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false // Windows has no such limit
+    }
 }

@@ -15,10 +15,11 @@ use super::runner::{Plan, Progress, run};
 use super::subject::Subject;
 use super::{Matrix, process};
 use crate::cli::INTERRUPTED_STATUS;
+use crate::console::cannot_print;
 
 /// Checks which promises a server keeps, in any language, and tells what most likely is wrong.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_args = crate::cli::options::maybe_negative)]
 pub(crate) struct Options {
     /// Servers: HOST:PORT of one that runs, or a command (quoted, as one word) that starts one,
     /// with {port} where the port goes [default: 127.0.0.1:8686]
@@ -41,6 +42,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = crate::cli::options::duration)]
     patience: Duration,
 
+    /// How long a server may take until it listens: more, if it is compiled first
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::cli::options::duration)]
+    start_within: Duration,
+
     /// Name the checks, say what each of them tries, and check nothing
     #[arg(long)]
     list: bool,
@@ -58,7 +63,7 @@ const EXAMPLES: &str = "\
 Examples:
   client check                                        whoever listens on 127.0.0.1:8686
   client check -- python3 server.py {port}            starts the server itself
-  client check -- cargo run -p poll-server -- --address 127.0.0.1:{port}
+  client check --start-within 5m -- cargo run -p poll-server -- --address 127.0.0.1:{port}
   client check 'python3 server.py {port}' 'node server.js {port}'    side by side
   client check --only pipelined --only resets -- node server.js {port}
   client check --json -- ./server {port} | jq .good   for graders
@@ -69,6 +74,9 @@ Nothing of a shell is there in a quoted command but its quotes; write sh -c '...
 TIME is a number with a unit, such as 500ms or 5s.
 Exit status: 0 if every promise that could be tried is kept, 1 if not, 2 if the options are
 wrong.";
+
+/// Nobody waits longer for anything.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Color {
@@ -100,12 +108,21 @@ impl Options {
             subjects.push(Subject::command(self.command)?);
         }
         if subjects.is_empty() {
-            let address = env::var(ADDRESS_VARIABLE);
-            subjects.push(Subject::address(address.as_deref().unwrap_or(DEFAULT_ADDRESS))?);
+            let address = match env::var(ADDRESS_VARIABLE) {
+                Err(env::VarError::NotPresent) => DEFAULT_ADDRESS.into(),
+                // Where it is not Unicode, no host has such a name, and it is refused.
+                address => address.unwrap_or_else(|why| why.to_string()),
+            };
+            subjects.push(Subject::address(&address)?);
         }
-        let mut plan = Plan { patience: self.patience, ..Plan::all(self.protocol) };
-        if self.patience < Duration::from_millis(10) {
+        let Options { patience, start_within, .. } = self;
+        let mut plan = Plan { patience, start_within, ..Plan::all(self.protocol) };
+        if patience < Duration::from_millis(10) {
             return Err("with `--patience` below 10ms no server could answer in time".into());
+        }
+        if patience.max(start_within) > LONGEST {
+            let longest = LONGEST.as_secs() / 3600;
+            return Err(format!("`--patience` and `--start-within` are {longest}h at most"));
         }
         if let Some(check) = self.only.iter().find(|check| !check.is_for(self.protocol)) {
             let Check { name, .. } = check;
@@ -176,8 +193,7 @@ fn list(plan: &Plan) -> String {
 }
 
 fn print(text: &str) -> io::Result<()> {
-    writeln!(anstream::stdout(), "{text}")
-        .map_err(|error| io::Error::new(error.kind(), format!("can't print: {error}")))
+    writeln!(anstream::stdout(), "{text}").map_err(|error| cannot_print(&error))
 }
 
 fn check(name: &str) -> Result<&'static Check, String> {

@@ -61,6 +61,10 @@ pub enum Verdict {
     Broken {
         /// What happened.
         what: String,
+        /// What to do, where it is not the check's [`likely`](Check::likely) cause: nobody was
+        /// met.
+        #[serde(skip)]
+        way_out: Option<&'static str>,
     },
     /// It is not, but that is no wonder.
     Follows {
@@ -80,7 +84,8 @@ impl Verdict {
     pub(super) fn of(attempt: Attempt) -> Self {
         match attempt {
             Ok(figure) => Verdict::Kept { figure },
-            Err(Trouble::Broken(what)) => Verdict::Broken { what },
+            Err(Trouble::Broken(what)) => Verdict::Broken { what, way_out: None },
+            Err(Trouble::Unmet(what, way_out)) => Verdict::Broken { what, way_out: Some(way_out) },
             Err(Trouble::NotTried(why)) => Verdict::NotTried { why },
         }
     }
@@ -157,7 +162,7 @@ impl Column {
             let position = tried.iter().position(|cell| cell.check.name == check.name);
             let cause = self.cause_of(check);
             let verdict = match (position.map(|at| tried.swap_remove(at).verdict), cause) {
-                (Some(Verdict::Broken { what }), Some(from)) => {
+                (Some(Verdict::Broken { what, .. }), Some(from)) => {
                     Verdict::Follows { from, what: Some(what) }
                 }
                 (Some(verdict), _) => verdict,

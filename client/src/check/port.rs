@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use socket2::{Domain, Socket, Type};
 
 use super::system;
+use crate::system::{advice, is_out_of_descriptors};
 
 /// A port of 127.0.0.1 that was free when it was taken.
 #[derive(Debug)]
@@ -35,9 +36,13 @@ impl Port {
         for _ in 0..count {
             let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
             let number = ports.start + step % count;
-            let Ok(udp) = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)) else { continue };
-            if is_free(number).is_ok() {
-                return Ok(Port { number, _udp: udp });
+            let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, number));
+            match udp.and_then(|udp| is_free(number).map(|()| udp)) {
+                Ok(udp) => return Ok(Port { number, _udp: udp }),
+                Err(error) if is_out_of_descriptors(&error) => {
+                    return Err(format!("no port can be tried: {error}{}", advice(&error)));
+                }
+                Err(_) => {} // it is somebody else's
             }
         }
         Err("no port is free".into())

@@ -1,7 +1,7 @@
 //! A server that the checker has started, in a process (or several) of its own.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,7 @@ use std::time::{Duration, Instant};
 use super::port::Port;
 use super::subject::with_port;
 use super::system::{self, Cost};
-
-/// How long a server may take until it listens. `cargo run` may have to compile it first; but
-/// then whoever runs the checker has waited once, and does it again.
-const START: Duration = Duration::from_secs(10);
+use crate::system::advice;
 
 /// How often it is looked whether something has happened that no event tells of: that a port
 /// is listened on, or that a process has ended (std can't wait for that with a time limit).
@@ -42,12 +39,12 @@ pub(super) struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts the command, and waits until it listens.
+    /// Starts the command, and waits until it listens, for so long at most.
     ///
     /// # Errors
     ///
-    /// A sentence, if it can't be started, ends, or does not listen within ten seconds.
-    pub(super) fn start(words: &[String]) -> Result<Self, String> {
+    /// A sentence, if it can't be started, ends, or does not listen by then.
+    pub(super) fn start(words: &[String], within: Duration) -> Result<Self, String> {
         // While a port is tried, nobody may start a process here: it would inherit the socket.
         let mut running = lock(&RUNNING);
         let port = Port::take()?;
@@ -58,25 +55,35 @@ impl ServerProcess {
         // when that ends is not left behind, whatever ends the checker.
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         system::in_a_group_of_its_own(&mut command);
-        let mut child =
-            command.spawn().map_err(|error| format!("`{program}` can't be started: {error}"))?;
+        let mut child = command.spawn().map_err(|error| {
+            let advice = match error.kind() {
+                io::ErrorKind::NotFound => "; is it installed, and the name right?",
+                io::ErrorKind::PermissionDenied => "; is it a program that you may run?",
+                _ => advice(&error),
+            };
+            format!("`{program}` can't be started: {error}{advice}")
+        })?;
         let group = child.id();
         running.insert(group);
         drop(running);
 
         let said = Said::default();
-        child.stdout.take().into_iter().for_each(|pipe| said.keep(pipe));
-        child.stderr.take().into_iter().for_each(|pipe| said.keep(pipe));
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()));
         let mut server =
             ServerProcess { child: Mutex::new(child), group, address: nowhere, said, _port: port };
-        server.address = server.wait_until_it_listens()?;
+        let hear = || -> io::Result<()> {
+            stdout.map_or(Ok(()), |pipe| server.said.keep(pipe))?;
+            stderr.map_or(Ok(()), |pipe| server.said.keep(pipe))
+        };
+        hear().map_err(|error| format!("nobody can hear it: {error}{}", advice(&error)))?;
+        server.address = server.wait_until_it_listens(within)?;
         Ok(server)
     }
 
-    fn wait_until_it_listens(&self) -> Result<SocketAddr, String> {
+    fn wait_until_it_listens(&self, within: Duration) -> Result<SocketAddr, String> {
         let port = self.address.port();
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + within;
         loop {
             if let Some(address) = system::listener_on(port) {
                 return Ok(address);
@@ -88,7 +95,7 @@ impl ServerProcess {
             }
             if Instant::now() >= deadline {
                 return Err(format!(
-                    "it did not listen on port {port} within {START:?}{}",
+                    "it did not listen on port {port} within {within:?}{}",
                     last_words()
                 ));
             }
@@ -182,9 +189,9 @@ struct Said(Arc<Mutex<VecDeque<u8>>>);
 
 impl Said {
     /// Reads to the end, in a thread, so that the server can go on talking.
-    fn keep(&self, mut pipe: impl Read + Send + 'static) {
+    fn keep(&self, mut pipe: impl Read + Send + 'static) -> io::Result<()> {
         let Said(said) = self.clone();
-        thread::spawn(move || {
+        thread::Builder::new().spawn(move || {
             let mut buffer = [0; 16 * 1024];
             // An error is as good as the end: nothing more will come.
             while let Ok(count @ 1..) = pipe.read(&mut buffer) {
@@ -193,7 +200,8 @@ impl Said {
                 let surplus = said.len().saturating_sub(KEPT);
                 said.drain(..surplus);
             }
-        });
+        })?;
+        Ok(())
     }
 
     /// Its last words, as the end of a sentence; nothing if it said nothing. For a server that has

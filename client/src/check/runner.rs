@@ -2,7 +2,7 @@
 //! follows from what.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,9 +13,10 @@ use protocol::Protocol;
 use super::checks::{ALL, Check, Pace};
 use super::matrix::{Cell, Column, Matrix, Verdict};
 use super::process::{ServerProcess, lock};
-use super::scene::{Attempt, Scene, Trouble};
+use super::scene::{Attempt, NOT_STARTED, NOT_THERE, Scene, Trouble};
 use super::subject::{Kind, Subject};
 use super::system;
+use crate::addresses::addresses_of;
 
 /// How many checks run at the same time. They mostly wait for what must not happen, so even two
 /// cores are not busy with them; more would make slow languages late.
@@ -33,13 +34,17 @@ pub struct Plan {
     pub protocol: Protocol,
     /// How long an answer may take before it is taken as not coming.
     pub patience: Duration,
+    /// How long a server that is started may take until it listens.
+    pub start_within: Duration,
 }
 
 impl Plan {
-    /// Everything that makes sense in `protocol`, with clients that wait for two seconds.
+    /// Everything that makes sense in `protocol`, with clients that wait for two seconds, and
+    /// servers that take ten to start.
     pub fn all(protocol: Protocol) -> Self {
         let checks = ALL.iter().filter(|check| check.is_for(protocol)).collect();
-        Plan { checks, protocol, patience: Duration::from_secs(2) }
+        let [patience, start_within] = [2, 10].map(Duration::from_secs);
+        Plan { checks, protocol, patience, start_within }
     }
 }
 
@@ -140,7 +145,13 @@ impl Run<'_> {
                 lock(&columns)[number].add(Cell { check, verdict }, began.elapsed());
             }
         };
-        thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+        thread::scope(|scope| {
+            let start = |_: &usize| thread::Builder::new().spawn_scoped(scope, work).is_ok();
+            // Where no thread is to be had, this one does it all, and takes longer.
+            if (0..threads).take_while(start).count() == 0 {
+                work();
+            }
+        });
     }
 
     fn verdict(&self, check: &'static Check, attempt: impl FnOnce() -> Attempt) -> Verdict {
@@ -153,14 +164,15 @@ impl Run<'_> {
 
     /// Starts a server for this check, and tries it.
     fn try_command(&self, check: &Check, words: &[String]) -> Attempt {
-        let Plan { protocol, patience, .. } = *self.plan;
+        let Plan { protocol, patience, start_within, .. } = *self.plan;
+        let start = |words: &[String]| ServerProcess::start(words, start_within);
         let process = match check.descriptor_limit {
-            None => ServerProcess::start(words).map_err(Trouble::Broken)?,
+            None => start(words).map_err(|what| Trouble::Unmet(what, NOT_STARTED))?,
             Some(limit) => {
                 let why = || Trouble::NotTried("descriptors can't be limited here".into());
                 let limited = system::with_descriptor_limit(words, limit).ok_or_else(why)?;
                 let why = |what| format!("with {limit} descriptors it does not even start: {what}");
-                ServerProcess::start(&limited).map_err(|what| Trouble::NotTried(why(what)))?
+                start(&limited).map_err(|what| Trouble::NotTried(why(what)))?
             }
         };
         let scene = Scene::with(process, protocol, patience);
@@ -169,7 +181,7 @@ impl Run<'_> {
 
     fn try_address(&self, check: &Check, address: &str) -> Attempt {
         let Plan { protocol, patience, .. } = *self.plan;
-        let address = resolve(address, patience).map_err(Trouble::Broken)?;
+        let address = resolve(address, patience).map_err(|what| Trouble::Unmet(what, NOT_THERE))?;
         let scene = Scene::at(address, protocol, patience);
         if check.descriptor_limit.is_some() {
             scene.process()?; // which can't be had, and it says why
@@ -197,7 +209,9 @@ fn try_at(check: &Check, scene: &Scene) -> Attempt {
 /// If the server has died, that is part of what happened, whatever its clients have seen.
 fn blame_death(trouble: Trouble, scene: &Scene) -> Trouble {
     match (trouble, scene.death()) {
-        (Trouble::Broken(seen), Some(death)) => Trouble::Broken(format!("{seen}; {death}")),
+        (Trouble::Broken(seen) | Trouble::Unmet(seen, _), Some(death)) => {
+            Trouble::Broken(format!("{seen}; {death}"))
+        }
         (trouble, _) => trouble,
     }
 }
@@ -205,10 +219,7 @@ fn blame_death(trouble: Trouble, scene: &Scene) -> Trouble {
 /// A name can stand for several addresses (`localhost` is often `::1` and `127.0.0.1`): the
 /// first is taken where somebody listens.
 fn resolve(address: &str, patience: Duration) -> Result<SocketAddr, String> {
-    let found: Vec<SocketAddr> = address
-        .to_socket_addrs()
-        .map_err(|error| format!("can't find the host of `{address}`: {error}"))?
-        .collect();
+    let found = addresses_of(address).map_err(|error| error.to_string())?;
     let listens = |address: &&SocketAddr| TcpStream::connect_timeout(address, patience).is_ok();
     match found[..] {
         [] => Err(format!("`{address}` has no address")),

@@ -18,15 +18,30 @@ pub(super) type Attempt<T = Option<String>> = Result<T, Trouble>;
 pub(super) enum Trouble {
     /// It is not: what happened, as a sentence without its full stop.
     Broken(String),
+    /// It is not, for nobody was met who could keep it: what happened, and what to do about
+    /// that, [`NOT_STARTED`] or [`NOT_THERE`].
+    Unmet(String, &'static str),
     /// It can't be tried: why not.
     NotTried(String),
 }
+
+/// What to do where a command has started no server.
+pub(super) const NOT_STARTED: &str = "The command is wrong, or the server listens on another port than the one in the place of \
+     {port}, or it needs more time to start (`--start-within 5m`). Run the command by itself, \
+     with a number in the place of {port}.";
+
+/// What to do where nobody is at an address.
+pub(super) const NOT_THERE: &str = "The server does not run, or it listens elsewhere. Start it first, and compare the address \
+     with what it says when it starts.";
 
 impl Trouble {
     /// The same, and to whom or beside what it happened.
     pub(super) fn when(self, circumstances: &str) -> Self {
         match self {
             Trouble::Broken(what) => Trouble::Broken(format!("{what} ({circumstances})")),
+            Trouble::Unmet(what, way_out) => {
+                Trouble::Unmet(format!("{what} ({circumstances})"), way_out)
+            }
             not_tried => not_tried,
         }
     }

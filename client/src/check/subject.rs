@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use protocol::server_address;
+
 /// Stands in a command for the port on which the server is to listen.
 const PORT: &str = "{port}";
 
@@ -39,13 +41,11 @@ impl Subject {
     ///
     /// A sentence, if the text is no such address.
     pub fn address(text: &str) -> Result<Self, String> {
-        match text.rsplit_once(':') {
-            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-                Ok(Subject { name: text.into(), kind: Kind::Address(text.into()) })
-            }
-            _ => Err(format!(
-                "`{text}` is neither HOST:PORT nor a command with {PORT} in it; write for example \
-                 `127.0.0.1:8686` or `python3 server.py {PORT}`"
+        match server_address(text) {
+            Ok(address) => Ok(Subject { name: text.into(), kind: Kind::Address(address) }),
+            Err(why) => Err(format!(
+                "`{text}` is neither HOST:PORT nor a command with {PORT} in it, for example \
+                 `python3 server.py {PORT}`; as an address: {why}"
             )),
         }
     }
@@ -80,8 +80,8 @@ impl FromStr for Subject {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.contains(char::is_whitespace) || text.contains(PORT) {
-            let words = shell_words::split(text).map_err(|why| format!("`{text}`: {why}"))?;
+        let words = shell_words::split(text).map_err(|why| format!("`{text}`: {why}"))?;
+        if words.len() > 1 || text.contains(PORT) {
             return Subject::command(words);
         }
         Subject::address(text)

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use protocol::Protocol;
 use socket2::{Domain, Socket, Type};
 
-use super::scene::{Attempt, Scene, Trouble, broken};
+use super::scene::{Attempt, NOT_THERE, Scene, Trouble, broken};
 use crate::expected::Shown;
 use crate::probe::is_time_up;
+use crate::system;
 
 /// How long a client listens for what must not come, or tries to send what nobody may take.
 const A_WHILE: Duration = Duration::from_millis(300);
@@ -273,10 +274,16 @@ fn cannot_connect<T>(error: io::Error) -> Attempt<T> {
         ErrorKind::AddrNotAvailable => {
             Err(Trouble::NotTried(format!("the checker can't connect: {error}")))
         }
-        ErrorKind::ConnectionRefused => broken("can't connect: nobody listens there"),
+        ErrorKind::ConnectionRefused => {
+            Err(Trouble::Unmet("can't connect: nobody listens there".into(), NOT_THERE))
+        }
         ErrorKind::TimedOut => {
             broken("can't connect: nobody accepts, and the queue of those who wait is full")
         }
-        _ => broken(format!("can't connect: {error}")),
+        _ if system::is_out_of_descriptors(&error) => Err(Trouble::NotTried(format!(
+            "the checker can't connect: {error}{}",
+            system::advice(&error)
+        ))),
+        _ => Err(Trouble::Unmet(format!("can't connect: {error}"), NOT_THERE)),
     }
 }

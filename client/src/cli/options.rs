@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
-use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Protocol};
+use clap::{Arg, Parser, Subcommand};
+use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Protocol, server_address};
 
 use crate::check::cli::Options as CheckOptions;
 use crate::crowd::{Crowd, Order};
@@ -14,6 +14,7 @@ use crate::kind::Kind;
 #[derive(Debug, Parser)]
 #[command(name = "client", version, after_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(allow_negative_numbers = true, mut_args = maybe_negative)]
 pub(super) struct Options {
     #[command(flatten)]
     pub(super) server: Server,
@@ -36,7 +37,7 @@ pub(super) struct Options {
 pub(super) struct Server {
     /// The server, as HOST:PORT
     #[arg(default_value = DEFAULT_ADDRESS, env = ADDRESS_VARIABLE, hide_env_values = true,
-          value_parser = address)]
+          value_parser = server_address)]
     pub(super) address: String,
 }
 
@@ -229,11 +230,10 @@ impl Options {
     }
 }
 
-fn address(text: &str) -> Result<String, String> {
-    match text.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.into()),
-        _ => Err(format!("write HOST:PORT, for example `{DEFAULT_ADDRESS}` or `localhost:8686`")),
-    }
+/// A time such as `-1s` is a wrong value of an option, to be told so, and not a wrong option.
+pub(crate) fn maybe_negative(option: Arg) -> Arg {
+    let is_time = option.get_value_names().is_some_and(|names| *names == ["TIME"]);
+    if is_time { option.allow_hyphen_values(true) } else { option }
 }
 
 fn count(text: &str) -> Result<usize, String> {

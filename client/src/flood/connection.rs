@@ -268,7 +268,7 @@ impl<'a> Connection<'a> {
             Ok(()) => {}
             // There is no peer yet: the kernel may report readiness without a reason.
             Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(Next::GoOn),
-            Err(error) => return Err(cannot_connect(&error)),
+            Err(error) => return Err(cannot_connect(&error, record.report.address)),
         }
         let now = Instant::now();
         record.connected(self.client, now - self.since, now);

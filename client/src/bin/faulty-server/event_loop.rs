@@ -45,7 +45,11 @@ impl EventLoop {
                 wake.write_all(b"!").ok();
             }
         })
-        .map_err(io::Error::other)?;
+        .map_err(|error| match error {
+            // In the words of the system; ctrlc's own are "Unexpected system error".
+            ctrlc::Error::System(error) => error,
+            error => io::Error::other(error),
+        })?;
         Ok(EventLoop { listener, accepts: true, connections: Vec::new(), stop, fault })
     }
 

@@ -19,18 +19,21 @@ mod connection;
 mod event_loop;
 mod fault;
 
+use std::io::{self, Write};
+use std::net::TcpListener;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use fault::Fault;
-use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS};
+use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, listening_address};
 
 /// A server with a fault of your choice
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
-    /// Where to listen, as ADDRESS:PORT
-    #[arg(default_value = DEFAULT_ADDRESS, env = ADDRESS_VARIABLE, hide_env_values = true)]
+    /// Where to listen, as HOST:PORT
+    #[arg(default_value = DEFAULT_ADDRESS, env = ADDRESS_VARIABLE, hide_env_values = true,
+          value_parser = listening_address)]
     address: String,
 
     /// What is to be wrong with it
@@ -43,18 +46,44 @@ fn main() -> ExitCode {
     match serve(&address, fault) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("faulty-server: {error}");
+            // If even standard error has gone, nobody is left to be told.
+            writeln!(io::stderr(), "faulty-server: {error}").ok();
             ExitCode::FAILURE
         }
     }
 }
 
+fn serve(address: &str, fault: Fault) -> io::Result<()> {
+    let listener = TcpListener::bind(address).map_err(|error| {
+        io::Error::other(format!(
+            "can't listen on {address}: {error}; is it an address of this machine, above port \
+             1023, and does nobody else listen there? `127.0.0.1:0` takes any free port"
+        ))
+    })?;
+    let address = listener.local_addr()?;
+    if !address.ip().to_canonical().is_loopback() {
+        let warning = format_args!(
+            "anybody who can reach this machine at {address} can talk to this server: there is no \
+             authentication and no encryption, but a fault"
+        );
+        // If standard error has gone, nobody is left to be warned.
+        writeln!(io::stderr(), "{warning}").ok();
+    }
+    let name = fault.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
+    let line = format_args!(
+        "server is running on {address} with the fault {name}, please, press ctrl+c to stop"
+    );
+    // Whether anybody reads it makes no difference to a server.
+    writeln!(io::stdout(), "{line}").ok();
+    run(listener, fault)
+}
+
 #[cfg(unix)]
-fn serve(address: &str, fault: Fault) -> std::io::Result<()> {
-    event_loop::EventLoop::new(std::net::TcpListener::bind(address)?, fault)?.run()
+fn run(listener: TcpListener, fault: Fault) -> io::Result<()> {
+    event_loop::EventLoop::new(listener, fault)?.run()
 }
 
 #[cfg(not(unix))]
-fn serve(_address: &str, fault: Fault) -> std::io::Result<()> {
-    Err(std::io::Error::other(format!("there is no poll(2) here, and so not even {fault:?}")))
+fn run(_: TcpListener, fault: Fault) -> io::Result<()> {
+    Err(io::Error::other(format!("there is no poll(2) here, and so not even {fault:?}")))
 }

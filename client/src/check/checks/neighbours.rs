@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::check::scene::{Attempt, Scene};
+use crate::check::scene::{Attempt, Scene, Trouble};
 use crate::check::visitor::Visitor;
 
 /// More than a handful of threads or processes that somebody may have prepared for all.
@@ -42,13 +42,15 @@ pub(super) fn dribbling(scene: &Scene) -> Attempt {
     dribbling.send(b"h")?;
     let (stop, stopped) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        let dribbling = scope.spawn(move || {
+        let dribbling = thread::Builder::new().spawn_scoped(scope, move || {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(DRIBBLE) {
                 dribbling.send(b"m")?;
             }
             dribbling.send(b"\n")?;
             dribbling.replies(1)
         });
+        let why = |error| Trouble::NotTried(format!("the checker gets no thread: {error}"));
+        let dribbling = dribbling.map_err(why)?;
         let asked = (0..3).try_for_each(|_| {
             thread::sleep(2 * DRIBBLE);
             scene.ask_as_anybody().map_err(|why| why.when("another client sent a byte every 20 ms"))

@@ -62,24 +62,31 @@ fn heads(columns: &[Column]) -> Vec<String> {
 
 /// What one check has found, for all servers that break it by themselves.
 fn fault(matrix: &Matrix, heads: &[String], row: usize) -> String {
+    let Check { name, tries, likely, chapter, .. } = matrix.columns[0].cells[row].check;
     let mut happened = Vec::new();
+    let mut causes = Vec::new();
     for (column, head) in matrix.columns.iter().zip(heads) {
-        if let Verdict::Broken { what } = &column.cells[row].verdict {
+        if let Verdict::Broken { what, way_out } = &column.cells[row].verdict {
             let whose = if heads.len() > 1 { format!("{head}: ") } else { String::new() };
             happened.push(format!("{whose}{what}."));
+            let cause = way_out.unwrap_or(likely);
+            if !causes.contains(&cause) {
+                causes.push(cause);
+            }
         }
     }
     if happened.is_empty() {
         return String::new();
     }
-    let Check { name, tries, likely, chapter, .. } = matrix.columns[0].cells[row].check;
     let mut text =
         format!("\n{} {}\n", styled(BAD, format!("✗ {name}"), 0), styled(FAINT, chapter, 0));
     text += &paragraph("tried", tries);
     for what in happened {
         text += &paragraph("happened", &what);
     }
-    text += &paragraph("likely", likely);
+    for cause in causes {
+        text += &paragraph("likely", cause);
+    }
     text
 }
 
