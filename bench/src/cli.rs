@@ -4,7 +4,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 
 use crate::load::{Errand, hold};
-use crate::{Model, serve_for_parent};
+use crate::{Model, ServerProcess, serve_for_parent};
 
 mod check;
 mod compare;
@@ -29,6 +30,7 @@ mod report;
     version,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
+    allow_negative_numbers = true, // wrong values, to be told so, and not wrong options
     after_help = "\
 Examples:
   cargo run --release -p bench
@@ -95,11 +97,24 @@ pub fn run() -> ExitCode {
         // Whoever read this has seen enough (`| head`).
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("bench: {error}");
+            complain(format_args!("{error}{}", server_kit::advice(&error)));
             ExitCode::FAILURE
         }
     }
 }
+
+/// Tells what went wrong. If even standard error has gone, nobody is left to be told.
+fn complain(why: impl Display) {
+    writeln!(io::stderr(), "bench: {why}").ok();
+}
+
+fn print(text: impl Display) -> io::Result<()> {
+    writeln!(anstream::stdout(), "{text}")
+        .map_err(|error| io::Error::new(error.kind(), format!("can't print: {error}")))
+}
+
+/// The status of a program whose command line makes no sense, as clap has it.
+const USAGE: i32 = 2;
 
 /// Which servers it is about.
 #[derive(Args, Debug)]
@@ -121,7 +136,8 @@ struct Choice {
 
 impl Choice {
     /// The servers that can run here, and a sentence for each of the others. Ends the process
-    /// if nobody is left.
+    /// if nobody is left, or if one does not start with the options that were given for it: to
+    /// find that out after a minute's measuring would be a pity.
     fn sort_out(&self, protocol: Protocol) -> (Vec<Model>, Vec<String>) {
         let mut left_out = Vec::new();
         let can_run = |model: &Model| {
@@ -134,8 +150,14 @@ impl Choice {
         };
         let models: Vec<Model> = self.models().into_iter().filter(can_run).collect();
         if models.is_empty() {
-            left_out.iter().for_each(|sentence| eprintln!("bench: {sentence}"));
+            left_out.iter().for_each(complain);
             process::exit(server_kit::UNAVAILABLE.into());
+        }
+        for model in models.iter().filter(|model| !model.is_listed()) {
+            if let Err(error) = try_options(*model) {
+                complain(format_args!("{}: {error}", model.label));
+                process::exit(USAGE);
+            }
         }
         (models, left_out)
     }
@@ -153,6 +175,12 @@ impl Choice {
     }
 }
 
+/// Starts the server once, with its own options.
+fn try_options(model: Model) -> io::Result<()> {
+    let command = ServerProcess::command(&env::current_exe()?, model, &["--quiet"]);
+    ServerProcess::start(command)?.stop().map(drop)
+}
+
 /// The path as seen from the current folder, if it lies in there: shorter to read.
 fn from_here(path: PathBuf) -> PathBuf {
     let here = env::current_dir().unwrap_or_default();
@@ -165,7 +193,9 @@ fn progress_bar(of_what: &str) -> ProgressBar {
     let style =
         ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let progress = ProgressBar::new(0).with_style(style);
-    // A blocking server answers nobody for seconds: let the clock go on meanwhile.
-    progress.enable_steady_tick(Duration::from_millis(100));
+    if !progress.is_hidden() {
+        // A blocking server answers nobody for seconds: let the clock go on meanwhile.
+        progress.enable_steady_tick(Duration::from_millis(100));
+    }
     progress
 }

@@ -77,6 +77,7 @@ impl Plan {
                  `--connections`, and somebody has to come"
             ));
         }
+        Crowd { connections, ..Crowd::default() }.check()?;
         self.crowds().iter().try_for_each(Crowd::check)
     }
 
@@ -300,20 +301,23 @@ fn flood_once(
     let crowds = plan.crowds();
     let is_over = AtomicBool::new(false);
     let began = Instant::now();
-    let (floods, visits) = thread::scope(|scope| {
-        let floods: Vec<_> = crowds
-            .iter()
-            .map(|crowd| scope.spawn(|| flood_recorded(address, crowd, began, progress)))
-            .collect();
-        let probe = scope.spawn(|| send_probes(address, &is_over));
-        let floods: Vec<_> = floods.into_iter().map(joined).collect();
+    let (floods, visits) = thread::scope(|scope| -> io::Result<_> {
+        let start = |crowd| {
+            let flood = move || flood_recorded(address, crowd, began, progress);
+            thread::Builder::new().spawn_scoped(scope, flood)
+        };
+        let started: Vec<_> = crowds.iter().map(start).collect();
+        let probe = || send_probes(address, &is_over);
+        let probe = thread::Builder::new().spawn_scoped(scope, probe)?;
+        // Who has started is waited for, even if there was no thread for another.
+        let floods: Vec<_> = started.into_iter().map(|thread| thread.map(joined)).collect();
         row.took += began.elapsed();
         is_over.store(true, Ordering::Relaxed);
-        (floods, joined(probe))
-    });
+        Ok((floods, joined(probe)))
+    })?;
     let mut timeline = Timeline::default();
     for flood in floods {
-        let (report, its_timeline) = flood?;
+        let (report, its_timeline) = flood??;
         row.add(&report);
         timeline.append(its_timeline);
     }

@@ -105,12 +105,12 @@ impl Wave {
         let (all_connected, wait) = mpsc::channel();
         let thread = {
             let is_whole = Arc::clone(&is_whole);
-            thread::spawn(move || {
+            thread::Builder::new().spawn(move || {
                 let result = dribble(address, count, &all_connected, &is_whole);
                 // If it failed, nobody else has said so; and the next visitor would come alone.
                 is_whole.store(false, Ordering::Release);
                 result
-            })
+            })?
         };
         let wave = Wave { is_whole, thread };
         // Who will never tell has ended before all were connected, and its error says why.

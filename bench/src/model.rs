@@ -256,6 +256,11 @@ impl Model {
         self.limit(check).is_none()
     }
 
+    /// Whether it is one of [`ALL`](Self::ALL) or [`PEERS`](Self::PEERS), with no other options.
+    pub fn is_listed(&self) -> bool {
+        Model::ALL.iter().chain(Model::PEERS).any(|model| model.label == self.label)
+    }
+
     /// Whether it speaks this protocol.
     pub fn speaks(&self, protocol: Protocol) -> bool {
         protocol == Protocol::Lines || !self.is_peer

@@ -194,7 +194,7 @@ impl ChildServer {
     ) -> ExitCode {
         let about = "A server for its parent process; it stops when its standard input ends";
         let tell_parent = |listener: TcpListener, settings: &Settings, own: &Own, stop: &Stop| {
-            stop_with_parent(stop.clone());
+            stop_with_parent(stop.clone())?;
             Message::Listening { address: listener.local_addr()?, process: process::id() }
                 .print()?;
             let before = ProcessUsage::so_far();
@@ -207,8 +207,8 @@ impl ChildServer {
     }
 }
 
-fn stop_with_parent(stop: Stop) {
-    thread::spawn(move || {
+fn stop_with_parent(stop: Stop) -> io::Result<()> {
+    let thread = thread::Builder::new().spawn(move || {
         // Nothing is ever written there: this sleeps until the parent closes it, or is gone.
         io::stdin().read_to_end(&mut Vec::new()).ok();
         stop.request();
@@ -217,6 +217,7 @@ fn stop_with_parent(stop: Stop) {
         Console::complain(format_args!("the server did not stop, and is ended"));
         process::exit(1);
     });
+    thread.map(drop)
 }
 
 /// A server that runs in a process of its own. Dropping it kills it.
@@ -258,7 +259,8 @@ impl ServerProcess {
     pub fn command_at(address: &str, program: &Path, model: Model, options: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(["serve", model.name(), "--address", address]);
-        command.args(model.options()).args(options);
+        // Of an option that is given twice, the last one counts: the model's own.
+        command.args(options).args(model.options());
         command
     }
 
@@ -274,22 +276,24 @@ impl ServerProcess {
         let (sender, receiver) = mpsc::channel();
         let stdout = child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
         let stderr = child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
-        for pipe in [stdout, stderr].into_iter().flatten() {
-            let sender = sender.clone();
-            thread::spawn(move || {
-                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                    if sender.send(line).is_err() {
-                        break; // nobody listens any more
-                    }
-                }
-            });
-        }
         let mut server = ServerProcess {
             id: child.id(),
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             output: Output { receiver, lines: Vec::new(), closed: false },
         };
+        for pipe in [stdout, stderr].into_iter().flatten() {
+            let sender = sender.clone();
+            thread::Builder::new().spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        break; // nobody listens any more
+                    }
+                }
+            })?;
+        }
+        // Only theirs are left, which end with the server.
+        drop(sender);
         let listening = server.output.wait_for(PATIENCE, |line| match serde_json::from_str(line) {
             Ok(Message::Listening { address, process }) => Some((address, process)),
             _ => None,
@@ -300,7 +304,8 @@ impl ServerProcess {
                 Ok(server)
             }
             None => {
-                let said = server.output.lines.join("\n");
+                // What follows the first line says how to use a command, which nobody typed.
+                let said = server.output.lines.first().map_or("it said nothing", String::as_str);
                 Err(io::Error::other(format!("the server did not start: {said}")))
             }
         }

@@ -1,13 +1,13 @@
 //! The survival matrix: `check`.
 
 use std::env;
-use std::io::{self, Write};
+use std::io;
 
 use clap::Args;
 use client::check::Progress;
 use protocol::Protocol;
 
-use super::{Choice, progress_bar};
+use super::{Choice, print, progress_bar};
 use crate::matrix::{limits, matrix, surprises};
 
 /// Check which promises each server keeps, as `client check` does: the survival matrix
@@ -54,7 +54,7 @@ impl Options {
                 text += &format!("\nNot as it must be: {surprise}");
             }
         }
-        writeln!(anstream::stdout(), "{}", text.trim_end())?;
+        print(text.trim_end())?;
         Ok(surprises.is_empty())
     }
 }

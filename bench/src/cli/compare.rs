@@ -1,15 +1,17 @@
 //! The comparison: what the program does unless told otherwise.
 
+use std::borrow::Cow;
 use std::env;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
 use protocol::Protocol;
 use serde::Serialize;
+use server_kit::whole_number;
 
-use super::{Choice, from_here, progress_bar};
+use super::{Choice, from_here, print, progress_bar};
 use crate::figures::so_many_times;
 use crate::findings::findings;
 use crate::page::page;
@@ -19,21 +21,21 @@ use crate::{Model, Plan, Row, compare};
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// How many connections the crowd has
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole_number(0..=u32::MAX))]
     connections: u32,
 
     /// How many of them are slow: they ask twice, sending a byte every 10 ms
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole_number(0..=u32::MAX))]
     slow: u32,
 
     /// How many requests each of the others asks, one after the other
     #[arg(long, value_name = "N", default_value_t = 200,
-          value_parser = clap::value_parser!(u32).range(1..))]
+          value_parser = whole_number(1..=u32::MAX))]
     requests: u32,
 
     /// How many times each server is flooded
     #[arg(long, value_name = "N", default_value_t = 3,
-          value_parser = clap::value_parser!(u32).range(1..))]
+          value_parser = whole_number(1..=u32::MAX))]
     rounds: u32,
 
     #[command(flatten)]
@@ -100,7 +102,7 @@ fn compare_and_tell(plan: &Plan, left_out: &[String], options: &Options) -> io::
     } else {
         human_text(plan, &rows, &sentences, &path)
     };
-    writeln!(io::stdout(), "{text}")?;
+    print(text)?;
     if options.open {
         opener::open(&path).map_err(|error| {
             io::Error::other(format!("can't open {} in a browser: {error}", path.display()))
@@ -150,7 +152,8 @@ fn json_object(
         rounds: usize,
         servers: &'a [Row],
         findings: Vec<String>,
-        page: &'a Path,
+        /// A name that is not Unicode has no other way into JSON.
+        page: Cow<'a, str>,
     }
     Ok(serde_json::to_string(&Object {
         connections: plan.connections,
@@ -159,6 +162,6 @@ fn json_object(
         rounds: plan.rounds,
         servers: rows,
         findings,
-        page,
+        page: page.to_string_lossy(),
     })?)
 }

@@ -1,46 +1,50 @@
 //! What a request costs: `cost`.
 
 use std::env;
-use std::io::{self, Write};
+use std::io;
 
 use clap::Args;
 use protocol::Protocol;
 use serde::Serialize;
+use server_kit::whole_number;
 
-use super::{Choice, progress_bar};
+use super::{Choice, print, progress_bar};
 use crate::Interval;
 use crate::cost::{self, Cost, CostPlan};
 use crate::figures::so_many_times;
 
 /// As many as can call one server from one address at least, on every system.
-const CONNECTIONS: i64 = 16_000;
+const CONNECTIONS: u16 = 16_000;
 
 /// Measure what a request costs each server when it has as much to do as it can
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    allow_negative_numbers = true,
+    after_help = "\
 Examples:
   cargo run --release -p bench -- cost --all --peers
   cargo run --release -p bench -- cost --active 1000 --idle 9000
   cargo run --release -p bench -- cost --server select-server --server c-select --active 900
 
-Exit status: 0 if every server could be measured, 1 if not.")]
+Exit status: 0 if every server could be measured, 1 if not."
+)]
 pub(super) struct Options {
     #[command(flatten)]
     choice: Choice,
 
     /// How many connections ask, each again as soon as it is answered
     #[arg(long, value_name = "N", default_value_t = 100,
-          value_parser = clap::value_parser!(u16).range(1..=CONNECTIONS))]
+          value_parser = whole_number(1..=CONNECTIONS))]
     active: u16,
 
     /// How many connections are there besides and say nothing
     #[arg(long, value_name = "N", default_value_t = 0,
-          value_parser = clap::value_parser!(u16).range(0..=CONNECTIONS))]
+          value_parser = whole_number(0..=CONNECTIONS))]
     idle: u16,
 
     /// How many times all servers are started; each then has ten turns
     #[arg(long, value_name = "N", default_value_t = 10,
-          value_parser = clap::value_parser!(u16).range(1..))]
+          value_parser = whole_number(1..=u16::MAX))]
     rounds: u16,
 
     /// Print one JSON object instead of the table
@@ -66,7 +70,7 @@ impl Options {
             true => json_object(&plan, &costs)?,
             false => human_text(&plan, &costs, &left_out),
         };
-        writeln!(io::stdout(), "{text}")?;
+        print(text)?;
         Ok(costs.iter().all(|cost| cost.trouble.is_none()))
     }
 }

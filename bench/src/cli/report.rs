@@ -1,13 +1,13 @@
 //! Everything, as a set of charts and tables: `report`.
 
 use std::env;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 use protocol::Protocol;
 
-use super::{Choice, from_here, progress_bar};
+use super::{Choice, complain, from_here, print, progress_bar};
 use crate::report::{Plan, Report, report};
 
 /// Measure everything and write it down: charts, tables, raw figures, and where they are from
@@ -46,9 +46,9 @@ impl Options {
         let bar = || progress_bar("measured, {msg}");
         let Report { folder, missing } = report(&plan, &env::current_exe()?, bar)?;
         for sentence in left_out.iter().chain(&missing) {
-            eprintln!("bench: {sentence}");
+            complain(sentence);
         }
-        writeln!(io::stdout(), "The figures: {}", from_here(folder.join("README.md")).display())?;
+        print(format_args!("The figures: {}", from_here(folder.join("README.md")).display()))?;
         Ok(missing.is_empty())
     }
 }

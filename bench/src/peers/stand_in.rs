@@ -127,12 +127,12 @@ fn listen_for_the_end(sender: Sender<Event>) -> io::Result<()> {
     let interrupted = sender.clone();
     // Should nobody listen any more, the stand-in is about to end anyway.
     Stop::on_signals()?.wake_with(move || drop(interrupted.send(Event::Interrupted)));
-    thread::spawn(move || {
+    let thread = thread::Builder::new().spawn(move || {
         // Nothing is ever written there: this sleeps until the parent closes it, or is gone.
         io::stdin().read_to_end(&mut Vec::new()).ok();
         sender.send(Event::ParentIsDone).ok();
     });
-    Ok(())
+    thread.map(drop)
 }
 
 /// The peer's process. Dropping it kills it.
@@ -144,12 +144,13 @@ impl Running {
         command.arg(port.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let stdout = child.stdout.take();
-        thread::spawn(move || {
+        let running = Running(child);
+        thread::Builder::new().spawn(move || {
             // What it says is passed on. Where nobody reads that, nobody misses it.
             stdout.map(|mut stdout| io::copy(&mut stdout, &mut io::stderr()));
             sender.send(Event::PeerIsGone).ok();
-        });
-        Ok(Running(child))
+        })?;
+        Ok(running)
     }
 
     /// Tells the parent as soon as the peer listens. Returns what has happened instead, if it

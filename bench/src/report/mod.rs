@@ -99,7 +99,8 @@ pub fn report(
         .clone()
         .unwrap_or_else(|| Path::new(WORKSPACE).join("docs/book/figures").join(day));
     prepare(&folder).map_err(|error| {
-        let what = format!("{}: {error}; say where with `--into FOLDER`", folder.display());
+        let folder = folder.display();
+        let what = format!("can't write into {folder}: {error}; say where with `--into FOLDER`");
         io::Error::new(error.kind(), what)
     })?;
     let left = program.with_file_name("report-suite");
@@ -132,9 +133,17 @@ pub fn report(
     Ok(Report { folder, missing: figures.missing })
 }
 
-/// Makes the folder, and sees that a set can be written there and nothing else would be lost.
+/// Sees that a set can be written there and nothing else would be lost. Leaves no folder behind
+/// that was not there before: whoever presses Ctrl-C has asked for none.
 fn prepare(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|it| !it.exists()).collect();
     fs::create_dir_all(folder)?;
+    let tried = try_to_write(folder);
+    missing.into_iter().filter(|it| !it.as_os_str().is_empty()).try_for_each(fs::remove_dir)?;
+    tried
+}
+
+fn try_to_write(folder: &Path) -> io::Result<()> {
     let is_empty = fs::read_dir(folder)?.next().is_none();
     if !is_empty && !folder.join(RAW).is_file() {
         return Err(io::Error::other("there is something else than a set of figures in it"));
@@ -148,6 +157,7 @@ fn prepare(folder: &Path) -> io::Result<()> {
 fn write(folder: &Path, figures: &Figures) -> io::Result<()> {
     // Made before anything is removed.
     let files = files(figures)?;
+    fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         // A chart for which there are no figures any more would be of another day.
@@ -155,7 +165,13 @@ fn write(folder: &Path, figures: &Figures) -> io::Result<()> {
             fs::remove_file(path)?;
         }
     }
-    files.iter().try_for_each(|(name, content)| fs::write(folder.join(name), content))
+    files.iter().try_for_each(|(name, content)| {
+        let path = folder.join(name);
+        fs::write(&path, content).map_err(|error| {
+            let what = format!("can't write {}: {error}; the set is not whole", path.display());
+            io::Error::new(error.kind(), what)
+        })
+    })
 }
 
 /// The names and contents of all files of a set.

@@ -85,7 +85,10 @@ pub(super) fn read(folder: &Path) -> io::Result<Vec<Estimate>> {
     let mut runs = Vec::new();
     find_runs(folder, &mut runs)?;
     if runs.is_empty() {
-        let what = format!("{} has no figures of criterion's in it", folder.display());
+        let folder = folder.display();
+        let what = format!(
+            "{folder} has no figures of criterion's in it; leave `--from` out to measure them"
+        );
         return Err(io::Error::new(io::ErrorKind::NotFound, what));
     }
     runs.sort();

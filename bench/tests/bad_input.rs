@@ -1,0 +1,247 @@
+//! Bad input to the servers and to `bench`: each gets a sentence that names what was tried and says
+//! what to do, on standard error, and the right status; and nobody panics.
+//!
+//! `program.rs` has more of what `bench` refuses; what servers do when descriptors run out while
+//! they serve is in `survival/descriptors.rs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+use bench::Model;
+
+const BENCH: &str = env!("CARGO_BIN_EXE_bench");
+
+fn command(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    // A server ends with its input, so none is left behind.
+    command.args(arguments).stdin(Stdio::null()).env_remove("WAYS_TO_WAIT_ADDRESS");
+    command
+}
+
+/// Runs it to its end, and returns what it says on standard error, which must be for people.
+fn complaint(command: &mut Command, status: i32) -> String {
+    let Output { status: ended, stdout, stderr } = command.output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(ended.code(), Some(status), "{command:?}: {stderr}");
+    for word in ["panicked", "RUST_BACKTRACE", "Os {"] {
+        assert!(!stderr.contains(word), "{command:?}: {stderr}");
+    }
+    if status == 2 {
+        assert!(stdout.is_empty(), "{command:?} did something before it refused");
+    }
+    stderr
+}
+
+/// The names of all servers of this workspace that can run here.
+fn servers() -> BTreeSet<&'static str> {
+    let can_run = |model: &&Model| model.available().is_ok();
+    Model::ALL.iter().filter(can_run).map(Model::name).collect()
+}
+
+#[test]
+fn servers_refuse_wrong_values_with_what_is_right() {
+    for (option, value, words) in [
+        ("--address", "localhost", "the port is missing; write HOST:PORT"),
+        ("--address", "127.0.0.1:99999", "`99999` is no port"),
+        ("--address", "::1:8686", "`[::1]:8686`"),
+        ("--idle-timeout", "5", "250ms, 2s or 1m 30s"),
+        ("--idle-timeout", "0s", "`never`"),
+        ("--work", "-1s", "250ms, 2s or 1m 30s"),
+        ("--delay", "2s..1s", "0s..2s"),
+        ("--backlog", "-1", "a whole number from 0 to 2147483647"),
+        ("--protocol", "http", "lines, one-shot"),
+    ] {
+        for server in servers() {
+            let told = complaint(&mut command(BENCH, &["serve", server, option, value]), 2);
+            assert!(told.contains(&format!("'{value}' for '{option}")), "{server}: {told}");
+            assert!(told.contains(words), "{server}: {told}");
+        }
+    }
+}
+
+#[test]
+fn servers_refuse_wrong_values_of_their_own_options_with_what_is_right() {
+    for (server, option, value, words) in [
+        ("busy-server", "--nap", "soon", "250ms, 2s or 1m 30s"),
+        ("thread-server", "--pool", "0", "a whole number from 1 to 10000"),
+        ("thread-server", "--max-threads", "65536", "a whole number from 1 to 10000"),
+        ("prefork-server", "--workers", "65535", "a whole number from 1 to 1024"),
+        ("async-server", "--workers", "-1", "a whole number from 1 to 256"),
+    ] {
+        if servers().contains(server) {
+            let told = complaint(&mut command(BENCH, &["serve", server, option, value]), 2);
+            assert!(told.contains(value) && told.contains(words), "{told}");
+        }
+    }
+}
+
+#[test]
+fn servers_say_why_they_cannot_listen_and_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (address, way_out) in [
+        (&taken[..], "`--address 127.0.0.1:0`"),
+        // For documentation only (RFC 5737), so it is nobody's.
+        ("192.0.2.1:8686", "`--address 127.0.0.1:8686`"),
+        // No name is like this, so nobody has to be asked.
+        ("..:8686", "is the name right?"),
+    ] {
+        for server in servers() {
+            let told = complaint(&mut command(BENCH, &["serve", server, "--address", address]), 1);
+            assert!(told.contains(address) && told.contains(way_out), "{server}: {told}");
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
+    }
+}
+
+#[test]
+fn servers_say_where_a_wrong_address_comes_from() {
+    let mut server = command(BENCH, &["serve", "poll-server"]);
+    let told = complaint(server.env("WAYS_TO_WAIT_ADDRESS", "nonsense"), 2);
+    assert!(told.contains("'nonsense'") && told.contains("WAYS_TO_WAIT_ADDRESS"), "{told}");
+}
+
+#[test]
+fn servers_say_once_what_it_means_to_listen_beyond_loopback() {
+    for server in servers() {
+        for (address, expected) in [("127.0.0.1:0", 0), ("0.0.0.0:0", 1)] {
+            let arguments = ["serve", server, "--quiet", "--address", address];
+            let told = complaint(&mut command(BENCH, &arguments), 0);
+            let warnings = told.matches("no authentication and no encryption").count();
+            assert_eq!(warnings, expected, "{server} at {address}: {told}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")] // others need other numbers of descriptors to start a program
+#[test]
+fn servers_without_descriptors_say_how_to_have_more() {
+    // busy-server needs one for the listener, and the others need one more.
+    for server in servers().into_iter().filter(|server| *server != "busy-server") {
+        let script = format!("ulimit -n 4; exec '{BENCH}' serve {server} --address 127.0.0.1:0");
+        let told = complaint(&mut command("sh", &["-c", &script]), 1);
+        assert!(told.contains("`ulimit -n`"), "{told}");
+    }
+}
+
+/// Ctrl-C ends the other programs of a pipeline, too. That they hear no more is no news.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_is_gone_is_told_while_the_server_serves_and_not_when_it_ends() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::net::{Shutdown, TcpStream};
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    for serves_on in [true, false] {
+        let mut command = command(BENCH, &["serve", "poll-server", "--address", "127.0.0.1:0"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut server = command.spawn().unwrap();
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let running = lines.next().unwrap();
+        lines.find(|line| line.contains("listening")).unwrap();
+        drop(lines);
+        if serves_on {
+            let address = running.split([' ', ',']).nth(4).unwrap();
+            let mut connection = TcpStream::connect(address).unwrap();
+            connection.shutdown(Shutdown::Write).unwrap();
+            connection.read_to_end(&mut Vec::new()).unwrap();
+        }
+        kill(Pid::from_raw(server.id().cast_signed()), Signal::SIGINT).unwrap();
+        let told = String::from_utf8(server.wait_with_output().unwrap().stderr).unwrap();
+        let complaints = told.matches("can't print any more, but go on serving").count();
+        assert_eq!(complaints, usize::from(serves_on), "{told}");
+    }
+}
+
+/// A load that is over soon.
+const SMALL: [&str; 10] = [
+    "--connections",
+    "2",
+    "--slow",
+    "0",
+    "--requests",
+    "1",
+    "--rounds",
+    "1",
+    "--server",
+    "poll-server",
+];
+
+#[test]
+fn bench_refuses_wrong_numbers_with_what_is_right() {
+    for (arguments, words) in [
+        (&["--connections", "many"][..], "a whole number from 0 to 4294967295"),
+        (&["--connections", "65536"], "65535 ports"),
+        (&["--slow", "-1"], "a whole number from 0 to 4294967295"),
+        (&["--rounds", "1e3"], "a whole number from 1 to 4294967295"),
+        (&["cost", "--active", "0"], "a whole number from 1 to 16000"),
+        (&["cost", "--idle", "-1"], "a whole number from 0 to 16000"),
+        (&["cost", "--rounds", "65536"], "a whole number from 1 to 65535"),
+    ] {
+        let told = complaint(&mut command(BENCH, arguments), 2);
+        let value = arguments[arguments.len() - 1];
+        assert!(told.contains(value) && told.contains(words), "{arguments:?}: {told}");
+    }
+}
+
+/// Before anything is measured, however many servers come before the one with the wrong option.
+#[test]
+fn options_of_servers_are_tried_first() {
+    for (server, why) in [
+        ("poll-server --nothing", "'--nothing'"),
+        ("poll-server --delay soon", "250ms, 2s or 1m 30s"),
+        ("thread-server --pool 0", "a whole number from 1 to 10000"),
+        ("poll-server -v", "'--verbose'"),
+    ] {
+        for before in [&[][..], &["check"], &["cost"]] {
+            let arguments = [before, &["--server", "sync-server", "--server", server]].concat();
+            let told = complaint(&mut command(BENCH, &arguments), 2);
+            assert!(told.contains(server) && told.contains(why), "{told}");
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
+    }
+}
+
+#[test]
+fn an_option_that_bench_gives_itself_may_be_given_another_value() {
+    let server = "poll-server --idle-timeout 60s";
+    let cost = ["cost", "--rounds", "1", "--active", "1", "--server", server];
+    assert!(command(BENCH, &cost).output().unwrap().status.success());
+}
+
+#[cfg(target_os = "linux")] // full(4)
+#[test]
+fn a_full_disk_below_standard_output_is_told() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut bench = command(BENCH, &[&SMALL[..], &["--page", "/dev/null"]].concat());
+    let told = complaint(bench.stdout(full()), 1);
+    assert!(told.starts_with("bench: can't print: "), "{told}");
+    // If even standard error is full, nobody can be told; but it is no reason to panic.
+    let mut bench = command(BENCH, &[&SMALL[..], &["--page", "/nowhere/page.html"]].concat());
+    assert_eq!(bench.stderr(full()).status().unwrap().code(), Some(1));
+}
+
+#[test]
+fn reports_leave_nothing_behind_that_nobody_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let [into, from, file] = ["a/b/c", "from", "file"].map(|name| folder.path().join(name));
+    fs::create_dir_all(from.join("new")).unwrap();
+    fs::write(from.join("new/benchmark.json"), "{").unwrap();
+    fs::write(&file, "").unwrap();
+    let [into_, from_, file_] = [&into, &from, &file].map(|path| path.to_str().unwrap());
+    for (into, from, named) in [
+        (into_, from_, "benchmark.json"),
+        (into_, file_, file_),
+        (into_, "nowhere", "nowhere"),
+        (file_, from_, "`--into FOLDER`"),
+    ] {
+        let report = ["report", "--quick", "--into", into, "--from", from];
+        let told = complaint(&mut command(BENCH, &report), 1);
+        assert!(told.contains(named), "{told}");
+    }
+    assert!(!folder.path().join("a").exists(), "it is made when there is something to put into it");
+    assert_eq!(fs::read_to_string(file).unwrap(), "");
+}
