@@ -24,11 +24,17 @@ use crate::{code, figures, links, pages};
 ///
 /// Everything that is wrong with it, one sentence in a line. A warning is an error.
 pub fn build(workspace: &Path, into: &Path) -> Result<()> {
+    // mdBook takes a path as one from the book's folder.
+    let into = &std::path::absolute(into).with_context(|| {
+        format!("can't find the current folder, in which {} is to be", into.display())
+    })?;
     refuse_a_folder_of_something_else(into)?;
     let docs = workspace.join("docs");
-    let mut config = Config::from_disk(docs.join("book.toml"))?;
-    // mdBook takes a path as one from the book's folder.
-    config.build.build_dir = std::path::absolute(into)?;
+    let mut config = Config::from_disk(docs.join("book.toml")).with_context(|| {
+        format!("the workspace is looked for in {}; run this there", workspace.display())
+    })?;
+    refuse_a_folder_that_cannot_be_written(into)?;
+    config.build.build_dir = into.clone();
     let warnings = Warnings::default();
     let all = tracing_subscriber::registry().with(warnings.clone());
     tracing::subscriber::with_default(all, || {
@@ -51,9 +57,24 @@ fn refuse_a_folder_of_something_else(into: &Path) -> Result<()> {
     let is_a_book = into.join(".nojekyll").exists() && !into.join(".git").exists();
     let is_empty = fs::read_dir(into).map_or(true, |mut entries| entries.next().is_none());
     if !is_a_book && !is_empty {
-        bail!("{} holds something else than a book, which would be lost", into.display());
+        bail!(
+            "{} holds something else than a book, which would be lost; say where with \
+             `--into FOLDER`",
+            into.display()
+        );
     }
     Ok(())
+}
+
+/// The pages take some seconds, and are lost if the folder can't be written then.
+fn refuse_a_folder_that_cannot_be_written(into: &Path) -> Result<()> {
+    let tried = fs::create_dir_all(into).and_then(|()| {
+        let trial = into.join("trial");
+        fs::write(&trial, "")?;
+        fs::remove_file(&trial)
+    });
+    let folder = into.display();
+    tried.with_context(|| format!("can't write into {folder}; say where with `--into FOLDER`"))
 }
 
 /// Puts terminals, code and figures into the Markdown.

@@ -1,5 +1,7 @@
 //! The program `docs`: builds the book, shows it, and plays its chapters.
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -62,17 +64,27 @@ fn main() -> ExitCode {
     match done {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("docs: {error:#}");
+            // Whoever closed the pipe wants to hear no more, so it is not told.
+            let is_closed_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+            if !error.downcast_ref().is_some_and(is_closed_pipe) {
+                // If even standard error has gone, nobody is left to be told.
+                writeln!(io::stderr(), "docs: {error:#}").ok();
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a line. Other than `println!` it does not panic when nobody reads it.
+fn print(line: impl Display) -> Result<()> {
+    writeln!(io::stdout(), "{line}").context("can't print")
 }
 
 fn build(workspace: &Path, into: Option<&Path>, open: bool) -> Result<ExitCode> {
     let into = into.map_or_else(|| workspace.join("target/book"), Path::to_owned);
     docs::book::build(workspace, &into)?;
     let first = into.join("index.html");
-    println!("the book: {}", first.display());
+    print(format_args!("the book: {}", first.display()))?;
     if open {
         opener::open(&first).with_context(|| format!("can't open {}", first.display()))?;
     }
@@ -98,7 +110,8 @@ fn test(
     if let Some(nowhere) =
         chapters.iter().find(|chapter| !pages.iter().any(|page| is(page, chapter)))
     {
-        bail!("there is no page `{nowhere}` with commands");
+        let names: Vec<String> = pages.iter().map(|page| name(page)).collect();
+        bail!("there is no page `{nowhere}` with commands, but {}", names.join(", "));
     }
     let chosen = pages
         .iter()
@@ -109,13 +122,13 @@ fn test(
     let mut status = ExitCode::SUCCESS;
     for page in chosen {
         match player.play_page(page, record) {
-            Ok(played) if played.missing.is_empty() => println!("{}: ok", name(page)),
+            Ok(played) if played.missing.is_empty() => print(format_args!("{}: ok", name(page)))?,
             Ok(played) => {
                 let missing = Vec::from_iter(played.missing).join(", ");
-                println!("{}: ok, but for what needs {missing}", name(page));
+                print(format_args!("{}: ok, but for what needs {missing}", name(page)))?;
             }
             Err(why) => {
-                println!("{}: {why}", name(page));
+                print(format_args!("{}: {why}", name(page)))?;
                 status = ExitCode::FAILURE;
             }
         }

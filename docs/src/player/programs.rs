@@ -41,9 +41,11 @@ impl Programs {
             command.arg("--release"); // the kind that this one is of is there most probably
         }
         let output = command.current_dir(workspace).stderr(Stdio::inherit()).output();
-        let output = output.map_err(|error| format!("can't run cargo: {error}"))?;
+        let output = output.map_err(|error| {
+            format!("can't run cargo: {error}; `--programs FOLDER` takes programs that are built")
+        })?;
         if !output.status.success() {
-            return Err("the programs can't be built".into());
+            return Err("the programs can't be built: cargo has said why".into());
         }
         let messages = output.stdout.split(|byte| *byte == b'\n');
         let artifacts = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
@@ -61,13 +63,21 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// If it can't be read.
+    /// A sentence, if it can't be read, or the programs aren't there.
     pub fn within(folder: &Path) -> Result<Self, String> {
         // Commands run in the workspace, wherever that is.
         let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
         let files = super::files(&folder)?.into_iter().filter(|path| path.extension().is_none());
         let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into();
-        Ok(Self::with(files.map(|path| (name(&path), path)).collect()))
+        let paths: BTreeMap<String, PathBuf> = files.map(|path| (name(&path), path)).collect();
+        if !paths.contains_key("client") {
+            return Err(format!(
+                "there are no programs in {}; `cargo build --workspace --bins --examples` puts \
+                 them into target/debug",
+                folder.display()
+            ));
+        }
+        Ok(Self::with(paths))
     }
 
     fn with(paths: BTreeMap<String, PathBuf>) -> Self {
