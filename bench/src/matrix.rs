@@ -4,7 +4,8 @@
 use std::io;
 use std::path::Path;
 
-use client::check::{self, Column, Plan, Progress, Subject, Verdict};
+use client::check::{self, Column, Plan, Progress, Verdict};
+use client::server::Subject;
 use protocol::Protocol;
 
 use crate::{Model, ServerProcess};

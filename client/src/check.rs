@@ -24,7 +24,6 @@
 //! | `checks` | the list of all checks, and what each of them does |
 //! | `visitor`, `guests` | the clients that they send: one, and many that stay |
 //! | `scene` | where a check takes place, and what it comes to |
-//! | `process`, `port`, `system` | the server that was started, where it listens, and what systems call differently |
 //! | `runner` | runs checks side by side |
 //! | `matrix` | all verdicts, as a table and as JSON |
 //! | `cli` | the command line |
@@ -34,17 +33,11 @@ mod checks;
 pub(crate) mod cli;
 mod guests;
 mod matrix;
-mod port;
-mod process;
 mod runner;
 mod scene;
-mod subject;
-mod system;
 mod visitor;
 
 pub use chapters::Chapter;
 pub use checks::{ALL, Check};
 pub use matrix::{Cell, Column, Matrix, Verdict};
-pub use port::{Port, listener_on};
 pub use runner::{Plan, Progress, run};
-pub use subject::Subject;

@@ -32,6 +32,7 @@
 //! | [`timeline`] | what each client went through, as a picture |
 //! | [`probe`] | one well-behaved client, to be measured beside a flood |
 //! | [`Askers`] | many that only keep a server busy, as cheaply as can be |
+//! | [`server`] | the server that is tried, if this program has started it |
 //! | [`check`] | which promises a server keeps: `client check` |
 //! | [`cli`], `console`, `hdr` | the program: its options, what it prints meanwhile, and the log for other plotters |
 //! | `addresses` | whom `HOST:PORT` stands for |
@@ -52,6 +53,7 @@ mod kind;
 mod phase;
 pub mod probe;
 pub mod report;
+pub mod server;
 mod system;
 pub mod timeline;
 

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use client::check::{Port, listener_on};
+use client::server::{Port, listener_on};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::Protocol;

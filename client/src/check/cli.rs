@@ -10,12 +10,12 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Protocol};
 
+use super::Matrix;
 use super::checks::{ALL, Check};
 use super::runner::{Plan, Progress, run};
-use super::subject::Subject;
-use super::{Matrix, process};
 use crate::cli::INTERRUPTED_STATUS;
 use crate::console::cannot_print;
+use crate::server::{Subject, process};
 
 /// Checks which promises a server keeps, in any language, and tells what most likely is wrong.
 #[derive(Debug, Args)]

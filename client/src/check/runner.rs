@@ -2,7 +2,7 @@
 //! follows from what.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -12,11 +12,9 @@ use protocol::Protocol;
 
 use super::checks::{ALL, Check, Pace};
 use super::matrix::{Cell, Column, Matrix, Verdict};
-use super::process::{ServerProcess, lock};
 use super::scene::{Attempt, NOT_STARTED, NOT_THERE, Scene, Trouble};
-use super::subject::{Kind, Subject};
-use super::system;
-use crate::addresses::addresses_of;
+use crate::server::process::lock;
+use crate::server::{Kind, ServerProcess, Subject, resolve, system};
 
 /// How many checks run at the same time. They mostly wait for what must not happen, so even two
 /// cores are not busy with them; more would make slow languages late.
@@ -213,17 +211,5 @@ fn blame_death(trouble: Trouble, scene: &Scene) -> Trouble {
             Trouble::Broken(format!("{seen}; {death}"))
         }
         (trouble, _) => trouble,
-    }
-}
-
-/// A name can stand for several addresses (`localhost` is often `::1` and `127.0.0.1`): the
-/// first is taken where somebody listens.
-fn resolve(address: &str, patience: Duration) -> Result<SocketAddr, String> {
-    let found = addresses_of(address).map_err(|error| error.to_string())?;
-    let listens = |address: &&SocketAddr| TcpStream::connect_timeout(address, patience).is_ok();
-    match found[..] {
-        [] => Err(format!("`{address}` has no address")),
-        [only] => Ok(only), // the check itself will find out
-        [first, ..] => Ok(*found.iter().find(listens).unwrap_or(&first)),
     }
 }

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use protocol::Protocol;
 
-use super::process::ServerProcess;
-use super::system::Cost;
 use super::visitor::Visitor;
+use crate::server::{Cost, ServerProcess};
 
 /// What a check comes to: if all is well, perhaps a figure for the table.
 pub(super) type Attempt<T = Option<String>> = Result<T, Trouble>;

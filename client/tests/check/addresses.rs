@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use client::check::{Cell, Check, Column, Plan, Subject, Verdict, run};
+use client::check::{Cell, Check, Column, Plan, Verdict, run};
+use client::server::Subject;
 use protocol::Protocol;
 
 use crate::servers::{in_a_thread, one_after_the_other};

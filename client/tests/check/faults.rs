@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 
-use client::check::{Column, Plan, Subject, Verdict, run};
+use client::check::{Column, Plan, Verdict, run};
+use client::server::Subject;
 use protocol::Protocol;
 
 use crate::servers::faulty;

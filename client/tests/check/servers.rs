@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use client::check::Subject;
+use client::server::Subject;
 use protocol::Protocol;
 
 /// A server with a fault, as a command.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use client::check::Port;
+use client::server::Port;
 use regex::{Captures, Regex};
 
 use super::Programs;

@@ -9,18 +9,18 @@ use std::time::Duration;
 
 /// What a group of processes has cost so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Cost {
+pub(crate) struct Cost {
     /// Processor time in user and kernel mode, in steps of a hundredth of a second.
-    pub(super) processor_time: Duration,
+    pub(crate) processor_time: Duration,
     /// How long those that live could have run, but others had the processors.
-    pub(super) waited: Duration,
+    pub(crate) waited: Duration,
     /// Memory in use, in bytes.
-    pub(super) resident: u64,
+    pub(crate) resident: u64,
 }
 
 /// Has the command start a process group of its own, so that a wrapper (`cargo run`, `sh`) and
 /// the server below it are counted and ended together.
-pub(super) fn in_a_group_of_its_own(command: &mut Command) {
+pub(crate) fn in_a_group_of_its_own(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
     #[cfg(not(unix))]
@@ -29,7 +29,7 @@ pub(super) fn in_a_group_of_its_own(command: &mut Command) {
 
 /// The same command, with so many descriptors at most. A shell sets the limit, since a process
 /// can only lower its own. `None` where there is no such limit.
-pub(super) fn with_descriptor_limit(command: &[String], limit: u32) -> Option<Vec<String>> {
+pub(crate) fn with_descriptor_limit(command: &[String], limit: u32) -> Option<Vec<String>> {
     let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
     let shell = ["sh".into(), "-c".into(), script];
     cfg!(unix).then(|| shell.into_iter().chain(command.iter().cloned()).collect())
@@ -42,12 +42,12 @@ mod signals {
     use nix::unistd::Pid;
 
     /// Sends what a terminal sends when somebody presses Ctrl-C. Whether anybody could get it.
-    pub(in super::super) fn interrupt(group: u32) -> bool {
+    pub(crate) fn interrupt(group: u32) -> bool {
         killpg(Pid::from_raw(group.cast_signed()), Signal::SIGINT).is_ok()
     }
 
     /// Ends every process of the group.
-    pub(in super::super) fn kill(group: u32) {
+    pub(crate) fn kill(group: u32) {
         match killpg(Pid::from_raw(group.cast_signed()), Signal::SIGKILL) {
             // ESRCH: nobody is left. EPERM: only such as belong to somebody else are, and
             // whoever has become somebody else is not ours to end.
@@ -60,14 +60,14 @@ mod signals {
 #[cfg(not(unix))]
 mod signals {
     /// Left out: GenerateConsoleCtrlEvent.
-    pub(in super::super) fn interrupt(_group: u32) -> bool {
+    pub(crate) fn interrupt(_group: u32) -> bool {
         false
     }
 
-    pub(in super::super) fn kill(_group: u32) {}
+    pub(crate) fn kill(_group: u32) {}
 }
 
-pub(super) use signals::{interrupt, kill};
+pub(crate) use signals::{interrupt, kill};
 
 #[cfg(target_os = "linux")]
 mod proc {
@@ -85,7 +85,7 @@ mod proc {
 
     /// Where somebody listens on `port`; proc_pid_net(5) tells without disturbing the server
     /// with a connection.
-    pub(in super::super) fn listener_on(port: u16) -> Option<SocketAddr> {
+    pub(crate) fn listener_on(port: u16) -> Option<SocketAddr> {
         ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|table| {
             let lines = BufReader::new(File::open(table).ok()?).lines().map_while(Result::ok);
             // Those who listen stand first, and there may be thousands of others after them.
@@ -121,7 +121,7 @@ mod proc {
     }
 
     /// Ports that the kernel gives to nobody unasked (ip(7), ip_local_port_range).
-    pub(in super::super) fn quiet_ports() -> Range<u16> {
+    pub(crate) fn quiet_ports() -> Range<u16> {
         let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
         let first = range.ok().and_then(|range| range.split_whitespace().next()?.parse().ok());
         super::quiet_ports_below(first.unwrap_or(32_768))
@@ -129,7 +129,7 @@ mod proc {
 
     /// What the processes of a group have cost, those included that have ended and been
     /// waited for.
-    pub(in super::super) fn cost(group: u32) -> Option<Cost> {
+    pub(crate) fn cost(group: u32) -> Option<Cost> {
         let mut cost = Cost::default();
         for entry in fs::read_dir("/proc").ok()?.flatten() {
             let is_process = entry.file_name().as_encoded_bytes()[0].is_ascii_digit();
@@ -223,24 +223,24 @@ mod proc {
 
     /// Where somebody listens on `port`. Here there is no other way than to connect, which the
     /// server sees: a client that comes and goes.
-    pub(in super::super) fn listener_on(port: u16) -> Option<SocketAddr> {
+    pub(crate) fn listener_on(port: u16) -> Option<SocketAddr> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok().map(|_| address)
     }
 
     /// Ports that the system gives to nobody unasked; the BSDs of old begin at 10000 with that,
     /// others at 49152.
-    pub(in super::super) fn quiet_ports() -> Range<u16> {
+    pub(crate) fn quiet_ports() -> Range<u16> {
         super::quiet_ports_below(10_000)
     }
 
     /// Left out: what processes cost.
-    pub(in super::super) fn cost(_group: u32) -> Option<Cost> {
+    pub(crate) fn cost(_group: u32) -> Option<Cost> {
         None
     }
 }
 
-pub(super) use proc::{cost, listener_on, quiet_ports};
+pub(crate) use proc::{cost, listener_on, quiet_ports};
 
 /// As many as there are below `first`, but none below 5000, where well-known servers live; if
 /// so few are left that it makes no sense, those above.

@@ -11,7 +11,7 @@ const PORT: &str = "{port}";
 /// A server to be tried.
 ///
 /// ```
-/// use client::check::Subject;
+/// use client::server::Subject;
 ///
 /// let running: Subject = "127.0.0.1:8686".parse()?;
 /// let started: Subject = "python3 server.py {port}".parse()?;
@@ -23,11 +23,11 @@ const PORT: &str = "{port}";
 #[derive(Clone, Debug)]
 pub struct Subject {
     name: String,
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// `HOST:PORT`; the host may be a name.
     Address(String),
     /// A program and its arguments, in which `{port}` occurs.
@@ -54,15 +54,15 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// A sentence, if `{port}` stands nowhere: each check starts a server of its own, several
-    /// at the same time, and two can't listen on one port.
+    /// A sentence, if `{port}` stands nowhere: servers are started on ports of their
+    /// own, several at the same time, and two can't listen on one port.
     pub fn command<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Result<Self, String> {
         let words: Vec<String> = words.into_iter().map(S::into).collect();
         let name = shell_words::join(&words).replace(&shell_words::quote(PORT)[..], PORT);
         if !words.iter().any(|word| word.contains(PORT)) {
             return Err(format!(
                 "`{name}` does not say where the port goes: write {PORT} in its place, since \
-                 each check starts the server anew on a port of its own"
+                 the server is started on a port of its own, which differs each time"
             ));
         }
         Ok(Subject { name, kind: Kind::Command(words) })
@@ -95,7 +95,7 @@ impl fmt::Display for Subject {
 }
 
 /// The words of a command with the port in its place.
-pub(super) fn with_port(words: &[String], port: u16) -> Vec<String> {
+pub(crate) fn with_port(words: &[String], port: u16) -> Vec<String> {
     words.iter().map(|word| word.replace(PORT, &port.to_string())).collect()
 }
 

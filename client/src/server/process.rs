@@ -1,4 +1,4 @@
-//! A server that the checker has started, in a process (or several) of its own.
+//! A server that this program has started, in a process (or several) of its own.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Read};
@@ -29,12 +29,12 @@ const KEPT: usize = 16 * 1024;
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// A server in a group of processes of its own. Dropping it ends them all.
-pub(super) struct ServerProcess {
+pub(crate) struct ServerProcess {
     child: Mutex<Child>,
     group: u32,
     address: SocketAddr,
     said: Said,
-    /// Keeps other checkers away from the port.
+    /// Keeps others who start servers in this way from the port.
     _port: Port,
 }
 
@@ -44,15 +44,15 @@ impl ServerProcess {
     /// # Errors
     ///
     /// A sentence, if it can't be started, ends, or does not listen by then.
-    pub(super) fn start(words: &[String], within: Duration) -> Result<Self, String> {
+    pub(crate) fn start(words: &[String], within: Duration) -> Result<Self, String> {
         // While a port is tried, nobody may start a process here: it would inherit the socket.
         let mut running = lock(&RUNNING);
         let port = Port::take()?;
         let words = with_port(words, port.number());
         let (program, arguments) = words.split_first().ok_or("there is no command")?;
         let mut command = Command::new(program);
-        // Its standard input stays open as long as the checker lives, so a server that stops
-        // when that ends is not left behind, whatever ends the checker.
+        // Its standard input stays open as long as this program lives, so a server that stops
+        // when that ends is not left behind, whatever ends this program.
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         system::in_a_group_of_its_own(&mut command);
         let mut child = command.spawn().map_err(|error| {
@@ -104,12 +104,12 @@ impl ServerProcess {
     }
 
     /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// How it has ended, if it has, in words, and the last of what it said.
-    pub(super) fn death(&self) -> Option<String> {
+    pub(crate) fn death(&self) -> Option<String> {
         // Who listens no more is ending, most probably, and has more to say until then.
         let listens = system::listener_on(self.address.port()).is_some();
         let how = told(if listens { self.ended()? } else { self.wait(LAST_BREATH)? });
@@ -117,7 +117,7 @@ impl ServerProcess {
     }
 
     /// Waits until it has ended, for so long at most.
-    pub(super) fn wait(&self, at_most: Duration) -> Option<ExitStatus> {
+    pub(crate) fn wait(&self, at_most: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + at_most;
         loop {
             let ended = self.ended();
@@ -129,12 +129,12 @@ impl ServerProcess {
     }
 
     /// What the server and its children have cost so far; `None` where nobody can tell.
-    pub(super) fn cost(&self) -> Option<Cost> {
+    pub(crate) fn cost(&self) -> Option<Cost> {
         system::cost(self.group)
     }
 
     /// Sends Ctrl-C. Whether that is possible here.
-    pub(super) fn interrupt(&self) -> bool {
+    pub(crate) fn interrupt(&self) -> bool {
         system::interrupt(self.group)
     }
 
@@ -160,7 +160,7 @@ impl Drop for ServerProcess {
 
 /// Ends every server that runs, and then this process with `status`. For whoever is
 /// interrupted: nothing is dropped then.
-pub(super) fn kill_all_and_exit(status: i32) -> ! {
+pub(crate) fn kill_all_and_exit(status: i32) -> ! {
     // As long as this is locked, nobody starts one more.
     let running = lock(&RUNNING);
     running.iter().for_each(|&group| system::kill(group));
@@ -168,7 +168,7 @@ pub(super) fn kill_all_and_exit(status: i32) -> ! {
 }
 
 /// How a process has ended, in words: `ended with status 1`.
-pub(super) fn told(status: ExitStatus) -> String {
+pub(crate) fn told(status: ExitStatus) -> String {
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt;
@@ -239,7 +239,7 @@ fn telling_line(said: &str) -> Option<String> {
 }
 
 /// A thread that has panicked has left nothing behind that could not be used.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
