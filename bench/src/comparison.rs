@@ -425,7 +425,8 @@ impl Visits {
                     Ending::Closed { at }
                 }
                 Err(error) => {
-                    let failure = Failure { stage: Stage::Reply, why: error.to_string() };
+                    let why = error.to_string();
+                    let failure = Failure { stage: Stage::Reply, why, is_ours: false };
                     Ending::Failed { at, failure }
                 }
             };

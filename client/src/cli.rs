@@ -14,6 +14,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::addresses::addresses_of;
+use crate::chaos::cli::Options as ChaosOptions;
 use crate::check::cli::Options as CheckOptions;
 use crate::console::{self, Console};
 use crate::crowd::Crowd;
@@ -38,6 +39,7 @@ pub fn run() -> ExitCode {
     let mut options = Options::parse();
     match options.other.take() {
         Some(Other::Check(options)) => return check(options),
+        Some(Other::Chaos(options)) => return chaos(options),
         Some(Other::Talk(Server { address })) => {
             let talked = talk::talk(&address);
             return talked.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
@@ -66,6 +68,13 @@ pub fn run() -> ExitCode {
 }
 
 fn check(options: CheckOptions) -> ExitCode {
+    match options.order() {
+        Ok(order) => order.execute().unwrap_or_else(|error| failed(&error)),
+        Err(why) => Options::command().error(ErrorKind::ValueValidation, why).exit(),
+    }
+}
+
+fn chaos(options: ChaosOptions) -> ExitCode {
     match options.order() {
         Ok(order) => order.execute().unwrap_or_else(|error| failed(&error)),
         Err(why) => Options::command().error(ErrorKind::ValueValidation, why).exit(),

@@ -8,6 +8,7 @@
 //! cargo run -p client -- --rate 2000/s --duration 5s  # by a plan, late or not
 //! cargo run -p client -- --timeline slow.svg          # what each of them went through
 //! cargo run -p client -- check                        # which promises does the server keep?
+//! cargo run -p client -- chaos                        # does it stand a random crowd?
 //! cargo run -p client -- --help                       # all that it can do
 //! ```
 //!
@@ -34,6 +35,7 @@
 //! | [`Askers`] | many that only keep a server busy, as cheaply as can be |
 //! | [`server`] | the server that is tried, if this program has started it |
 //! | [`check`] | which promises a server keeps: `client check` |
+//! | [`chaos`] | whether it stands a crowd that nobody has planned: `client chaos` |
 //! | [`cli`], `console`, `hdr` | the program: its options, what it prints meanwhile, and the log for other plotters |
 //! | `addresses` | whom `HOST:PORT` stands for |
 //! | `system` | the door to what systems do differently |
@@ -42,6 +44,7 @@
 
 mod addresses;
 mod askers;
+pub mod chaos;
 pub mod check;
 pub mod cli;
 mod console;

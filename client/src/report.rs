@@ -330,11 +330,17 @@ pub struct Failure {
     pub stage: Stage,
     /// What happened, and what can be done about it.
     pub why: String,
+    /// Whether this machine could not even begin, because it has no port or no descriptor left
+    /// for the client: then the server can do nothing about it.
+    pub is_ours: bool,
 }
 
 /// What went wrong in a flood, by stage.
 #[derive(Clone, Debug, Default)]
-pub struct Errors([Trouble; Stage::ALL.len()]);
+pub struct Errors {
+    by_stage: [Trouble; Stage::ALL.len()],
+    ours: usize,
+}
 
 /// What went wrong at one stage.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -348,16 +354,23 @@ pub struct Trouble {
 impl Errors {
     /// How many clients failed.
     pub fn count(&self) -> usize {
-        self.0.iter().map(|trouble| trouble.count).sum()
+        self.by_stage.iter().map(|trouble| trouble.count).sum()
     }
 
     /// What went wrong at one stage.
     pub fn of(&self, stage: Stage) -> &Trouble {
-        &self.0[stage as usize]
+        &self.by_stage[stage as usize]
+    }
+
+    /// How many clients failed for lack of ports or descriptors on this side
+    /// ([`Failure::is_ours`]). They are among the others.
+    pub fn ours(&self) -> usize {
+        self.ours
     }
 
     pub(crate) fn add(&mut self, client: usize, failure: &Failure) {
-        let trouble = &mut self.0[failure.stage as usize];
+        self.ours += usize::from(failure.is_ours);
+        let trouble = &mut self.by_stage[failure.stage as usize];
         trouble.count += 1;
         trouble.first.get_or_insert_with(|| format!("client number {client}: {}", failure.why));
     }

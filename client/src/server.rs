@@ -1,6 +1,8 @@
 //! Who is tried: a server that runs already, or one that this program starts, in a group of
 //! processes of its own, so that it can be watched, told to end, and never outlives this program.
 //!
+//! Both [`check`](crate::check) and [`chaos`](crate::chaos) try servers in this way.
+//!
 //! | Module | What it is |
 //! |---|---|
 //! | `subject` | how a server is given: as an address, or as the command that starts it |

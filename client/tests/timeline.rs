@@ -33,7 +33,7 @@ fn timeline(rows: Vec<Row>) -> Timeline {
 
 fn fail(row: &mut Row, stage: Stage, why: &str) {
     let at = row.steps.last().unwrap().at() + MS;
-    row.ending = Ending::Failed { at, failure: Failure { stage, why: why.into() } };
+    row.ending = Ending::Failed { at, failure: Failure { stage, why: why.into(), is_ours: false } };
 }
 
 fn texts(svg: &str, name: &str) -> Vec<String> {
@@ -143,7 +143,8 @@ fn a_long_standstill_is_torn() {
     let mut rows: Vec<_> = (0..20).map(|number| row("prompt", number, 1)).collect();
     let late = Duration::from_secs(10);
     for row in &mut rows[10..] {
-        let failure = Failure { stage: Stage::TimedOut, why: "no reply has come".into() };
+        let why = "no reply has come".into();
+        let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
         row.ending = Ending::Failed { at: late, failure };
     }
     let told = said(&Picture::default().svg(&timeline(rows.clone())));
@@ -290,7 +291,8 @@ fn who_begins_late_has_a_line_before() {
 fn a_standstill_that_is_not_long_is_drawn_to_scale() {
     let given_up = |moved: u32| {
         let mut rows = vec![row("prompt", 0, moved), row("prompt", 1, 1)];
-        let failure = Failure { stage: Stage::TimedOut, why: "no reply has come".into() };
+        let why = "no reply has come".into();
+        let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
         rows[1].ending = Ending::Failed { at: MS * 1000, failure };
         said(&Picture::default().svg(&timeline(rows)))
     };
@@ -300,7 +302,8 @@ fn a_standstill_that_is_not_long_is_drawn_to_scale() {
     let mut closed_late = row("prompt", 0, 1);
     closed_late.ending = Ending::Closed { at: MS * 800 };
     let mut failed = row("prompt", 1, 1);
-    let failure = Failure { stage: Stage::TimedOut, why: "no reply has come".into() };
+    let why = "no reply has come".into();
+    let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
     failed.ending = Ending::Failed { at: MS * 1000, failure };
     let told = said(&Picture::default().svg(&timeline(vec![closed_late, failed])));
     assert!(!told.contains("nothing moved"), "{told}");

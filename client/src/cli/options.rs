@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Arg, Parser, Subcommand};
 use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Protocol, server_address};
 
+use crate::chaos::cli::Options as ChaosOptions;
 use crate::check::cli::Options as CheckOptions;
 use crate::crowd::{Crowd, Order};
 use crate::kind::Kind;
@@ -45,6 +46,7 @@ pub(super) struct Server {
 #[derive(Debug, Subcommand)]
 pub(super) enum Other {
     Check(CheckOptions),
+    Chaos(ChaosOptions),
     /// Joins this terminal with a connection, as `nc -N` does: a line typed is a request, and
     /// the end of the input (Ctrl-D) ends the conversation
     Talk(Server),
@@ -192,6 +194,7 @@ Examples:
   client --json | jq .reply_us.p99         one figure, in microseconds
   client talk                              by hand: type a line, read its reply
   client check --help                      which promises does a server keep?
+  client chaos --help                      does it stand a random crowd?
 
 TIME is a number with a unit, such as 250ms, 10s or 1m.
 Ctrl-C ends it and prints the summary so far.
@@ -240,7 +243,7 @@ fn count(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "write a whole number, for example `5`".into())
 }
 
-fn positive(text: &str) -> Result<usize, String> {
+pub(crate) fn positive(text: &str) -> Result<usize, String> {
     match count(text)? {
         0 => Err("there must be at least 1".into()),
         count => Ok(count),

@@ -20,8 +20,12 @@ pub(super) fn cannot_open(error: &io::Error, address: SocketAddr, open: usize) -
         return cannot_connect(error, address);
     };
     let why = format!("{error}: {open} connections are open, and {advice}");
-    failure(Stage::Connect, why)
+    Failure { is_ours: true, ..failure(Stage::Connect, why) }
 }
+
+/// What to do where no server runs.
+pub(crate) const START_ONE: &str =
+    ": is the server running? Start one with `cargo run -p sync-server`";
 
 pub(super) fn cannot_connect(error: &io::Error, address: SocketAddr) -> Failure {
     failure(Stage::Connect, cannot_reach(error, &address))
@@ -30,9 +34,7 @@ pub(super) fn cannot_connect(error: &io::Error, address: SocketAddr) -> Failure 
 /// Why nobody can be reached at this address, and what to do, as a sentence without its full stop.
 pub(crate) fn cannot_reach(error: &io::Error, address: &dyn Display) -> String {
     let advice = match error.kind() {
-        ErrorKind::ConnectionRefused => {
-            ": is the server running? Start one with `cargo run -p sync-server`"
-        }
+        ErrorKind::ConnectionRefused => START_ONE,
         ErrorKind::TimedOut => ": is it the right address, and does a firewall let you through?",
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => {
             ": no way leads there; is it the right address, and is the network up?"
@@ -49,7 +51,7 @@ pub(crate) fn cannot_reach(error: &io::Error, address: &dyn Display) -> String {
 }
 
 pub(super) fn failure(stage: Stage, why: impl Into<String>) -> Failure {
-    Failure { stage, why: why.into() }
+    Failure { stage, why: why.into(), is_ours: false }
 }
 
 /// Nothing is wrong, it just can't be done now: the kernel may report readiness without a

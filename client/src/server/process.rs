@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::port::Port;
 use super::subject::with_port;
-use super::system::{self, Cost};
+use super::system::{self, Cost, Squeezed};
 use crate::system::advice;
 
 /// How often it is looked whether something has happened that no event tells of: that a port
@@ -133,6 +133,26 @@ impl ServerProcess {
         system::cost(self.group)
     }
 
+    /// How many descriptors the server and its children have open; `None` where nobody can tell.
+    pub(crate) fn descriptors(&self) -> Option<u64> {
+        system::descriptors(self.group)
+    }
+
+    /// Stops all of its processes, as Ctrl-Z does, until the value is dropped; `None` where that
+    /// is not possible.
+    pub(crate) fn pause(&self) -> Option<Paused> {
+        system::pause(self.group).then_some(Paused { group: self.group })
+    }
+
+    /// Leaves each of its processes about `spare` descriptors besides those that are open, until
+    /// the value is dropped; `None` where that is not possible.
+    pub(crate) fn squeeze(&self, spare: u64) -> Option<Squeezed> {
+        // Stopped meanwhile, it can't open one more between being counted and being limited.
+        let _paused = self.pause()?;
+        let has_stopped = system::wait_until_paused(self.group);
+        has_stopped.then(|| system::squeeze(self.group, spare)).flatten()
+    }
+
     /// Sends Ctrl-C. Whether that is possible here.
     pub(crate) fn interrupt(&self) -> bool {
         system::interrupt(self.group)
@@ -155,6 +175,18 @@ impl Drop for ServerProcess {
         // Both fail only for a process that has ended already, and then all is well.
         child.kill().ok();
         child.wait().ok();
+    }
+}
+
+/// A server that is stopped. Dropping this lets it go on.
+pub(crate) struct Paused {
+    group: u32,
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        // It fails only if nobody is left who could go on.
+        system::resume(self.group);
     }
 }
 

@@ -1,8 +1,8 @@
-//! The one door to what differs between systems: who listens where, what processes cost, and
-//! how they are told to end.
+//! The one door to what differs between systems: who listens where, what processes cost, how
+//! they are stopped and squeezed, and how they are told to end.
 //!
-//! Left out: anything but Linux for what processes cost. Checks that ask for it are not tried
-//! elsewhere, and say so.
+//! Left out: anything but Linux for what processes cost, for their descriptors, and for limits
+//! that are set from outside. What asks for it is not tried elsewhere, and says so.
 
 use std::process::Command;
 use std::time::Duration;
@@ -46,6 +46,17 @@ mod signals {
         killpg(Pid::from_raw(group.cast_signed()), Signal::SIGINT).is_ok()
     }
 
+    /// Stops every process of the group: none can refuse (signal(7), SIGSTOP). Whether anybody
+    /// is there to be stopped.
+    pub(crate) fn pause(group: u32) -> bool {
+        killpg(Pid::from_raw(group.cast_signed()), Signal::SIGSTOP).is_ok()
+    }
+
+    /// Lets every process of the group go on. Whether anybody is there to go on.
+    pub(crate) fn resume(group: u32) -> bool {
+        killpg(Pid::from_raw(group.cast_signed()), Signal::SIGCONT).is_ok()
+    }
+
     /// Ends every process of the group.
     pub(crate) fn kill(group: u32) {
         match killpg(Pid::from_raw(group.cast_signed()), Signal::SIGKILL) {
@@ -64,19 +75,32 @@ mod signals {
         false
     }
 
+    /// Left out: NtSuspendProcess, which nobody documents.
+    pub(crate) fn pause(_group: u32) -> bool {
+        false
+    }
+
+    pub(crate) fn resume(_group: u32) -> bool {
+        false
+    }
+
     pub(crate) fn kill(_group: u32) {}
 }
 
-pub(crate) use signals::{interrupt, kill};
+pub(crate) use signals::{interrupt, kill, pause, resume};
 
 #[cfg(target_os = "linux")]
 mod proc {
+    use std::collections::BTreeMap;
     use std::fs::{self, File};
-    use std::io::{BufRead, BufReader};
+    use std::io::{self, BufRead, BufReader};
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
     use std::ops::Range;
-    use std::path::Path;
-    use std::time::Duration;
+    use std::path::{Path, PathBuf};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use rlimit::{Resource, prlimit};
 
     use super::Cost;
 
@@ -131,10 +155,9 @@ mod proc {
     /// waited for.
     pub(crate) fn cost(group: u32) -> Option<Cost> {
         let mut cost = Cost::default();
-        for entry in fs::read_dir("/proc").ok()?.flatten() {
-            let is_process = entry.file_name().as_encoded_bytes()[0].is_ascii_digit();
+        for process in processes(group)? {
             // One that ends meanwhile has no files any more: then its parent tells for it.
-            if let Some(of_one) = is_process.then(|| cost_of_one(&entry.path(), group)).flatten() {
+            if let Some(of_one) = cost_of_one(process) {
                 cost.processor_time += of_one.processor_time;
                 cost.waited += of_one.waited;
                 cost.resident += of_one.resident;
@@ -143,14 +166,37 @@ mod proc {
         Some(cost)
     }
 
-    fn cost_of_one(process: &Path, group: u32) -> Option<Cost> {
-        // proc_pid_stat(5): after the name in parentheses the third field is the first.
-        let stat = fs::read_to_string(process.join("stat")).ok()?;
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
-        if field(5)? != u64::from(group) {
-            return None;
+    /// The numbers of the processes of a group.
+    fn processes(group: u32) -> Option<Vec<u32>> {
+        let entries = fs::read_dir("/proc").ok()?.flatten();
+        let all = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let is_in_it =
+            |&process: &u32| stat(process).is_some_and(|stat| stat.field(5) == Some(group.into()));
+        Some(all.filter(is_in_it).collect())
+    }
+
+    fn files_of(process: u32) -> PathBuf {
+        Path::new("/proc").join(process.to_string())
+    }
+
+    /// The fields of proc_pid_stat(5).
+    struct Stat(String);
+
+    fn stat(process: u32) -> Option<Stat> {
+        fs::read_to_string(files_of(process).join("stat")).ok().map(Stat)
+    }
+
+    impl Stat {
+        /// After the name in parentheses the third field is the first.
+        fn field(&self, number: usize) -> Option<u64> {
+            self.0.rsplit_once(')')?.1.split_whitespace().nth(number - 3)?.parse().ok()
         }
+    }
+
+    fn cost_of_one(process: u32) -> Option<Cost> {
+        let stat = stat(process)?;
+        let field = |number| stat.field(number);
+        let process = &files_of(process);
         // utime, stime, and the same of children that have been waited for, in clock ticks,
         // of which Linux has 100 a second for all programs.
         let ticks = field(14)? + field(15)? + field(16)? + field(17)?;
@@ -176,6 +222,112 @@ mod proc {
             nanoseconds += figure.unwrap_or(0);
         }
         Some(Duration::from_nanos(nanoseconds))
+    }
+
+    /// Waits until every thread of the group has stopped: a signal is sent before it is heeded, and
+    /// on a busy machine long before. Whether it came to that within some seconds.
+    pub(crate) fn wait_until_paused(group: u32) -> bool {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
+        while !processes(group).is_some_and(|all| all.into_iter().all(has_stopped)) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
+    /// Whether no thread of the process runs.
+    fn has_stopped(process: u32) -> bool {
+        let threads = fs::read_dir(files_of(process).join("task")).into_iter().flatten().flatten();
+        let is_stopped = |stat: String| {
+            // The state is the first field after the name: stopped, a zombie, or dead.
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 'Z', 'X']))
+        };
+        // One that ends meanwhile has no files any more.
+        let mut stats = threads.filter_map(|it| fs::read_to_string(it.path().join("stat")).ok());
+        stats.all(is_stopped)
+    }
+
+    /// How many descriptors the processes of a group have open, together.
+    pub(crate) fn descriptors(group: u32) -> Option<u64> {
+        // One that ends meanwhile has none any more.
+        Some(processes(group)?.into_iter().filter_map(descriptors_of_one).sum())
+    }
+
+    fn descriptors_of_one(process: u32) -> Option<u64> {
+        Some(numbers_of_descriptors(process)?.count() as u64)
+    }
+
+    fn numbers_of_descriptors(process: u32) -> Option<impl Iterator<Item = u64>> {
+        let entries = fs::read_dir(files_of(process).join("fd")).ok()?.flatten();
+        Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+    }
+
+    /// What starts a server may hand something else down to it with a high number.
+    fn is_socket(process: u32, descriptor: u64) -> bool {
+        let link = files_of(process).join("fd").join(descriptor.to_string());
+        fs::read_link(link)
+            .is_ok_and(|it| it.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+    }
+
+    /// Processes whose soft limits of descriptors are low. Dropping this puts them back.
+    pub(crate) struct Squeezed {
+        group: u32,
+        /// The soft limits before, by the processes' numbers.
+        before: BTreeMap<u32, u64>,
+    }
+
+    /// Leaves each process of the group `spare` descriptors besides those that it has open, and
+    /// those of lower numbers that it has closed. `None` if not a single one could be squeezed: they belong to somebody else
+    /// (prlimit(2), EPERM), or are gone.
+    pub(crate) fn squeeze(group: u32, spare: u64) -> Option<Squeezed> {
+        let mut squeezed = Squeezed { group, before: BTreeMap::new() };
+        for process in processes(group)? {
+            let Some(open) = numbers_of_descriptors(process) else { continue };
+            let open: Vec<u64> = open.collect();
+            // The limit is one of numbers: below a connection's that is higher, those that are
+            // free could be taken, and there would be more of them than the limit allows. That
+            // never comes about by itself, and poll(2) refuses it (EINVAL).
+            let low = open.len() as u64 + spare;
+            let sockets = open.into_iter().filter(|&it| it >= low && is_socket(process, it));
+            let limit = sockets.max().map_or(low, |highest| highest + 1);
+            // Never more than it had: select(2) can't do with more than 1024.
+            let set = |(soft, _)| set_soft_limit(process, limit.min(soft)).map(|()| soft);
+            if let Ok(before) = limits(process).and_then(set) {
+                squeezed.before.insert(process, before);
+            }
+        }
+        (!squeezed.before.is_empty()).then_some(squeezed)
+    }
+
+    impl Drop for Squeezed {
+        fn drop(&mut self) {
+            // Whoever was started meanwhile has got the low limit of its parent, which is among
+            // the first, most probably.
+            let of_a_parent = self.before.values().next().copied();
+            for process in processes(self.group).unwrap_or_default() {
+                if let Some(before) = self.before.get(&process).copied().or(of_a_parent) {
+                    // It fails only for a process that is gone.
+                    set_soft_limit(process, before).ok();
+                }
+            }
+        }
+    }
+
+    /// The soft and the hard limit.
+    fn limits(process: u32) -> io::Result<(u64, u64)> {
+        let (mut soft, mut hard) = (0, 0);
+        let limits = Some((&mut soft, &mut hard));
+        prlimit(process.cast_signed(), Resource::NOFILE, None, limits)?;
+        Ok((soft, hard))
+    }
+
+    /// The hard one stays, so that the soft one can come back.
+    fn set_soft_limit(process: u32, soft: u64) -> io::Result<()> {
+        let (_, hard) = limits(process)?;
+        prlimit(process.cast_signed(), Resource::NOFILE, Some((soft.min(hard), hard)), None)
     }
 
     #[cfg(test)]
@@ -210,6 +362,45 @@ mod proc {
             let group = nix::unistd::getpgrp().as_raw().cast_unsigned();
             assert!(cost(group).unwrap().resident > 1 << 16);
         }
+
+        /// Ended even if the test fails: it would keep the test's output open.
+        struct Sleeper(std::process::Child);
+
+        impl Drop for Sleeper {
+            fn drop(&mut self) {
+                self.0.kill().unwrap();
+                self.0.wait().unwrap();
+            }
+        }
+
+        #[test]
+        fn a_process_can_be_squeezed_stopped_and_left_alone_again() {
+            let mut command = std::process::Command::new("sleep");
+            super::super::in_a_group_of_its_own(&mut command);
+            let sleeper = Sleeper(command.arg("1000").spawn().unwrap());
+            let group = sleeper.0.id();
+            let limit = || {
+                let limits = fs::read_to_string(files_of(group).join("limits")).unwrap();
+                let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+                line.split_whitespace().nth(3).unwrap().parse::<u64>().unwrap()
+            };
+            let before = limit();
+            let open = descriptors(group).unwrap();
+            assert!(open >= 3);
+            let squeezed = squeeze(group, 5).unwrap();
+            assert_eq!(limit(), open + 5);
+            drop(squeezed);
+            assert_eq!(limit(), before);
+
+            assert!(super::super::pause(group));
+            assert!(wait_until_paused(group));
+            assert!(super::super::resume(group));
+            while has_stopped(group) {
+                thread::yield_now();
+            }
+            drop(sleeper);
+            assert!(squeeze(group, 7).is_none());
+        }
     }
 }
 
@@ -238,9 +429,28 @@ mod proc {
     pub(crate) fn cost(_group: u32) -> Option<Cost> {
         None
     }
+
+    /// Left out: how many descriptors others have open.
+    pub(crate) fn descriptors(_group: u32) -> Option<u64> {
+        None
+    }
+
+    pub(crate) fn wait_until_paused(_group: u32) -> bool {
+        false
+    }
+
+    /// Nobody can be squeezed, so there is none.
+    pub(crate) enum Squeezed {}
+
+    /// Left out: only Linux can set the limits of another process.
+    pub(crate) fn squeeze(_group: u32, _spare: u64) -> Option<Squeezed> {
+        None
+    }
 }
 
-pub(crate) use proc::{cost, listener_on, quiet_ports};
+pub(crate) use proc::{
+    Squeezed, cost, descriptors, listener_on, quiet_ports, squeeze, wait_until_paused,
+};
 
 /// As many as there are below `first`, but none below 5000, where well-known servers live; if
 /// so few are left that it makes no sense, those above.

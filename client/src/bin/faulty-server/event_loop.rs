@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpListener;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
@@ -12,6 +12,9 @@ use protocol::Interest;
 
 use crate::connection::Connection;
 use crate::fault::Fault;
+
+/// How long it waits for a descriptor before it tries again to accept, in milliseconds.
+const TRY_AGAIN: u16 = 500;
 
 const READABLE: Interest = Interest { readable: true, writable: false };
 
@@ -23,8 +26,16 @@ pub(crate) struct EventLoop {
     connections: Vec<Connection>,
     /// Becomes readable when somebody presses Ctrl-C.
     stop: UnixStream,
+    /// Fault `leaks-descriptors`: of connections that are lost.
+    forgotten: Vec<OwnedFd>,
+    /// Fault `leaks-memory`: who was here.
+    guest_book: Vec<[u8; PAGE]>,
     fault: Fault,
 }
+
+/// What fault `leaks-memory` writes down of each, in bytes: as much as many servers read at once,
+/// since buffers are what is forgotten most often.
+const PAGE: usize = 16 * 1024;
 
 /// What is ready: first the stop, then the listener, then the connections in their order.
 struct Ready {
@@ -50,7 +61,15 @@ impl EventLoop {
             ctrlc::Error::System(error) => error,
             error => io::Error::other(error),
         })?;
-        Ok(EventLoop { listener, accepts: true, connections: Vec::new(), stop, fault })
+        Ok(EventLoop {
+            listener,
+            accepts: true,
+            connections: Vec::new(),
+            stop,
+            forgotten: Vec::new(),
+            guest_book: Vec::new(),
+            fault,
+        })
     }
 
     /// Serves until Ctrl-C.
@@ -80,7 +99,7 @@ impl EventLoop {
         first.into_iter().chain(connections).collect()
     }
 
-    fn wait(&self) -> io::Result<Ready> {
+    fn wait(&mut self) -> io::Result<Ready> {
         let watched = self.watched();
         let ready = match self.fault {
             // Fault `select-beyond-1023`: it knows of no limit. `FdSet::insert` panics there.
@@ -88,8 +107,11 @@ impl EventLoop {
             Fault::SelectBeyond1023 => wait_in_select(&watched)?,
             // Fault `busy-wait`: who does not wait, asks again and again.
             Fault::BusyWait => wait_in_poll(&watched, PollTimeout::ZERO)?,
-            _ => wait_in_poll(&watched, PollTimeout::NONE)?,
+            _ if self.accepts => wait_in_poll(&watched, PollTimeout::NONE)?,
+            _ => wait_in_poll(&watched, TRY_AGAIN.into())?,
         };
+        // Perhaps there are descriptors again, though nobody here has closed one.
+        self.accepts |= ready.iter().all(|ready| *ready == Interest::default());
         Ok(Ready {
             stop: ready[0].readable,
             listener: ready[1].readable,
@@ -103,11 +125,22 @@ impl EventLoop {
                 Ok(()) => {}
                 // Fault `dies-on-reset`: it is an error, so it goes all the way up.
                 Err(error) if self.fault == Fault::DiesOnReset => return Err(error),
-                Err(_) => connection.fail(), // one connection is lost, and no other
+                Err(_) => {
+                    if self.fault == Fault::LeaksDescriptors {
+                        // Fault `leaks-descriptors`: one is left open.
+                        self.forgotten.extend(connection.socket().try_clone_to_owned());
+                    }
+                    connection.fail(); // one connection is lost, and no other
+                }
             }
         }
         let before = self.connections.len();
         self.connections.retain(|connection| !connection.is_over());
+        if self.fault == Fault::LeaksMemory {
+            // Fault `leaks-memory`: a page for each, and nobody ever reads it.
+            self.guest_book
+                .resize(self.guest_book.len() + before - self.connections.len(), [1; PAGE]);
+        }
         // Whoever has gone has left a descriptor for somebody else.
         self.accepts |= self.connections.len() < before;
         Ok(())

@@ -1,4 +1,5 @@
-//! The faults, and the check that is meant for each.
+//! The faults, and the check that is meant for each; those that only add up are for
+//! `client chaos`.
 
 use clap::ValueEnum;
 
@@ -52,4 +53,8 @@ pub(crate) enum Fault {
     DiesWithoutDescriptors,
     /// The signal sets a flag, but wakes nobody (found by ctrl-c)
     IgnoresCtrlC,
+    /// Whoever has reset the connection is forgotten, but not closed (found by chaos)
+    LeaksDescriptors,
+    /// It remembers everybody who was ever there (found by chaos)
+    LeaksMemory,
 }

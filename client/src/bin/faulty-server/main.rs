@@ -1,10 +1,11 @@
 //! A server with a fault of your choice, to see what a fault looks like from outside, and
-//! whether `client check` finds it.
+//! whether `client check` or `client chaos` finds it.
 //!
 //! ```text
 //! cargo run -p client --bin faulty-server -- --help                  # the faults
 //! cargo run -p client --bin faulty-server -- --fault greets-for-ever
 //! cargo run -p client -- check -- target/debug/faulty-server --fault no-re-arm 127.0.0.1:{port}
+//! cargo run -p client -- chaos -- target/debug/faulty-server --fault leaks-memory 127.0.0.1:{port}
 //! ```
 //!
 //! It is a small event loop over poll(2). With `--fault none` it keeps every promise. Each

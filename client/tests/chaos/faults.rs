@@ -1,0 +1,86 @@
+//! Faults of `faulty-server` that come to light under chaos, some of them nowhere else.
+
+use std::time::Duration;
+
+use client::Kind;
+use client::chaos::{Outcome, Plan, run};
+use client::server::Subject;
+
+/// Short and small, so that all of them can run at the same time; without the deaf, who move
+/// megabytes.
+fn plan() -> Plan {
+    let kinds = Kind::ALL.into_iter().filter(|&kind| kind != Kind::Deaf).collect();
+    let time = Duration::from_secs(1);
+    Plan { time, seed: 4711, connections: 300, kinds, ..Plan::default() }
+}
+
+fn chaos(fault: &str, plan: &Plan) -> Outcome {
+    let program = env!("CARGO_BIN_EXE_faulty-server");
+    let subject = Subject::command([program, "--fault", fault, "127.0.0.1:{port}"]).unwrap();
+    run(&subject, plan, &|_| {})
+}
+
+fn found(fault: &str, words: &str) -> Outcome {
+    found_with(fault, words, &plan())
+}
+
+fn found_with(fault: &str, words: &str, plan: &Plan) -> Outcome {
+    let outcome = chaos(fault, plan);
+    assert!(!outcome.is_good(), "{fault} was not found: {}", outcome.text());
+    assert!(outcome.faults.iter().any(|fault| fault.contains(words)), "{}", outcome.text());
+    assert!(outcome.again().unwrap().starts_with("--seed 4711"), "{:?}", outcome.again());
+    outcome
+}
+
+#[test]
+fn a_good_server_stands_it() {
+    // 206 clients come while it is stopped, and descriptors are few when it goes on.
+    let wave = Some(16);
+    let outcome = chaos("none", &Plan { wave, ..plan() });
+    assert!(outcome.is_good(), "{}", outcome.text());
+    assert_eq!(outcome.answered, outcome.asked);
+    assert!(outcome.asked > 0 && outcome.waves > 0 && outcome.clients > 600);
+    assert!(outcome.stops > 0 && outcome.squeezes > 0, "{}", outcome.text());
+    assert_eq!(outcome.not_tried, [""; 0]);
+    let (fresh, samples) = (outcome.fresh.unwrap(), &outcome.samples);
+    assert!(samples.len() >= 2);
+    assert!(samples.iter().all(|sample| sample.descriptors == fresh.descriptors), "{samples:?}");
+    assert!(outcome.ended_after.is_some());
+    assert_eq!(outcome.again(), None);
+}
+
+#[test]
+fn an_error_of_one_that_ends_all() {
+    found(
+        "dies-on-reset",
+        "the server ended with status 1; it said: faulty-server: Connection reset",
+    );
+}
+
+#[test]
+fn descriptors_that_run_out() {
+    // It has three left when 300 clients come.
+    let wave = Some(4);
+    let words = "Too many open files";
+    let outcome = found_with("dies-without-descriptors", words, &Plan { wave, ..plan() });
+    assert!(outcome.squeezes > 0);
+    assert!(outcome.failed_wave.is_some());
+    assert!(outcome.again().unwrap().contains(" --wave "));
+}
+
+#[test]
+fn descriptors_that_are_never_closed() {
+    found("leaks-descriptors", "descriptors are open though nobody is there");
+}
+
+#[test]
+fn memory_that_is_never_freed() {
+    let plan = Plan { connections: 1000, ..plan() };
+    found_with("leaks-memory", "its memory has grown from", &plan);
+}
+
+#[test]
+fn an_end_that_does_not_come() {
+    let outcome = found("ignores-ctrl-c", "it was still there 5s after Ctrl-C");
+    assert_eq!(outcome.faults.len(), 1, "{}", outcome.text());
+}

@@ -1,0 +1,170 @@
+//! The program: its options, what it prints, and its exit status.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use protocol::Protocol;
+use serde_json::Value;
+
+fn chaos() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+    command.arg("chaos").stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    chaos().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn faulty(fault: &str) -> String {
+    let program = shell_words::quote(env!("CARGO_BIN_EXE_faulty-server"));
+    format!("{program} --fault {fault} 127.0.0.1:{{port}}")
+}
+
+#[test]
+fn what_a_person_reads() {
+    let small = ["--time", "1s", "--seed", "7", "--connections", "100"];
+    let output = run(&[&small[..], &[&faulty("none")]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told = text(&output.stdout);
+    for words in [
+        "seed 7: ",
+        " requests were answered, each exactly once",
+        "memory at rest: ",
+        "descriptors at rest: ",
+        " after Ctrl-C, with status 0",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(told.ends_with("The server has stood it.\n"), "{told}");
+    assert_eq!(text(&output.stderr), "");
+}
+
+/// The command in the last line finds the same fault in the same wave.
+#[test]
+fn what_was_found_can_be_sent_again() {
+    let small = ["--time", "1m", "--seed", "4711", "--connections", "300"];
+    let server = faulty("dies-without-descriptors");
+    let output = run(&[&small[..], &["--without", "stops,deaf", &server]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = text(&output.stdout);
+    let again = told.lines().last().unwrap();
+    let again = again.strip_prefix("To send that wave alone again: client ").unwrap();
+    let words = shell_words::split(again).unwrap();
+    assert_eq!(words[..3], ["chaos", "--seed", "4711"]);
+    for expected in ["--connections 300", "--without stops,deaf"] {
+        assert!(again.contains(expected), "{again}");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+    let output = command.args(&words).args(["--time", "5s", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = words.iter().skip_while(|word| *word != "--wave").nth(1).unwrap();
+    assert_eq!(outcome["good"], false);
+    assert_eq!(outcome["failed_wave"]["number"].to_string(), *number);
+}
+
+#[test]
+fn a_server_that_runs_already_is_tried_without_what_needs_its_process() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || {
+                let stream = stream?;
+                // An unfinished last line is a line, too; a reset ends this one only.
+                for _ in BufReader::new(&stream).split(b'\n') {
+                    (&stream).write_all(Protocol::Lines.reply())?;
+                }
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    // Threads that write until a client reads have no bound that would not let it wait.
+    let small = ["--time", "1s", "--connections", "50", "--json"];
+    let output = run(&[&small[..], &[&address]].concat());
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{outcome}");
+    assert_eq!(outcome["not_tried"].as_array().unwrap().len(), 1);
+    assert!(outcome["not_tried"][0].as_str().unwrap().contains("instead of its address"));
+    assert_eq!((&outcome["stops"], &outcome["samples"]), (&0.into(), &Value::Array(vec![])));
+}
+
+#[test]
+fn a_server_that_does_not_start_is_told() {
+    let output = run(&["--seed", "3", "sh -c 'echo port {port} is cursed; exit 3'"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    assert!(told.contains("ended with status 3 before it listened"), "{told}");
+    assert!(told.contains("it said: port "), "{told}");
+}
+
+#[test]
+fn wrong_usage_is_refused_with_what_is_right() {
+    for (arguments, words) in [
+        (&["localhost"][..], "neither HOST:PORT nor a command"),
+        (&["--", "python3", "server.py"], "write {port} in its place"),
+        (&["--without", "prompt"], "what can be left out is dribbling, "),
+        (&["--without", "nothing"], "stops, pressure, ctrl-c"),
+        (&["--time", "20"], "`250ms`, `10s` or `1m`"),
+        (&["--time", "0s"], "for example `--time 20s`"),
+        (&["--connections", "0"], "at least 1"),
+        (&["--connections", "70000"], "65535"),
+        (&["--wave", "3"], "--seed"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(words), "{arguments:?}: {stderr}");
+    }
+}
+
+/// The server is ended in any case: while it serves, and while it is stopped.
+#[test]
+fn ctrl_c_leaves_nobody_behind() {
+    let named = format!("chaos-{}", std::process::id());
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(named);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_faulty-server"), &program).unwrap();
+    let state = || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        processes.map(|it| it.path()).find_map(|path| {
+            let line = fs::read(path.join("cmdline")).ok()?;
+            let is_ours = line.starts_with(program.as_os_str().as_encoded_bytes());
+            let stat = is_ours.then(|| fs::read_to_string(path.join("stat")).ok())??;
+            stat.rsplit_once(") ")?.1.chars().next()
+        })
+    };
+    let server = format!("{} 127.0.0.1:{{port}}", shell_words::quote(program.to_str().unwrap()));
+    for wanted in ["RS", "T"] {
+        let mut command = chaos();
+        // In a group of its own, so that the signal is for this one alone.
+        command.args(["--connections", "200", "--time", "10m", &server]).process_group(0);
+        let mut running = command.stdout(Stdio::null()).spawn().unwrap();
+        wait_until(|| state().is_some_and(|state| wanted.contains(state)));
+        kill(Pid::from_raw(running.id().cast_signed()), Signal::SIGINT).unwrap();
+        assert_eq!(running.wait().unwrap().code(), Some(130));
+        wait_until(|| state().is_none());
+    }
+    fs::remove_file(&program).unwrap();
+}
+
+/// Nobody tells when a process that is no child of this one changes.
+fn wait_until(done: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < deadline, "it never came to that");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
