@@ -17,6 +17,7 @@ use protocol::Protocol;
 use crate::load::{Errand, hold};
 use crate::{Model, ServerProcess, serve_for_parent};
 
+mod chaos;
 mod check;
 mod compare;
 mod cost;
@@ -42,6 +43,7 @@ Examples:
   cargo run --release -p bench -- --open --replay
   cargo run --release -p bench -- --json
   cargo run --release -p bench -- check --all
+  cargo run --release -p bench -- chaos --all
   cargo run --release -p bench -- cost --all
   cargo run --release -p bench -- many --all
   cargo run --release -p bench -- report
@@ -62,6 +64,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Other {
     Check(check::Options),
+    Chaos(chaos::Options),
     Cost(cost::Options),
     Many(many::Options),
     Report(report::Options),
@@ -83,6 +86,7 @@ pub fn run() -> ExitCode {
     let is_good = match other {
         None => comparison.run(),
         Some(Other::Check(options)) => options.run(),
+        Some(Other::Chaos(options)) => options.run(),
         Some(Other::Cost(options)) => options.run(),
         Some(Other::Many(options)) => options.run(),
         Some(Other::Report(options)) => options.run(),

@@ -12,6 +12,7 @@
 //! - [`report`]: everything that is measured, as one dated set of charts and tables.
 //! - [`colours`]: the same for the same server, in every picture.
 //! - [`matrix`]: which promises each server keeps, and which it can't.
+//! - [`chaos`]: which servers stand random crowds, and what that does to them.
 //! - [`Model`]: the servers to choose from, and the peers (`peers`): servers outside of this
 //!   workspace.
 //! - [`Meter`] tells what a process costs while it runs, [`Interval`] how sure a figure is.
@@ -20,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chaos;
 pub mod cli;
 pub mod colours;
 mod comparison;

@@ -33,15 +33,19 @@ pub fn matrix(
     program: &Path,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> io::Result<check::Matrix> {
-    let subject = |&model: &Model| {
-        let options = ["--quiet", "--protocol", protocol.name()];
-        let command = ServerProcess::command_at("127.0.0.1:{port}", program, model, &options);
-        let words = [command.get_program()].into_iter().chain(command.get_args());
-        let words: Option<Vec<&str>> = words.map(|word| word.to_str()).collect();
-        Ok(Subject::command(words.ok_or("this program's path is not text")?)?.named(model.label))
-    };
-    let subjects: Result<Vec<_>, String> = models.iter().map(subject).collect();
-    Ok(check::run(&subjects.map_err(io::Error::other)?, &Plan::all(protocol), progress))
+    let subjects: io::Result<Vec<_>> =
+        models.iter().map(|&model| subject(model, protocol, program)).collect();
+    Ok(check::run(&subjects?, &Plan::all(protocol), progress))
+}
+
+/// A server of this model, as somebody who tries it starts it.
+pub(crate) fn subject(model: Model, protocol: Protocol, program: &Path) -> io::Result<Subject> {
+    let options = ["--quiet", "--protocol", protocol.name()];
+    let command = ServerProcess::command_at("127.0.0.1:{port}", program, model, &options);
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let words: Option<Vec<&str>> = words.map(|word| word.to_str()).collect();
+    let words = words.ok_or_else(|| io::Error::other("this program's path is not text"))?;
+    Ok(Subject::command(words).map_err(io::Error::other)?.named(model.label))
 }
 
 /// Where the column of a server is not as its model must be: a sentence each.

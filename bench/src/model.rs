@@ -32,6 +32,8 @@ pub struct Model {
     pub rests: bool,
     /// The promises that it can't keep, or not always.
     pub limits: &'static [Limit],
+    /// Why it can't stand it that somebody takes its descriptors for a while; `None`: it can.
+    pub needs_descriptors: Option<&'static str>,
     /// Whether it is a peer, a server outside of this workspace.
     pub is_peer: bool,
     /// Whether this system has what it waits with.
@@ -48,6 +50,7 @@ const PLAIN: Model = Model {
     has_workers: false,
     rests: true,
     limits: &[],
+    needs_descriptors: None,
     is_peer: false,
     available: || Ok(()),
     serve: |_| ExitCode::FAILURE,
@@ -298,6 +301,7 @@ impl Model {
     /// Python's selectors
     pub const PYTHON_SELECTORS: Model = Model {
         label: Peer::PYTHON_SELECTORS.name,
+        needs_descriptors: Some(NEVER_TRIES_AGAIN),
         available: || Peer::PYTHON_SELECTORS.available(),
         serve: |child| child.stand_in_for(&Peer::PYTHON_SELECTORS),
         ..PEER
@@ -307,6 +311,7 @@ impl Model {
     pub const NODE: Model = Model {
         label: Peer::NODE.name,
         limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
+        needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
         available: || Peer::NODE.available(),
         serve: |child| child.stand_in_for(&Peer::NODE),
         ..PEER
@@ -324,6 +329,7 @@ impl Model {
     pub const LIBUV: Model = Model {
         label: Peer::LIBUV.name,
         limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
+        needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
         available: || Peer::LIBUV.available(),
         serve: |child| child.stand_in_for(&Peer::LIBUV),
         ..PEER
@@ -334,6 +340,7 @@ impl Model {
     pub const C_SELECT: Model = Model {
         label: Peer::C_SELECT.name,
         most_connections: IN_A_SET,
+        needs_descriptors: Some(NEVER_TRIES_AGAIN),
         available: || Peer::C_SELECT.available(),
         serve: |child| child.stand_in_for(&Peer::C_SELECT),
         ..PEER
@@ -343,6 +350,7 @@ impl Model {
     #[cfg(target_os = "linux")]
     pub const C_EPOLL: Model = Model {
         label: Peer::C_EPOLL.name,
+        needs_descriptors: Some(NEVER_TRIES_AGAIN),
         available: || Peer::C_EPOLL.available(),
         serve: |child| child.stand_in_for(&Peer::C_EPOLL),
         ..PEER
@@ -367,6 +375,10 @@ const CLOSES_WITHOUT_DESCRIPTORS: Limit = Limit {
     reason: "libuv accepts those for whom there is no descriptor with one that it keeps in reserve, \
              and closes them",
 };
+
+#[cfg(unix)]
+const NEVER_TRIES_AGAIN: &str =
+    "once it has no descriptor left, it accepts nobody before one of its own connections is closed";
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,85 @@
+//! Random crowds at every server: `chaos`.
+
+use std::env;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Args;
+use client::chaos::{Plan, Progress};
+use protocol::Protocol;
+use serde::Serialize;
+
+use super::{Choice, progress_bar};
+use crate::chaos::{chaos, spared, text};
+
+/// Let random crowds loose on each server, stop it, take descriptors from it, and tell whether it
+/// stands that, as `client chaos` does
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 if each server has stood it, 1 if not.")]
+pub(super) struct Options {
+    #[command(flatten)]
+    choice: Choice,
+
+    /// For how long, at each server
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration)]
+    time: Duration,
+
+    /// Draw everything from this number, as a run before has done [default: a random one]
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+
+    /// Only the wave of this number, again and again
+    #[arg(long, value_name = "NUMBER", requires = "seed")]
+    wave: Option<u64>,
+
+    /// How many clients there are at most at the same time
+    #[arg(short, long, value_name = "COUNT", default_value_t = Plan::default().connections)]
+    connections: usize,
+
+    /// `lines`, or `one-shot` as the article's programs speak it
+    #[arg(long, default_value_t)]
+    protocol: Protocol,
+
+    /// Print one JSON object instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// Returns whether every server has stood it.
+    pub(super) fn run(self) -> io::Result<bool> {
+        let Options { choice, time, seed, wave, connections, protocol, json } = self;
+        let (models, left_out) = choice.sort_out(protocol);
+        let seed = seed.unwrap_or_else(Plan::random_seed);
+        let plan = Plan { time, seed, wave, connections, protocol, ..Plan::default() };
+        plan.check().map_err(io::Error::other)?;
+        let bar = progress_bar("{msg}");
+        let mut outcomes = Vec::new();
+        for &model in &models {
+            let outcome =
+                chaos(model, &plan, &env::current_exe()?, &|Progress { doing, .. }| {
+                    bar.set_message(format!("{}: {doing}", model.label));
+                });
+            outcomes.push(outcome?);
+        }
+        bar.finish_and_clear();
+        let is_good = outcomes.iter().all(|outcome| outcome.is_good());
+        let mut told = String::new();
+        if json {
+            #[derive(Serialize)]
+            struct Object<T> {
+                good: bool,
+                servers: T,
+            }
+            told += &serde_json::to_string(&Object { good: is_good, servers: &outcomes })?;
+        } else {
+            told += &format!("seed {seed}\n{}", text(&outcomes));
+            for sentence in spared(&models).iter().chain(&left_out) {
+                told += &format!("\n{sentence}");
+            }
+        }
+        writeln!(anstream::stdout(), "{told}")?;
+        Ok(is_good)
+    }
+}

@@ -1,0 +1,71 @@
+//! Twenty seconds of chaos at every model, several of them side by side.
+//!
+//! The seeds are fixed, so that a red run can be repeated, here or by the command that it prints;
+//! new ones are tried by hand: `cargo run --release -p bench -- chaos --all --time 10m`.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use bench::Model;
+use bench::chaos::{chaos, text};
+use client::chaos::{Outcome, Plan};
+use protocol::Protocol;
+
+mod available;
+
+use available::available;
+
+/// How many servers are tried at the same time: mostly they wait, or are stopped.
+const SIDE_BY_SIDE: usize = 6;
+
+/// How many clients each of them has at most, so that two cores can serve them all.
+const CLIENTS: usize = 200;
+
+/// All of them stand it; each has a seed of its own.
+fn stand(models: &[Model], plan: &Plan) -> Vec<Outcome> {
+    let program = Path::new(env!("CARGO_BIN_EXE_bench"));
+    let models = available(models);
+    let next = Mutex::new(models.iter().zip(1..));
+    let outcomes = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(|| {
+                // Locked for no longer than it takes to get the next one.
+                let next = || next.lock().unwrap().next();
+                while let Some((&model, seed)) = next() {
+                    let plan = Plan { seed, ..plan.clone() };
+                    let outcome = chaos(model, &plan, program, &|_| {}).unwrap();
+                    outcomes.lock().unwrap().push(outcome);
+                }
+            });
+        }
+    });
+    let outcomes = outcomes.into_inner().unwrap();
+    assert_eq!(outcomes.len(), models.len());
+    let all_stand = outcomes.iter().all(Outcome::is_good);
+    assert!(all_stand, "{}", text(&outcomes));
+    outcomes
+}
+
+#[test]
+fn every_model_stands_it() {
+    let time = Duration::from_secs(20);
+    let outcomes = stand(Model::ALL, &Plan { time, connections: CLIENTS, ..Plan::default() });
+    for outcome in &outcomes {
+        assert!(outcome.waves > 1 && outcome.asked > 0, "{}", text(&outcomes));
+        assert_eq!(outcome.answered, outcome.asked, "{}", text(&outcomes));
+        if cfg!(target_os = "linux") {
+            let is_tried = outcome.stops > 0 && outcome.squeezes > 0 && outcome.samples.len() > 1;
+            assert!(is_tried && outcome.not_tried.is_empty(), "{}", text(&outcomes));
+        }
+    }
+}
+
+#[test]
+fn and_so_they_do_in_the_protocol_of_the_article() {
+    let time = Duration::from_secs(3);
+    let protocol = Protocol::OneShot;
+    stand(Model::ALL, &Plan { time, connections: CLIENTS, protocol, ..Plan::default() });
+}
