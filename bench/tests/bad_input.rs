@@ -65,8 +65,8 @@ fn servers_refuse_wrong_values_with_what_is_right() {
 fn servers_refuse_wrong_values_of_their_own_options_with_what_is_right() {
     for (server, option, value, words) in [
         ("busy-server", "--nap", "soon", "250ms, 2s or 1m 30s"),
-        ("thread-server", "--pool", "0", "a whole number from 1 to 10000"),
-        ("thread-server", "--max-threads", "65536", "a whole number from 1 to 10000"),
+        ("thread-server", "--pool", "0", "a whole number from 1 to 4294967295"),
+        ("thread-server", "--max-threads", "0", "a whole number from 1 to 4294967295"),
         ("prefork-server", "--workers", "65535", "a whole number from 1 to 1024"),
         ("async-server", "--workers", "-1", "a whole number from 1 to 256"),
     ] {
@@ -193,7 +193,7 @@ fn options_of_servers_are_tried_first() {
     for (server, why) in [
         ("poll-server --nothing", "'--nothing'"),
         ("poll-server --delay soon", "250ms, 2s or 1m 30s"),
-        ("thread-server --pool 0", "a whole number from 1 to 10000"),
+        ("thread-server --pool 0", "a whole number from 1 to 4294967295"),
         ("poll-server -v", "'--verbose'"),
     ] {
         for before in [&[][..], &["check"], &["cost"]] {

@@ -75,23 +75,18 @@ const STACK: usize = 128 * 1024;
 /// (/proc/sys/kernel/pid_max).
 const MAX_THREADS: u32 = 2000;
 
-/// How many threads may be asked for. Beyond the 16,000 for which Linux has mappings, a new
-/// thread may get its stack, but none for signals; std aborts the process then, and nobody
-/// could be told.
-const MOST_THREADS: u32 = 10_000;
-
 /// What this server takes on its command line besides what all take.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// How many threads may be there to serve clients; whoever comes then waits for one to end
     #[arg(long, value_name = "NUMBER", default_value_t = MAX_THREADS,
-          value_parser = whole_number(1..=MOST_THREADS))]
+          value_parser = whole_number(1..=u32::MAX))]
     pub max_threads: u32,
 
     /// Serve with so many threads, made once, instead of one for each client: as many slow
     /// clients stop it
     #[arg(long, value_name = "THREADS", conflicts_with = "max_threads",
-          value_parser = whole_number(1..=MOST_THREADS))]
+          value_parser = whole_number(1..=u32::MAX))]
     pub pool: Option<u32>,
 }
 
