@@ -116,8 +116,16 @@ fn test(
     let chosen = pages
         .iter()
         .filter(|page| chapters.is_empty() || chapters.iter().any(|chapter| is(page, chapter)));
-    let programs = programs.map_or_else(|| Programs::build(workspace), Programs::within);
+    let folder = programs;
+    let programs = folder.map_or_else(|| Programs::build(workspace), Programs::within);
     let programs = programs.map_err(Error::msg)?;
+    if let Some(folder) = folder.filter(|_| !programs.have("client")) {
+        bail!(
+            "there are no programs in {}; `cargo build --workspace --bins --examples` puts them \
+             into target/debug",
+            folder.display()
+        );
+    }
     let player = Player { workspace: workspace.into(), programs, patience: PATIENCE };
     let mut status = ExitCode::SUCCESS;
     for page in chosen {

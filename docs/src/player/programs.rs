@@ -63,21 +63,19 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// A sentence, if it can't be read, or the programs aren't there.
+    /// A sentence, if it can't be read.
     pub fn within(folder: &Path) -> Result<Self, String> {
         // Commands run in the workspace, wherever that is.
         let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
         let files = super::files(&folder)?.into_iter().filter(|path| path.extension().is_none());
         let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into();
         let paths: BTreeMap<String, PathBuf> = files.map(|path| (name(&path), path)).collect();
-        if !paths.contains_key("client") {
-            return Err(format!(
-                "there are no programs in {}; `cargo build --workspace --bins --examples` puts \
-                 them into target/debug",
-                folder.display()
-            ));
-        }
         Ok(Self::with(paths))
+    }
+
+    /// Whether there is one of this name.
+    pub fn have(&self, name: &str) -> bool {
+        self.paths.contains_key(name)
     }
 
     fn with(paths: BTreeMap<String, PathBuf>) -> Self {
