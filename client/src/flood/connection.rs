@@ -47,6 +47,10 @@ const READ_SIZE: usize = 4096;
 /// it allows (socket(7), `SO_RCVBUF`).
 const DEAF_BUFFER: usize = 4096;
 
+/// The receive buffer of a deaf client that has begun to read, in bytes: room for several of
+/// the largest segments of loopback.
+const LISTENING_BUFFER: usize = 1 << 20;
+
 /// How much a deaf client sends at most, in bytes: several times what the kernels keep
 /// between client and server, so that only a server that takes everything gets it all.
 const DEAF_MOST: usize = 64 << 20;
@@ -244,6 +248,10 @@ impl<'a> Connection<'a> {
     /// A deaf client reads from now on, and ends after the request that it is sending.
     pub(super) fn listen(&mut self, record: &mut Record<'_>) -> Result<Next, Failure> {
         self.listens = true;
+        // In the small buffer there is often room for less than a segment, and then the server's
+        // kernel may hold the next one back until it probes: 200 ms and more for each 2 kB. It
+        // fails only if the connection is lost, and then the next read says so.
+        self.watched.socket().set_recv_buffer_size(LISTENING_BUFFER).ok();
         self.outbox.end_after_this();
         if self.outbox.is_sent() {
             self.row_is_sent(Instant::now(), record);
