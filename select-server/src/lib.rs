@@ -24,7 +24,7 @@
 
 use std::io::{self, Write};
 use std::net::TcpListener;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,8 @@ use slab::Slab;
 ///
 /// Those that end the listener or the wait. What befalls a connection ends that one only.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
-    limit_descriptors(&listener)?;
+    limit_descriptors()?;
+    can_be_watched(&listener)?;
     let (wake_up, waker) = UnixStream::pair()?;
     stop.wake_with(move || {
         // A byte is enough to end select(2), and a few do no harm: there is room for them.
@@ -179,7 +180,13 @@ impl SelectServer<'_> {
             let Some((stream, peer)) = acceptor.accept(now, &mut self.journal)? else {
                 break;
             };
-            let connection = Connection::new(stream, peer, self.settings, now, &mut self.journal);
+            let mut connection =
+                Connection::new(stream, peer, self.settings, now, &mut self.journal);
+            if let Err(error) = can_be_watched(&connection) {
+                // Somebody has raised the limit meanwhile (prlimit(2)). This client is lost, which
+                // is told; those behind it wait in the backlog again.
+                connection.fail(limit_descriptors().err().unwrap_or(error));
+            }
             let key = self.connections.insert(connection);
             self.watch(key);
         }
@@ -244,16 +251,20 @@ impl SelectServer<'_> {
 /// Sees to it that no descriptor gets a number that select(2) can't watch, `FD_SETSIZE` or
 /// more: accept(2) then fails as it does when descriptors run out (EMFILE), and the clients
 /// wait in the backlog.
-fn limit_descriptors(listener: &TcpListener) -> io::Result<()> {
-    let wall = FD_SETSIZE as rlim_t;
+fn limit_descriptors() -> io::Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, soft.min(wall), hard)?;
-    if listener.as_raw_fd() as rlim_t >= wall {
-        return Err(io::Error::other(
-            "select(2) can't watch the listener: its descriptor is 1024 or more",
-        ));
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, soft.min(FD_SETSIZE as rlim_t), hard)?)
+}
+
+/// Refuses a descriptor for which there is no place in a set: `FdSet::insert` would panic.
+fn can_be_watched(socket: &impl AsRawFd) -> io::Result<()> {
+    let descriptor = socket.as_raw_fd();
+    if descriptor < FD_SETSIZE as RawFd {
+        return Ok(());
     }
-    Ok(())
+    let why =
+        format!("select(2) can't watch descriptor {descriptor}, only those below {FD_SETSIZE}");
+    Err(io::Error::other(why))
 }
 
 /// The time to sleep as select(2) takes it: in microseconds, rounded up, because a wait that

@@ -1,0 +1,75 @@
+//! The wall at descriptor 1024 (`FD_SETSIZE`), for a server whose limit of descriptors somebody
+//! raises while it runs (prlimit(2)): a client beyond the wall is sent away, and nobody else is
+//! disturbed.
+//!
+//! Server and test share one process, and so its limit: that is why this test is alone in its
+//! file. What happens at the wall when nobody touches the limit is in
+//! `bench/tests/survival/descriptors.rs`.
+
+#![cfg(unix)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use nix::sys::select::FD_SETSIZE;
+use server_kit::{NoOptions, Settings, Stop};
+
+fn connect(server: SocketAddr) -> TcpStream {
+    let client = TcpStream::connect(server).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    client
+}
+
+fn ask(mut client: &TcpStream) {
+    client.write_all(b"hello\n").unwrap();
+    let mut reply = [0; 19];
+    client.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"Hello from server!\n");
+}
+
+#[test]
+fn who_comes_beyond_the_wall_is_sent_away_and_nobody_else() {
+    let wall = FD_SETSIZE as rlim_t;
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    if most < 2 * wall {
+        eprintln!("skipped: nobody can raise the limit, `ulimit -Hn` is {most}");
+        return;
+    }
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = Stop::new();
+    let asked = stop.clone();
+    let server = thread::spawn(move || {
+        let (settings, _) =
+            Settings::from_command_line::<NoOptions>("", "", ["", "-q"].map(Into::into));
+        select_server::serve(listener, &settings, &asked)
+    });
+    // Once this client was served, the server has lowered the limit.
+    let client = connect(address);
+    ask(&client);
+    assert!(getrlimit(Resource::RLIMIT_NOFILE).unwrap().0 <= wall);
+
+    setrlimit(Resource::RLIMIT_NOFILE, 2 * wall, most).unwrap();
+    let mut files = Vec::new();
+    while files.last().is_none_or(|file: &File| file.as_raw_fd() < FD_SETSIZE as RawFd) {
+        files.push(File::open("/dev/null").unwrap());
+    }
+    let mut beyond = connect(address);
+    assert_eq!(beyond.read(&mut [0]).unwrap(), 0, "the server closes the connection");
+    assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap().0, wall, "the wall stands again");
+    ask(&client);
+
+    // As soon as there is a place below the wall, a client can have it.
+    files.truncate(files.len() / 2);
+    ask(&connect(address));
+
+    stop.request();
+    let counters = server.join().unwrap().unwrap();
+    assert_eq!((counters.connections, counters.requests, counters.replies), (3, 3, 3));
+}
