@@ -16,8 +16,7 @@ const WORKERS_MAX: u16 = 1024;
 #[derive(clap::Args, Clone, Debug)]
 pub struct Options {
     /// How many processes serve [default: one per core]
-    #[arg(long, value_name = "N",
-          value_parser = whole_number(1..=WORKERS_MAX))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=WORKERS_MAX))]
     pub workers: Option<u16>,
 
     /// Give each worker a listening socket of its own; the kernel deals the clients out
