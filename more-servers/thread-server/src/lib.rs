@@ -110,14 +110,18 @@ pub fn serve(
     options: &Options,
     stop: &Stop,
 ) -> io::Result<Counters> {
+    let room = most_threads();
     if let Some(threads) = options.pool {
-        if threads > most_threads() {
-            let most = most_threads();
-            let why = format!("a process has no room for {threads} threads, but for {most}");
+        if threads > room {
+            let why = format!("a process has no room for {threads} threads, but for {room}");
             return Err(io::Error::other(why));
         }
         return pool::serve(listener, settings, threads, stop);
     }
+    let (max_threads, why_no_more) = match options.max_threads {
+        more if more > room => (room, format!("a process has room for {room}")),
+        threads => (threads, format!("--max-threads {threads}")),
+    };
     let crowd = Crowd {
         size: AtomicUsize::new(0),
         counters: Mutex::default(),
@@ -132,11 +136,8 @@ pub fn serve(
             acceptor: Acceptor::blocking(listener),
             sleeper: crowd.sleepers.join(),
             next_thread: None,
-            max_threads: options.max_threads.min(most_threads()) as usize,
-            why_no_more: match most_threads() {
-                most if most < options.max_threads => format!("a process has room for {most}"),
-                _ => format!("--max-threads {}", options.max_threads),
-            },
+            max_threads: max_threads as usize,
+            why_no_more: &why_no_more,
             full_at: None,
             crowd: &crowd,
             scope,
@@ -161,7 +162,8 @@ struct ThreadServer<'scope, 'env> {
     /// Where the thread of the next client waits for it.
     next_thread: Option<SyncSender<Client>>,
     max_threads: usize,
-    why_no_more: String,
+    /// What sets that bound, for whoever reads the console.
+    why_no_more: &'env str,
     /// How many threads there were when nobody else could be let in. That has been told, and
     /// is told again only after half of them had gone.
     full_at: Option<usize>,
@@ -210,7 +212,7 @@ impl ThreadServer<'_, '_> {
     fn prepare_thread(&mut self) -> bool {
         let size = self.crowd.size();
         let try_again = if size == self.max_threads {
-            self.no_more_threads(size, self.why_no_more.clone());
+            self.no_more_threads(size, self.why_no_more);
             None
         } else if let Err(error) = self.start_thread() {
             // The system has no memory for it, or allows no more threads (pthread_create(3),
