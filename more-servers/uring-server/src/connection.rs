@@ -70,7 +70,7 @@ impl Connection {
         &mut self,
         result: io::Result<Option<Buffer>>,
         more: bool,
-        now: Instant,
+        mut now: Instant,
         journal: &mut Journal,
     ) {
         if !more {
@@ -79,7 +79,7 @@ impl Connection {
         match result {
             Ok(Some(bytes)) => {
                 let taken =
-                    if self.kept.is_empty() { self.listen(&bytes, now, journal) } else { 0 };
+                    if self.kept.is_empty() { self.listen(&bytes, &mut now, journal) } else { 0 };
                 self.kept.extend(&bytes[taken..]);
             }
             Ok(None) => self.has_ended = true,
@@ -116,8 +116,14 @@ impl Connection {
     }
 
     /// Queues what is to be done next.
-    pub(crate) fn go_on(&mut self, key: usize, ring: &mut Ring, journal: &mut Journal) {
-        self.listen_to_what_was_kept(journal);
+    pub(crate) fn go_on(
+        &mut self,
+        key: usize,
+        mut now: Instant,
+        ring: &mut Ring,
+        journal: &mut Journal,
+    ) {
+        self.listen_to_what_was_kept(&mut now, journal);
         match self.sending {
             None if self.conversation.interest().writable => {
                 let (socket, pending) = (Rc::clone(&self.socket), self.conversation.pending());
@@ -137,7 +143,7 @@ impl Connection {
             // another thread, which it creates for that.
             journal.count(Call::Shutdown);
             match self.socket.shutdown(Shutdown::Write) {
-                Ok(()) => self.conversation.half_closed(Instant::now()),
+                Ok(()) => self.conversation.half_closed(now),
                 Err(error) => self.fail(error),
             }
         }
@@ -196,26 +202,26 @@ impl Connection {
     }
 
     /// Tells the conversation what the client says, as far as there is room for it. Returns
-    /// how many bytes that was.
-    fn listen(&mut self, bytes: &[u8], mut now: Instant, journal: &mut Journal) -> usize {
+    /// how many bytes that was; the time goes on if they were work.
+    fn listen(&mut self, bytes: &[u8], now: &mut Instant, journal: &mut Journal) -> usize {
         let mut taken = 0;
         while taken < bytes.len() && self.conversation.interest().readable {
             let room = self.conversation.room().min(bytes.len() - taken);
             let piece = &bytes[taken..][..room];
-            let requests = self.conversation.receive(piece, now);
+            let requests = self.conversation.receive(piece, *now);
             journal.received(piece, requests);
             if work(requests, self.work, journal) {
-                now = Instant::now();
+                *now = Instant::now();
             }
             taken += room;
         }
         taken
     }
 
-    fn listen_to_what_was_kept(&mut self, journal: &mut Journal) {
+    fn listen_to_what_was_kept(&mut self, now: &mut Instant, journal: &mut Journal) {
         let mut kept = mem::take(&mut self.kept);
         if !kept.is_empty() {
-            let taken = self.listen(&kept, Instant::now(), journal);
+            let taken = self.listen(&kept, now, journal);
             if taken < kept.len() {
                 kept.drain(..taken);
                 self.kept = kept;
@@ -223,9 +229,11 @@ impl Connection {
         }
         let is_last = self.has_ended && self.kept.is_empty();
         if is_last && self.conversation.interest().readable {
-            let requests = self.conversation.receive_end(Instant::now());
+            let requests = self.conversation.receive_end(*now);
             journal.received(&[], requests);
-            work(requests, self.work, journal);
+            if work(requests, self.work, journal) {
+                *now = Instant::now();
+            }
         }
     }
 }

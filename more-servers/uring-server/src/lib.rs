@@ -262,7 +262,8 @@ impl UringServer<'_> {
         let mut touched = mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();
-        touched.drain(..).for_each(|key| self.watch(key));
+        // Not the time of waking, here either.
+        touched.drain(..).for_each(|key| self.watch(key, Instant::now()));
         self.touched = touched;
     }
 
@@ -284,7 +285,7 @@ impl UringServer<'_> {
     fn expire(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.take_due(now) {
             self.connections[key].expire(now);
-            self.watch(key);
+            self.watch(key, now);
         }
         self.admission.expire(now);
     }
@@ -298,15 +299,15 @@ impl UringServer<'_> {
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.connections[key].stop(now, now + STOP_GRACE);
-            self.watch(key);
+            self.watch(key, now);
         }
     }
 
     /// Queues what a connection needs next, and notes until when it waits for it.
-    fn watch(&mut self, key: usize) {
+    fn watch(&mut self, key: usize, now: Instant) {
         let connection = &mut self.connections[key];
         if !connection.is_over() {
-            connection.go_on(key, &mut self.ring, &mut self.journal);
+            connection.go_on(key, now, &mut self.ring, &mut self.journal);
         }
         if connection.is_over() {
             self.close(key);

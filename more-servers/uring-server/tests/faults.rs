@@ -549,7 +549,7 @@ impl Scene {
     fn watch(&mut self, key: usize) {
         let Some(connection) = &mut self.connections[key] else { return };
         if !connection.is_over() {
-            connection.go_on(key, &mut self.ring, &mut self.journal);
+            connection.go_on(key, self.now, &mut self.ring, &mut self.journal);
         }
         if connection.is_over() {
             self.deadlines.forget(key);
