@@ -9,7 +9,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 /// A socket as [`Connection`](crate::Connection) knows it: these calls, and no other.
 ///
 /// Servers have a [`TcpStream`]. It is a trait so that a test can take its place and have
-/// happen at any call what a network does once in a year: `tests/faults.rs`.
+/// happen at any call what a network does once in a year: `tests/faults`.
 pub trait Stream {
     /// ioctl(2), `FIONBIO`: whatever would sleep fails from now on instead
     /// ([`WouldBlock`](io::ErrorKind::WouldBlock)).
