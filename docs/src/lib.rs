@@ -14,6 +14,8 @@
 //! Read in this order: [`console`] and [`pattern`], which say what a block may hold; [`player`],
 //! which plays it; then [`book`], which makes the pages, and [`links`], which reads them again.
 
+#![forbid(unsafe_code)]
+
 pub mod book;
 pub mod code;
 pub mod console;

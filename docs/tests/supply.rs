@@ -115,6 +115,13 @@ fn sources(root: &Path, below: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// The page on `unsafe`, and the rows of its table.
+fn blocks() -> (String, BTreeMap<String, Vec<String>>) {
+    let page = read(pages(&workspace()).join("unsafe.md"));
+    let table = rows(&page, "| File | Blocks | Why it can't be avoided | What upholds it |");
+    (page, table)
+}
+
 #[test]
 fn every_unsafe_block_is_in_the_table() {
     // Functions and traits may be unsafe, too, and here are none.
@@ -134,8 +141,7 @@ fn every_unsafe_block_is_in_the_table() {
     });
     let counted: BTreeMap<String, usize> = counted.filter(|(_, count)| *count > 0).collect();
 
-    let page = read(pages(&workspace()).join("unsafe.md"));
-    let table = rows(&page, "| File | Blocks | Why it can't be avoided | What upholds it |");
+    let (page, table) = blocks();
     let told = table.iter().map(|(file, row)| (file.clone(), row[1].parse().unwrap()));
     assert_eq!(told.collect::<BTreeMap<String, usize>>(), counted);
     let sum: usize = counted.values().sum();
@@ -146,8 +152,7 @@ fn every_unsafe_block_is_in_the_table() {
 /// A package has the workspace's lints, which forbid it; or it is in the table.
 #[test]
 fn every_other_package_forbids_it() {
-    let page = read(pages(&workspace()).join("unsafe.md"));
-    let table = rows(&page, "| File | Blocks | Why it can't be avoided | What upholds it |");
+    let (_, table) = blocks();
     assert!(read(workspace().join("Cargo.toml")).contains("unsafe_code = \"forbid\""));
     for member in members() {
         let manifest = read(workspace().join(&member).join("Cargo.toml"));
@@ -158,5 +163,17 @@ fn every_other_package_forbids_it() {
             manifest.replace('\r', "").contains(lints),
             "{member}: its lints are not `{lints}`"
         );
+    }
+}
+
+/// So that it can be seen where the code is read.
+#[test]
+fn every_library_without_a_block_says_so() {
+    let (_, table) = blocks();
+    for member in members() {
+        let library = read(workspace().join(&member).join("src/lib.rs"));
+        let says_so = library.lines().any(|line| line == "#![forbid(unsafe_code)]");
+        let has_blocks = table.keys().any(|file| file.starts_with(&format!("{member}/src/")));
+        assert_eq!(says_so, !has_blocks, "{member}/src/lib.rs");
     }
 }
