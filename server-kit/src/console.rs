@@ -60,7 +60,7 @@ impl Console {
     }
 
     /// The process was asked to end: that nobody reads its last lines is no news then.
-    pub(crate) fn is_about_to_end() {
+    pub(crate) fn expect_the_end() {
         ENDING.store(true, Ordering::Relaxed);
     }
 

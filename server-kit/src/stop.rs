@@ -57,7 +57,7 @@ impl Stop {
             if mem::replace(&mut before, true) {
                 process::exit(ENDED_BY_CTRL_C);
             }
-            Console::is_about_to_end();
+            Console::expect_the_end();
             asked.request();
         })
         .map_err(|error| {
