@@ -1,24 +1,24 @@
 //! `client chaos`: its options, and its course from them to the exit status.
 
-use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Protocol};
+use protocol::Protocol;
 
 use super::{Outcome, Plan, Progress, run};
 use crate::cli::INTERRUPTED_STATUS;
-use crate::cli::options::{duration, positive};
+use crate::cli::options::{count, duration, maybe_negative, positive, wait};
+use crate::console::print;
 use crate::kind::Kind;
 use crate::server::{Subject, process};
 
 /// Lets random crowds loose on a server, stops it, takes descriptors from it, and tells whether it
 /// stands that.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, allow_negative_numbers = true, mut_args = maybe_negative)]
 pub(crate) struct Options {
     /// HOST:PORT of a server that runs, or a command (quoted, as one word) that starts one, with
     /// {port} where the port goes [default: 127.0.0.1:8686]
@@ -34,11 +34,11 @@ pub(crate) struct Options {
     time: Duration,
 
     /// Draw everything from this number, as a run before has done [default: a random one]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = count::<u64>)]
     seed: Option<u64>,
 
     /// Only the wave of this number, again and again
-    #[arg(long, value_name = "NUMBER", requires = "seed")]
+    #[arg(long, value_name = "NUMBER", requires = "seed", value_parser = count::<u64>)]
     wave: Option<u64>,
 
     /// How many clients there are at most at the same time
@@ -54,6 +54,10 @@ pub(crate) struct Options {
     /// for ever
     #[arg(long, value_name = "COUNT", value_parser = positive)]
     at_once: Option<usize>,
+
+    /// How long the server may take until it listens: more, if it is compiled first
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = wait)]
+    start_within: Duration,
 
     /// Leave out kinds of clients, `stops`, `pressure` (descriptors that run out) or `ctrl-c`
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = left_out)]
@@ -128,10 +132,7 @@ impl Options {
         let subject = match self.server {
             Some(ref server) => server.clone(),
             None if !self.command.is_empty() => Subject::command(self.command.clone())?,
-            None => {
-                let address = env::var(ADDRESS_VARIABLE);
-                Subject::address(address.as_deref().unwrap_or(DEFAULT_ADDRESS))?
-            }
+            None => Subject::usual()?,
         };
         let same_options = same_options(&self, &subject);
         let is_left = |it: LeftOut| !self.without.contains(&it);
@@ -142,6 +143,7 @@ impl Options {
             connections: self.connections,
             backlog: self.backlog,
             at_once: self.at_once,
+            start_within: self.start_within,
             kinds: Kind::ALL.into_iter().filter(|&kind| is_left(LeftOut::Kind(kind))).collect(),
             stops: is_left(LeftOut::Stops),
             pressure: is_left(LeftOut::Pressure),
@@ -156,8 +158,12 @@ impl Options {
 /// As they were given: what depends on the server, and the server.
 fn same_options(options: &Options, subject: &Subject) -> String {
     let mut words = String::new();
-    if options.backlog != Plan::default().backlog {
+    let usual = Plan::default();
+    if options.backlog != usual.backlog {
         words += &format!(" --backlog {}", options.backlog);
+    }
+    if options.start_within != usual.start_within {
+        words += &format!(" --start-within {:?}", options.start_within);
     }
     if let Some(count) = options.at_once {
         words += &format!(" --at-once {count}");
@@ -195,8 +201,7 @@ impl Order {
             let what = if outcome.failed_wave.is_some() { "that wave alone" } else { "all of it" };
             told += &format!("\nTo send {what} again: client chaos {again}{}", self.same_options);
         }
-        writeln!(io::stdout(), "{told}")
-            .map_err(|error| io::Error::new(error.kind(), format!("can't print: {error}")))?;
+        print(told)?;
         Ok(if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 

@@ -53,9 +53,6 @@ pub struct Progress {
 /// What ends a run early: the rest of the outcome stands.
 struct Ended;
 
-/// How long a server may take until it listens. One that has to be compiled is compiled before.
-const START: Duration = Duration::from_secs(10);
-
 /// Lets chaos loose on a server, as planned.
 ///
 /// Raises the process's soft limit of descriptors to the hard one, and so that of the server that
@@ -67,7 +64,7 @@ pub fn run(subject: &Subject, plan: &Plan, progress: &dyn Fn(Progress)) -> Outco
     let plan = &outcome.plan.clone();
     let (address, process) = match &subject.kind {
         Kind::Address(address) => (resolve(address, PATIENCE), None),
-        Kind::Command(words) => match ServerProcess::start(words, START) {
+        Kind::Command(words) => match ServerProcess::start(words, plan.start_within) {
             Ok(process) => (Ok(process.address()), Some(process)),
             Err(why) => (Err(why), None),
         },

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::crowd::{Crowd, as_seconds, as_text};
 use crate::kind::Kind;
+use crate::server::process;
 
 /// A chaos run. The same plan draws the same waves.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +33,9 @@ pub struct Plan {
     /// At one that serves few, nobody is silent or deaf, since everybody else would wait for
     /// ever, and the others are slow for a shorter time.
     pub at_once: Option<usize>,
+    /// How long a server that is started may take until it listens.
+    #[serde(rename = "start_within_s", serialize_with = "as_seconds")]
+    pub start_within: Duration,
     /// The kinds of clients that there may be. Prompt ones there always are.
     pub kinds: Vec<Kind>,
     /// Whether the server is stopped and let go on again (SIGSTOP and SIGCONT).
@@ -62,6 +66,7 @@ impl Default for Plan {
             connections: 2000,
             backlog: BACKLOG,
             at_once: None,
+            start_within: process::START,
             kinds: Kind::ALL.to_vec(),
             stops: true,
             pressure: true,

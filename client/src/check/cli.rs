@@ -1,6 +1,5 @@
 //! `client check`: its options, and its course from them to the exit status.
 
-use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,18 +7,19 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, Protocol};
+use protocol::Protocol;
 
 use super::Matrix;
 use super::checks::{ALL, Check};
 use super::runner::{Plan, Progress, run};
 use crate::cli::INTERRUPTED_STATUS;
+use crate::cli::options::{maybe_negative, wait};
 use crate::console::cannot_print;
 use crate::server::{Subject, process};
 
 /// Checks which promises a server keeps, in any language, and tells what most likely is wrong.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, mut_args = crate::cli::options::maybe_negative)]
+#[command(after_help = EXAMPLES, mut_args = maybe_negative)]
 pub(crate) struct Options {
     /// Servers: HOST:PORT of one that runs, or a command (quoted, as one word) that starts one,
     /// with {port} where the port goes [default: 127.0.0.1:8686]
@@ -39,11 +39,11 @@ pub(crate) struct Options {
     protocol: Protocol,
 
     /// How long an answer may take before it is taken as not coming
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = crate::cli::options::duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = wait)]
     patience: Duration,
 
     /// How long a server may take until it listens: more, if it is compiled first
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::cli::options::duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = wait)]
     start_within: Duration,
 
     /// Name the checks, say what each of them tries, and check nothing
@@ -75,9 +75,6 @@ TIME is a number with a unit, such as 500ms or 5s.
 Exit status: 0 if every promise that could be tried is kept, 1 if not, 2 if the options are
 wrong.";
 
-/// Nobody waits longer for anything.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
-
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Color {
     /// If standard output is a terminal, and NO_COLOR is not set
@@ -108,21 +105,12 @@ impl Options {
             subjects.push(Subject::command(self.command)?);
         }
         if subjects.is_empty() {
-            let address = match env::var(ADDRESS_VARIABLE) {
-                Err(env::VarError::NotPresent) => DEFAULT_ADDRESS.into(),
-                // Where it is not Unicode, no host has such a name, and it is refused.
-                address => address.unwrap_or_else(|why| why.to_string()),
-            };
-            subjects.push(Subject::address(&address)?);
+            subjects.push(Subject::usual()?);
         }
         let Options { patience, start_within, .. } = self;
         let mut plan = Plan { patience, start_within, ..Plan::all(self.protocol) };
         if patience < Duration::from_millis(10) {
             return Err("with `--patience` below 10ms no server could answer in time".into());
-        }
-        if patience.max(start_within) > LONGEST {
-            let longest = LONGEST.as_secs() / 3600;
-            return Err(format!("`--patience` and `--start-within` are {longest}h at most"));
         }
         if let Some(check) = self.only.iter().find(|check| !check.is_for(self.protocol)) {
             let Check { name, .. } = check;

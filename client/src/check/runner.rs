@@ -13,7 +13,7 @@ use protocol::Protocol;
 use super::checks::{ALL, Check, Pace};
 use super::matrix::{Cell, Column, Matrix, Verdict};
 use super::scene::{Attempt, NOT_STARTED, NOT_THERE, Scene, Trouble};
-use crate::server::process::lock;
+use crate::server::process::{START, lock};
 use crate::server::{Kind, ServerProcess, Subject, resolve, system};
 
 /// How many checks run at the same time. They mostly wait for what must not happen, so even two
@@ -37,12 +37,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Everything that makes sense in `protocol`, with clients that wait for two seconds, and
-    /// servers that take ten to start.
+    /// Everything that makes sense in `protocol`, with clients that wait for two seconds.
     pub fn all(protocol: Protocol) -> Self {
         let checks = ALL.iter().filter(|check| check.is_for(protocol)).collect();
-        let [patience, start_within] = [2, 10].map(Duration::from_secs);
-        Plan { checks, protocol, patience, start_within }
+        Plan { checks, protocol, patience: Duration::from_secs(2), start_within: START }
     }
 }
 

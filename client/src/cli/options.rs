@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Arg, Parser, Subcommand};
@@ -95,43 +96,43 @@ struct CrowdOptions {
 #[command(next_help_heading = "The zoo: how many of the connections are of which kind")]
 struct ZooOptions {
     /// Send a byte at a time, like a phone in a tunnel
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count::<usize>)]
     #[arg(hide_default_value = true)]
     dribbling: usize,
 
     /// Send half of a request, wait, send the rest: an upload that stalls
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count::<usize>)]
     #[arg(hide_default_value = true)]
     pausing: usize,
 
     /// Keep the connection, think, and ask again, at least five times: a person who types
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count::<usize>)]
     #[arg(hide_default_value = true)]
     chatty: usize,
 
     /// Send everything and close the sending half, before any reply: a file piped into `nc`
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count::<usize>)]
     #[arg(hide_default_value = true)]
     half_closing: usize,
 
     /// Send until nothing more fits and read nothing until the others are done: a laptop
     /// that sleeps in the middle of a download
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count::<usize>)]
     #[arg(hide_default_value = true)]
     deaf: usize,
 
     /// Say nothing until the others are done, like a browser's spare connections
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count::<usize>)]
     #[arg(hide_default_value = true)]
     silent: usize,
 
     /// Send half of a request, wait, and reset the connection: an app that is killed
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count::<usize>)]
     #[arg(hide_default_value = true)]
     resetting: usize,
 
     /// Connect and close without a word: a health check, a scanner of ports
-    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count)]
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = count::<usize>)]
     #[arg(hide_default_value = true)]
     vanishing: usize,
 
@@ -239,13 +240,13 @@ pub(crate) fn maybe_negative(option: Arg) -> Arg {
     if is_time { option.allow_hyphen_values(true) } else { option }
 }
 
-fn count(text: &str) -> Result<usize, String> {
+pub(crate) fn count<N: FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| "write a whole number, for example `5`".into())
 }
 
 pub(crate) fn positive(text: &str) -> Result<usize, String> {
     match count(text)? {
-        0 => Err("there must be at least 1".into()),
+        0_usize => Err("there must be at least 1".into()),
         count => Ok(count),
     }
 }
@@ -253,6 +254,17 @@ pub(crate) fn positive(text: &str) -> Result<usize, String> {
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "write a number and a unit, for example `250ms`, `10s` or `1m`".into())
+}
+
+/// For how long something may be waited for.
+pub(crate) fn wait(text: &str) -> Result<Duration, String> {
+    const MOST_HOURS: u64 = 24;
+    match duration(text)? {
+        time if time > Duration::from_secs(MOST_HOURS * 3600) => {
+            Err(format!("nobody waits so long: {MOST_HOURS}h at most"))
+        }
+        time => Ok(time),
+    }
 }
 
 /// Requests a second.

@@ -13,6 +13,10 @@ use super::subject::with_port;
 use super::system::{self, Cost, Squeezed};
 use crate::system::advice;
 
+/// How long a server may take until it listens, unless asked otherwise. One that has to be
+/// compiled first takes longer.
+pub(crate) const START: Duration = Duration::from_secs(10);
+
 /// How often it is looked whether something has happened that no event tells of: that a port
 /// is listened on, or that a process has ended (std can't wait for that with a time limit).
 const LOOK: Duration = Duration::from_millis(5);

@@ -1,9 +1,10 @@
 //! Who is tried: a server that runs already, or a command that starts one.
 
+use std::env::{self, VarError};
 use std::fmt;
 use std::str::FromStr;
 
-use protocol::server_address;
+use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, server_address};
 
 /// Stands in a command for the port on which the server is to listen.
 const PORT: &str = "{port}";
@@ -47,6 +48,15 @@ impl Subject {
                 "`{text}` is neither HOST:PORT nor a command with {PORT} in it, for example \
                  `python3 server.py {PORT}`; as an address: {why}"
             )),
+        }
+    }
+
+    /// Whoever listens at the address that programs here take unless told otherwise.
+    pub(crate) fn usual() -> Result<Self, String> {
+        match env::var(ADDRESS_VARIABLE) {
+            Err(VarError::NotPresent) => Subject::address(DEFAULT_ADDRESS),
+            // Where it is not Unicode, no host has such a name, and it is refused.
+            address => Subject::address(&address.unwrap_or_else(|why| why.to_string())),
         }
     }
 

@@ -280,8 +280,8 @@ mod proc {
     }
 
     /// Leaves each process of the group `spare` descriptors besides those that it has open, and
-    /// those of lower numbers that it has closed. `None` if not a single one could be squeezed: they belong to somebody else
-    /// (prlimit(2), EPERM), or are gone.
+    /// those of lower numbers that it has closed. `None` if not a single one could be squeezed:
+    /// they belong to somebody else (prlimit(2), EPERM), or are gone.
     pub(crate) fn squeeze(group: u32, spare: u64) -> Option<Squeezed> {
         let mut squeezed = Squeezed { group, before: BTreeMap::new() };
         for process in processes(group)? {
