@@ -8,6 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 
+use super::outcome::typed;
 use super::{Outcome, Plan, Progress, run};
 use crate::cli::INTERRUPTED_STATUS;
 use crate::cli::options::{count, duration, maybe_negative, positive, wait};
@@ -163,7 +164,7 @@ fn same_options(options: &Options, subject: &Subject) -> String {
         words += &format!(" --backlog {}", options.backlog);
     }
     if options.start_within != usual.start_within {
-        words += &format!(" --start-within {:?}", options.start_within);
+        words += &format!(" --start-within {}", typed(options.start_within));
     }
     if let Some(count) = options.at_once {
         words += &format!(" --at-once {count}");
@@ -197,12 +198,26 @@ impl Order {
         ctrlc::set_handler(|| process::kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
         let outcome = self.run();
         let mut told = if self.json { outcome.json()? } else { outcome.text() };
-        if let Some(again) = outcome.again().filter(|_| !self.json) {
-            let what = if outcome.failed_wave.is_some() { "that wave alone" } else { "all of it" };
-            told += &format!("\nTo send {what} again: client chaos {again}{}", self.same_options);
+        if !self.json {
+            told += &self.what_next(&outcome).map_or(String::new(), |it| format!("\n{it}"));
         }
         print(told)?;
         Ok(if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Where something went wrong: a command to type.
+    fn what_next(&self, outcome: &Outcome) -> Option<String> {
+        if let Some(again) = outcome.again() {
+            let what = if outcome.failed_wave.is_some() { "that wave alone" } else { "all of it" };
+            return Some(format!(
+                "To send {what} again: client chaos {again}{}",
+                self.same_options
+            ));
+        }
+        let server = self.subject.to_string();
+        let server = shell_words::quote(&server);
+        let why = format!("To hear what most likely is wrong: client check {server}");
+        (!outcome.is_good()).then_some(why)
     }
 
     /// With a progress bar, if somebody looks.

@@ -20,6 +20,7 @@ use crate::probe::Probe;
 use crate::report::{Report, Stage};
 use crate::server::process::told;
 use crate::server::{Kind, ServerProcess, Subject, resolve};
+use crate::system::advice;
 
 /// After so long a time of waves comes a rest.
 const BETWEEN_RESTS: Duration = Duration::from_secs(20);
@@ -116,6 +117,7 @@ impl Course<'_> {
             );
         }
         self.visit("before all this")?;
+        self.still_there()?;
         self.tell("first look".into());
         let process = self.process.as_ref();
         self.outcome.fresh = process.and_then(|process| Sample::settled(process, self.began));
@@ -133,6 +135,13 @@ impl Course<'_> {
         self.rest();
         self.judge_rests()?;
         self.visit("after all this")?;
+        self.still_there()?;
+        if self.outcome.asked == 0 {
+            let fault = "this machine had no port or no descriptor for anybody who asks: try again \
+                         in a minute, or with fewer `--connections`";
+            self.outcome.faults.push(fault.into());
+            return Err(Ended);
+        }
         self.end()
     }
 
@@ -163,23 +172,33 @@ impl Course<'_> {
         self.tell(what.into());
         let (over, is_over) = mpsc::channel();
         let (address, process) = (self.address, self.process.as_ref());
-        let (reports, endured): (Vec<io::Result<Report>>, Endured) = thread::scope(|scope| {
-            let torments = process
-                .map(|process| scope.spawn(move || torment(process, &wave.torments, &is_over)));
+        let (reports, endured) = thread::scope(|scope| {
+            let torments = process.map(|process| {
+                let torment = move || torment(process, &wave.torments, &is_over);
+                thread::Builder::new().spawn_scoped(scope, torment)
+            });
             let flood = |&Arrival { after, ref crowd }| {
-                scope.spawn(move || {
+                let flood = move || {
                     thread::sleep(after);
                     flood(address, crowd, &mut |_| ControlFlow::Continue(()))
-                })
+                };
+                thread::Builder::new().spawn_scoped(scope, flood)
             };
             let floods: Vec<_> = wave.arrivals.iter().map(flood).collect();
-            let reports = floods.into_iter().map(joined).collect();
+            let reports = floods.into_iter().map(|flood| flood.and_then(joined));
+            let reports: Vec<io::Result<Report>> = reports.collect();
             drop(over);
-            (reports, torments.map(joined).unwrap_or_default())
+            (reports, torments.map_or(Ok(Endured::default()), |torment| torment.map(joined)))
+        });
+        let mut faults = Vec::new();
+        let cannot_go_on =
+            |error: io::Error| format!("the client can't go on: {error}{}", advice(&error));
+        let endured = endured.unwrap_or_else(|error| {
+            faults.push(cannot_go_on(error));
+            Endured::default()
         });
         self.outcome.stops += endured.stops;
         self.outcome.squeezes += endured.squeezes;
-        let mut faults = Vec::new();
         let mut ours = 0;
         for report in reports {
             match report {
@@ -190,7 +209,7 @@ impl Course<'_> {
                     ours += report.errors.ours();
                     faults.extend(faults_of(&report, endured.squeezes > 0));
                 }
-                Err(error) => faults.push(format!("the client can't go on: {error}")),
+                Err(error) => faults.push(cannot_go_on(error)),
             }
         }
         if ours > 0 {
@@ -249,19 +268,33 @@ impl Course<'_> {
     /// Somebody who does nothing special is answered.
     fn visit(&mut self, when: &str) -> Result<(), Ended> {
         let visit = || {
-            let mut probe = Probe::connect(self.address, self.plan.protocol, PATIENCE)?;
-            probe.ask()?;
+            let mut probe = Probe::connect(self.address, self.plan.protocol, PATIENCE)
+                .map_err(|error| errors::cannot_reach(&error, &self.address))?;
             // Who speaks one-shot is through: some servers close then, and some greet again.
-            if self.plan.protocol == Protocol::Lines { probe.end() } else { Ok(()) }
+            let is_over = self.plan.protocol == Protocol::OneShot;
+            let asked = probe.ask().and_then(|_| if is_over { Ok(()) } else { probe.end() });
+            asked.map_err(|error| error.to_string())
         };
         match visit() {
             Ok(()) => Ok(()),
-            Err(error) => {
-                let fault = format!("a single client, {when}, was not served: {error}");
+            Err(why) => {
+                let fault = format!("a single client, {when}, was not served: {why}");
                 self.outcome.faults.push(fault);
                 self.fails()
             }
         }
+    }
+
+    /// Somebody is served; but if the process that was started has ended, it is not known by
+    /// whom, and nobody can be stopped, squeezed, looked at or ended.
+    fn still_there(&mut self) -> Result<(), Ended> {
+        let death = self.process.as_ref().and_then(ServerProcess::death);
+        let Some(death) = death else { return Ok(()) };
+        self.outcome.faults.push(format!(
+            "somebody still answers on its port, but what was started is gone; it must stay in the \
+             foreground until Ctrl-C ({death})"
+        ));
+        Err(Ended)
     }
 
     /// Ctrl-C, while some are there who say nothing.
@@ -298,7 +331,14 @@ impl Course<'_> {
                 Err(Ended)
             }
             Some(_) => {
-                self.outcome.ended_after = Some(began.elapsed());
+                let after = began.elapsed();
+                if process.is_survived() {
+                    let fault = "after Ctrl-C, the server ended with status 0, but somebody still \
+                                 listens on its port: one of its processes, most likely";
+                    self.outcome.faults.push(fault.into());
+                    return Err(Ended);
+                }
+                self.outcome.ended_after = Some(after);
                 Ok(())
             }
         }

@@ -82,15 +82,20 @@ impl Outcome {
     }
 
     /// The options that send again what has failed, as all who make such plans have them; `None`
-    /// if nothing has failed.
+    /// if nothing has failed, or nobody has come.
     pub fn again(&self) -> Option<String> {
-        if self.is_good() {
+        if self.is_good() || self.clients == 0 {
             return None;
         }
-        let Plan { seed, connections, protocol, .. } = self.plan;
+        let Plan { time, seed, wave, connections, protocol, .. } = self.plan;
         let mut options = format!("--seed {seed}");
-        if let Some(Wave { number, .. }) = self.failed_wave {
+        let failed_wave = self.failed_wave.as_ref().map(|wave| wave.number);
+        if let Some(number) = failed_wave.or(wave) {
             options += &format!(" --wave {number}");
+        }
+        // A wave comes again and again; what adds up takes as long as it has taken.
+        if failed_wave.is_none() && time != Plan::default().time {
+            options += &format!(" --time {}", typed(time));
         }
         if connections != Plan::default().connections {
             options += &format!(" --connections {connections}");
@@ -128,7 +133,10 @@ impl Outcome {
         match &self.faults[..] {
             [] => lines.push("The server has stood it.".into()),
             faults => {
-                lines.push("\nThe server has not stood it:".into());
+                lines.push(match self.clients {
+                    0 => "\nIt did not come to that:".into(),
+                    _ => "\nThe server has not stood it:".into(),
+                });
                 lines.extend(faults.iter().map(|fault| format!("- {fault}")));
             }
         }
@@ -192,6 +200,11 @@ impl Outcome {
             )
         })
     }
+}
+
+/// A time as it is typed, in one word.
+pub(super) fn typed(time: Duration) -> String {
+    humantime::format_duration(time).to_string().replace(' ', "")
 }
 
 /// As in "1 wave" and "2 waves".

@@ -89,11 +89,13 @@ impl ServerProcess {
         let port = self.address.port();
         let deadline = Instant::now() + within;
         loop {
+            // Looked at before: it may have listened, left that to a child, and ended meanwhile.
+            let ended = self.ended();
             if let Some(address) = system::listener_on(port) {
                 return Ok(address);
             }
             let last_words = || self.said.last_words();
-            if let Some(status) = self.ended() {
+            if let Some(status) = ended {
                 let how = told(status);
                 return Err(format!("it {how} before it listened on port {port}{}", last_words()));
             }
@@ -130,6 +132,20 @@ impl ServerProcess {
             }
             thread::sleep(LOOK);
         }
+    }
+
+    /// Whether somebody still listens where the server did, though it has ended. Processes that
+    /// end with it are given a moment for it.
+    pub(crate) fn is_survived(&self) -> bool {
+        let deadline = Instant::now() + LAST_BREATH;
+        let listens = || system::listener_on(self.address.port()).is_some();
+        while listens() {
+            if Instant::now() >= deadline {
+                return true;
+            }
+            thread::sleep(LOOK);
+        }
+        false
     }
 
     /// What the server and its children have cost so far; `None` where nobody can tell.

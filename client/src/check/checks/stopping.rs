@@ -27,6 +27,12 @@ pub(super) fn ctrl_c(scene: &Scene) -> Attempt {
         Some(status) if !status.success() => broken(
             process.death().unwrap_or_else(|| format!("the server {}", process::told(status))),
         ),
-        Some(_) => Ok(Some(format!("{} ms", began.elapsed().as_millis()))),
+        Some(_) => {
+            let after = began.elapsed().as_millis();
+            if process.is_survived() {
+                return broken("the server ended, but somebody still listens on its port");
+            }
+            Ok(Some(format!("{after} ms")))
+        }
     }
 }
