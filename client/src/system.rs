@@ -29,6 +29,12 @@ pub(crate) fn advice(error: &io::Error) -> &'static str {
     }
 }
 
+/// Whether this machine or this process had not enough of something, whatever it was asked for.
+pub(crate) fn is_lack(error: &io::Error) -> bool {
+    let is_full = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory);
+    is_full || is_out_of_descriptors(error)
+}
+
 /// EMFILE, the process's limit, or ENFILE, the system's; std has no names for them.
 pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     #[cfg(unix)]

@@ -18,7 +18,7 @@ use super::wave::{Arrival, Wave};
 use crate::flood::{errors, flood};
 use crate::probe::Probe;
 use crate::report::{Report, Stage};
-use crate::server::process::told;
+use crate::server::process::{NotStarted, told};
 use crate::server::{Kind, ServerProcess, Subject, resolve};
 use crate::system::advice;
 
@@ -67,7 +67,7 @@ pub fn run(subject: &Subject, plan: &Plan, progress: &dyn Fn(Progress)) -> Outco
         Kind::Address(address) => (resolve(address, PATIENCE), None),
         Kind::Command(words) => match ServerProcess::start(words, plan.start_within) {
             Ok(process) => (Ok(process.address()), Some(process)),
-            Err(why) => (Err(why), None),
+            Err(NotStarted { why, .. }) => (Err(why), None),
         },
     };
     match address {

@@ -72,8 +72,8 @@ A command is started once for each check, several at the same time, each on a po
 Nothing of a shell is there in a quoted command but its quotes; write sh -c '...' for more.
 
 TIME is a number with a unit, such as 500ms or 5s.
-Exit status: 0 if every promise that could be tried is kept, 1 if not, 2 if the options are
-wrong.";
+Exit status: 0 if every promise that could be tried is kept, and there is one, 1 if not, 2 if the
+options are wrong.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Color {

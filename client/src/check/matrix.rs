@@ -125,11 +125,11 @@ impl Column {
         Column { server, cells: Vec::new(), took: Duration::ZERO }
     }
 
-    /// Whether every promise that could be tried is kept.
+    /// Whether every promise that could be tried is kept, and there is one.
     pub fn is_good(&self) -> bool {
         let is_good =
             |cell: &Cell| matches!(cell.verdict, Verdict::Kept { .. } | Verdict::NotTried { .. });
-        self.cells.iter().all(is_good)
+        self.kept() > 0 && self.cells.iter().all(is_good)
     }
 
     /// The names of the checks that have found a fault by itself, in the order in which to

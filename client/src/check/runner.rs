@@ -13,7 +13,7 @@ use protocol::Protocol;
 use super::checks::{ALL, Check, Pace};
 use super::matrix::{Cell, Column, Matrix, Verdict};
 use super::scene::{Attempt, NOT_STARTED, NOT_THERE, Scene, Trouble};
-use crate::server::process::{START, lock};
+use crate::server::process::{NotStarted, START, lock};
 use crate::server::{Kind, ServerProcess, Subject, resolve, system};
 
 /// How many checks run at the same time. They mostly wait for what must not happen, so even two
@@ -163,12 +163,17 @@ impl Run<'_> {
         let Plan { protocol, patience, start_within, .. } = *self.plan;
         let start = |words: &[String]| ServerProcess::start(words, start_within);
         let process = match check.descriptor_limit {
-            None => start(words).map_err(|what| Trouble::Unmet(what, NOT_STARTED))?,
+            None => start(words).map_err(|NotStarted { why, is_ours }| match is_ours {
+                true => Trouble::NotTried(why),
+                false => Trouble::Unmet(why, NOT_STARTED),
+            })?,
             Some(limit) => {
                 let why = || Trouble::NotTried("descriptors can't be limited here".into());
                 let limited = system::with_descriptor_limit(words, limit).ok_or_else(why)?;
-                let why = |what| format!("with {limit} descriptors it does not even start: {what}");
-                start(&limited).map_err(|what| Trouble::NotTried(why(what)))?
+                start(&limited).map_err(|NotStarted { why, .. }| {
+                    let what = format!("with {limit} descriptors it does not even start");
+                    Trouble::NotTried(format!("{what}: {why}"))
+                })?
             }
         };
         let scene = Scene::with(process, protocol, patience);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::port::Port;
 use super::subject::with_port;
 use super::system::{self, Cost, Squeezed};
-use crate::system::advice;
+use crate::system::{advice, is_lack};
 
 /// How long a server may take until it listens, unless asked otherwise. One that has to be
 /// compiled first takes longer.
@@ -32,6 +32,25 @@ const KEPT: usize = 16 * 1024;
 /// Groups of processes that run, for [`kill_all`].
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
+/// Why a server was not started.
+pub(crate) struct NotStarted {
+    /// As a sentence without its full stop.
+    pub(crate) why: String,
+    /// Whether it is this program that lacks something for it. Then nobody knows whether the
+    /// command is right.
+    pub(crate) is_ours: bool,
+}
+
+impl NotStarted {
+    fn ours(why: String) -> Self {
+        NotStarted { why, is_ours: true }
+    }
+
+    fn theirs(why: String) -> Self {
+        NotStarted { why, is_ours: false }
+    }
+}
+
 /// A server in a group of processes of its own. Dropping it ends them all.
 pub(crate) struct ServerProcess {
     child: Mutex<Child>,
@@ -47,13 +66,14 @@ impl ServerProcess {
     ///
     /// # Errors
     ///
-    /// A sentence, if it can't be started, ends, or does not listen by then.
-    pub(crate) fn start(words: &[String], within: Duration) -> Result<Self, String> {
+    /// If it can't be started, ends, or does not listen by then.
+    pub(crate) fn start(words: &[String], within: Duration) -> Result<Self, NotStarted> {
         // While a port is tried, nobody may start a process here: it would inherit the socket.
         let mut running = lock(&RUNNING);
-        let port = Port::take()?;
+        let port = Port::take().map_err(NotStarted::ours)?;
         let words = with_port(words, port.number());
-        let (program, arguments) = words.split_first().ok_or("there is no command")?;
+        let nothing = || NotStarted::theirs("there is no command".into());
+        let (program, arguments) = words.split_first().ok_or_else(nothing)?;
         let mut command = Command::new(program);
         // Its standard input stays open as long as this program lives, so a server that stops
         // when that ends is not left behind, whatever ends this program.
@@ -65,7 +85,8 @@ impl ServerProcess {
                 io::ErrorKind::PermissionDenied => "; is it a program that you may run?",
                 _ => advice(&error),
             };
-            format!("`{program}` can't be started: {error}{advice}")
+            let why = format!("`{program}` can't be started: {error}{advice}");
+            NotStarted { why, is_ours: is_lack(&error) }
         })?;
         let group = child.id();
         running.insert(group);
@@ -80,8 +101,10 @@ impl ServerProcess {
             stdout.map_or(Ok(()), |pipe| server.said.keep(pipe))?;
             stderr.map_or(Ok(()), |pipe| server.said.keep(pipe))
         };
-        hear().map_err(|error| format!("nobody can hear it: {error}{}", advice(&error)))?;
-        server.address = server.wait_until_it_listens(within)?;
+        hear().map_err(|error| {
+            NotStarted::ours(format!("nobody can hear it: {error}{}", advice(&error)))
+        })?;
+        server.address = server.wait_until_it_listens(within).map_err(NotStarted::theirs)?;
         Ok(server)
     }
 
