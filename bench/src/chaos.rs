@@ -7,6 +7,7 @@ use std::path::Path;
 use client::chaos::{self, Outcome, Plan, Progress};
 
 use crate::Model;
+use crate::figures::Quantity;
 use crate::matrix::subject;
 use crate::table::aligned;
 
@@ -41,7 +42,7 @@ pub fn chaos(
     Ok(chaos::run(&subject, &plan_for(model, plan), progress))
 }
 
-/// The outcomes as a table, with a line below for whatever went wrong.
+/// The outcomes as a table, with a line below for whatever went wrong or was not tried.
 pub fn text(outcomes: &[Outcome]) -> String {
     let columns = [
         "server",
@@ -58,6 +59,9 @@ pub fn text(outcomes: &[Outcome]) -> String {
     for outcome in outcomes {
         for fault in &outcome.faults {
             text += &format!("\n{}: {fault}", outcome.server);
+        }
+        for what in &outcome.not_tried {
+            text += &format!("\n{}: not tried: {what}", outcome.server);
         }
         if let Some(again) = outcome.again() {
             text += &format!(
@@ -105,7 +109,9 @@ fn cells(outcome: &Outcome) -> Vec<String> {
         outcome.stops.to_string(),
         outcome.squeezes.to_string(),
         both.map_or_else(unknown, |(first, last)| {
-            format!("{:.1} → {:.1} MB", first.memory as f64 / 1e6, last.memory as f64 / 1e6)
+            let [first, last] =
+                [first, last].map(|sample| Quantity::Memory.told(sample.memory as f64));
+            format!("{first} → {last}")
         }),
         both.map_or_else(unknown, |(first, last)| {
             format!("{} → {}", first.descriptors, last.descriptors)

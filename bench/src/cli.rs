@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 
@@ -115,6 +116,11 @@ fn complain(why: impl Display) {
 fn print(text: impl Display) -> io::Result<()> {
     writeln!(anstream::stdout(), "{text}")
         .map_err(|error| io::Error::new(error.kind(), format!("can't print: {error}")))
+}
+
+/// Ends the program, since its command line makes no sense.
+fn refuse(why: impl Display) -> ! {
+    CommandLine::command().error(ErrorKind::ValueValidation, why).exit()
 }
 
 /// The status of a program whose command line makes no sense, as clap has it.

@@ -108,15 +108,10 @@ impl Plan {
     ///
     /// A sentence that says why not.
     pub fn check(&self) -> Result<(), String> {
-        let Plan { connections, limit, .. } = *self;
+        let connections = self.connections;
         let sources = self.sources.unwrap_or(1);
         if connections == 0 {
             return Err("somebody has to come: `--connections` is at least 1".into());
-        }
-        if limit <= SPARE {
-            return Err(format!(
-                "a process may have {limit} descriptors here, too few for a crowd"
-            ));
         }
         if sources > 1 && !cfg!(target_os = "linux") {
             return Err(
@@ -135,7 +130,7 @@ impl Plan {
 
     /// How many connections one address has ports for, and its process descriptors.
     fn most_from_one(&self) -> usize {
-        MOST_FROM_ONE.min(self.limit - SPARE)
+        MOST_FROM_ONE.min(self.limit.saturating_sub(SPARE)).max(1)
     }
 
     /// How many of so many connections come from which address; `None` is the system's choice.
@@ -156,7 +151,7 @@ impl Plan {
     /// How many this server can hold beside the probe, and what keeps it from holding all.
     fn room_at(&self, model: &Model) -> (usize, Option<String>) {
         let by_model = model.most_clients().saturating_sub(PROBES);
-        let by_descriptors = (self.limit - SPARE).saturating_mul(model.processes());
+        let by_descriptors = self.limit.saturating_sub(SPARE).saturating_mul(model.processes());
         let by_sources = match cfg!(target_os = "linux") {
             true => usize::MAX,
             false => self.most_from_one(),
@@ -184,14 +179,16 @@ impl Plan {
     pub fn leave_out_the_unfit(&mut self) -> Vec<LeftOut> {
         let (mut fit, mut left_out) = (Vec::new(), Vec::new());
         for &model in &self.models {
-            if self.room_at(&model).0 >= CROWD.min(self.connections) {
+            let (room, bound) = self.room_at(&model);
+            if room >= CROWD.min(self.connections) {
                 fit.push(model);
-            } else {
-                let most = model.most_clients();
-                let why =
-                    format!("it serves {most} at a time, and silent ones keep all others out");
-                left_out.push(LeftOut { server: model.label, why });
+                continue;
             }
+            let why = match model.serves_at_once {
+                usize::MAX => bound.unwrap_or_default(),
+                few => format!("it serves {few} at a time, and silent ones keep all others out"),
+            };
+            left_out.push(LeftOut { server: model.label, why });
         }
         self.models = fit;
         left_out
@@ -456,10 +453,16 @@ mod tests {
     }
 
     #[test]
+    fn where_descriptors_are_few_it_is_not_for_the_servers_that_nobody_comes() {
+        let mut plan = Plan { models: vec![Model::POLL], limit: 64, ..plan(200) };
+        let left_out = plan.leave_out_the_unfit();
+        assert_eq!(left_out[0].why, "a process may have 64 descriptors");
+    }
+
+    #[test]
     fn a_plan_that_cannot_be_is_refused_with_a_sentence() {
         let one = Plan { sources: Some(1), ..plan(38_000) };
-        let few = Plan { limit: 64, ..plan(1) };
-        let mut refused = vec![(plan(0), "somebody"), (few, "64 descriptors")];
+        let mut refused = vec![(plan(0), "somebody")];
         refused.extend(cfg!(target_os = "linux").then_some((one, "--sources 2")));
         for (plan, advice) in refused {
             let sentence = plan.check().unwrap_err();

@@ -399,6 +399,13 @@ impl FromStr for Model {
         }
         let name = words.first().copied().unwrap_or_default();
         let of_that_name = || all().filter(|model| model.name() == name);
+        // Otherwise whoever starts the server would look for it elsewhere, or not understand it.
+        if let Some(ours) = words.iter().find(|word| ["--address", "--protocol"].contains(word)) {
+            return Err(format!(
+                "`{ours}` is for this program to say: leave it out (`check` and `chaos` have a \
+                 `--protocol` of their own)"
+            ));
+        }
         let option = words.get(1).copied();
         let alike = of_that_name().find(|model| model.options().next() == option);
         let Some(&model) = alike.or_else(|| of_that_name().next()) else {
@@ -453,6 +460,14 @@ mod tests {
         let threads: Model = "thread-server --max-threads 7".parse().unwrap();
         assert!(threads.can_keep("silent-neighbour"));
         assert_eq!((pool.most_clients(), threads.most_clients()), (100, 7));
+    }
+
+    #[test]
+    fn options_that_are_given_anyway_are_refused() {
+        for option in ["--address 127.0.0.1:80", "--protocol=one-shot"] {
+            let error = format!("poll-server {option}").parse::<Model>().unwrap_err();
+            assert!(error.contains("leave it out"), "{error}");
+        }
     }
 
     #[test]

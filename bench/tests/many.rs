@@ -79,9 +79,9 @@ fn who_is_full_holds_what_fits_and_who_serves_one_is_left_out() {
 #[test]
 fn a_crowd_that_cannot_be_is_refused_with_a_sentence() {
     for (arguments, advice) in [
-        (["--connections", "0"], "somebody has to come"),
-        (["--connections", "many"], "--connections"),
-        (["--sources", "0"], "--sources"),
+        (["--connections", "0"], "a whole number from 1 to"),
+        (["--connections", "many"], "a whole number from 1 to"),
+        (["--sources", "0"], "a whole number from 1 to 254"),
     ] {
         let output = many(&arguments);
         assert_eq!(output.status.code(), Some(2), "{output:?}");

@@ -5,13 +5,12 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use protocol::Protocol;
 use serde::Serialize;
 use server_kit::whole_number;
 
-use super::{Choice, from_here, print, progress_bar};
+use super::{Choice, from_here, print, progress_bar, refuse};
 use crate::figures::so_many_times;
 use crate::findings::findings;
 use crate::page::page;
@@ -63,9 +62,7 @@ impl Options {
     /// Returns whether every request was answered.
     pub(super) fn run(self) -> io::Result<bool> {
         let (models, left_out) = self.choice.sort_out(Protocol::Lines);
-        let plan = self.plan(models).unwrap_or_else(|sentence| {
-            super::CommandLine::command().error(ErrorKind::ValueValidation, sentence).exit()
-        });
+        let plan = self.plan(models).unwrap_or_else(|why| refuse(why));
         compare_and_tell(&plan, &left_out, &self)
     }
 

@@ -1,19 +1,21 @@
 //! As many connections as there can be: `many`.
 
 use std::env;
-use std::io::{self, Write};
+use std::io;
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use protocol::Protocol;
 use serde::Serialize;
+use server_kit::whole_number;
 
-use super::{Choice, progress_bar};
+use super::{Choice, print, progress_bar, refuse};
 use crate::many::{self, Measured, Plan};
 
 /// Hold as many connections as there can be: who is slower for them, and what each costs in memory
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    allow_negative_numbers = true,
+    after_help = "\
 Examples:
   cargo run --release -p bench -- many
   cargo run --release -p bench -- many --all --connections 19000
@@ -21,20 +23,21 @@ Examples:
   cargo run --release -p bench -- many --server 'thread-server --max-threads 10000'
 
 Exit status: 0 if every connection was held, and answered each time that it asked, 1 if not,
-2 if the command line is wrong.")]
+2 if the command line is wrong."
+)]
 pub(super) struct Options {
     #[command(flatten)]
     choice: Choice,
 
     /// How many connections are held at each server [default: as many as the limit of descriptors
     /// allows, less 1000; at most as many as one address has ports, 28000 on Linux]
-    #[arg(long, value_name = "N")]
-    connections: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=u32::MAX))]
+    connections: Option<u32>,
 
     /// From how many addresses of this machine they come, 127.0.0.2, 127.0.0.3 and so on; on Linux
     /// only [default: one for each 14000 connections]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=254))]
-    sources: Option<u16>,
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=254_u8))]
+    sources: Option<u8>,
 
     /// Print one JSON object instead of the table
     #[arg(long)]
@@ -46,12 +49,11 @@ impl Options {
     pub(super) fn run(self) -> io::Result<bool> {
         let (models, mut left_out) = self.choice.sort_out(Protocol::Lines);
         let limit = usize::try_from(rlimit::increase_nofile_limit(u64::MAX)?).unwrap_or(usize::MAX);
-        let connections = self.connections.unwrap_or_else(|| many::most_connections(limit));
+        let asked = self.connections.map(|count| count as usize);
+        let connections = asked.unwrap_or_else(|| many::most_connections(limit));
         let sources = self.sources.map(usize::from);
         let mut plan = Plan { models, connections, sources, limit };
-        plan.check().unwrap_or_else(|sentence| {
-            super::CommandLine::command().error(ErrorKind::ValueValidation, sentence).exit()
-        });
+        plan.check().unwrap_or_else(|why| refuse(why));
         left_out.extend(plan.leave_out_the_unfit().iter().map(ToString::to_string));
         if plan.models.is_empty() {
             return Err(io::Error::other(left_out.join("\nbench: ")));
@@ -66,7 +68,7 @@ impl Options {
             true => json_object(&plan, &measured, &sentences)?,
             false => human_text(&plan, &measured, &sentences),
         };
-        writeln!(io::stdout(), "{text}")?;
+        print(text)?;
         Ok(measured.servers.iter().all(many::Row::is_good))
     }
 }
