@@ -63,6 +63,9 @@ const MOST_FROM_ONE: usize = if cfg!(target_os = "linux") { 28_000 } else { 16_0
 /// it takes one of the others: with 19,000 connections from one address, that was 2 ms for each.
 const QUICK_FROM_ONE: usize = if cfg!(target_os = "linux") { 14_000 } else { MOST_FROM_ONE };
 
+/// From how many addresses they can come: 127.0.0.2 to 127.0.0.255.
+pub const MOST_SOURCES: u8 = 254;
+
 /// Connections that a probe needs at most: its own, and for a server that is still busy with the
 /// end of the one before.
 const PROBES: usize = 2;
@@ -121,8 +124,12 @@ impl Plan {
         if self.sources.is_some() && connections.div_ceil(sources) > self.most_from_one() {
             let least = connections.div_ceil(self.most_from_one());
             let most = thousands(self.most_from_one() as f64);
+            let way_out = match least <= MOST_SOURCES.into() {
+                true => format!("take `--sources {least}`"),
+                false => "take fewer".into(),
+            };
             return Err(format!(
-                "one address and one process hold {most} connections here: take `--sources {least}`"
+                "one address and one process hold {most} connections here: {way_out}"
             ));
         }
         Ok(())

@@ -7,32 +7,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
 use bench::Model;
 
+#[path = "../../client/tests/complaint/mod.rs"]
+mod complaint;
+
+use complaint::{command, complaint};
+
 const BENCH: &str = env!("CARGO_BIN_EXE_bench");
-
-fn command(program: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    // A server ends with its input, so none is left behind.
-    command.args(arguments).stdin(Stdio::null()).env_remove("WAYS_TO_WAIT_ADDRESS");
-    command
-}
-
-/// Runs it to its end, and returns what it says on standard error, which must be for people.
-fn complaint(command: &mut Command, status: i32) -> String {
-    let Output { status: ended, stdout, stderr } = command.output().unwrap();
-    let stderr = String::from_utf8(stderr).unwrap();
-    assert_eq!(ended.code(), Some(status), "{command:?}: {stderr}");
-    for word in ["panicked", "RUST_BACKTRACE", "Os {"] {
-        assert!(!stderr.contains(word), "{command:?}: {stderr}");
-    }
-    if status == 2 {
-        assert!(stdout.is_empty(), "{command:?} did something before it refused");
-    }
-    stderr
-}
 
 /// The names of all servers of this workspace that can run here.
 fn servers() -> BTreeSet<&'static str> {
@@ -180,10 +164,23 @@ fn bench_refuses_wrong_numbers_with_what_is_right() {
         (&["cost", "--active", "0"], "a whole number from 1 to 16000"),
         (&["cost", "--idle", "-1"], "a whole number from 0 to 16000"),
         (&["cost", "--rounds", "65536"], "a whole number from 1 to 65535"),
+        (&["many", "--connections", "-1"], "a whole number from 1 to 4294967295"),
+        (&["many", "--sources", "255"], "a whole number from 1 to 254"),
+        (&["many", "--sources", "1", "--connections", "99999"], "take `--sources "),
+        (&["chaos", "--connections", "70000"], "a whole number from 1 to 65535"),
+        (&["chaos", "--seed", "-1"], "a whole number from 0 to 18446744073709551615"),
+        (&["chaos", "--seed", "1", "--wave", "x"], "a whole number from 0 to"),
+        (&["chaos", "--time", "-1s"], "250ms, 2s or 1m 30s"),
+        (&["chaos", "--time", "20"], "250ms, 2s or 1m 30s"),
+        (&["chaos", "--time", "0s"], "for example `--time 20s`"),
+        (&["chaos", "--wave", "3"], "--seed"),
     ] {
         let told = complaint(&mut command(BENCH, arguments), 2);
         let value = arguments[arguments.len() - 1];
-        assert!(told.contains(value) && told.contains(words), "{arguments:?}: {told}");
+        assert!(told.contains(words), "{arguments:?}: {told}");
+        // What makes no sense only together with the rest is not named by itself.
+        let alone = ["65536", "99999", "0s", "3"].contains(&value);
+        assert!(alone || told.contains(&format!("'{value}'")), "{arguments:?}: {told}");
     }
 }
 
@@ -196,13 +193,30 @@ fn options_of_servers_are_tried_first() {
         ("thread-server --pool 0", "a whole number from 1 to 4294967295"),
         ("poll-server -v", "'--verbose'"),
     ] {
-        for before in [&[][..], &["check"], &["cost"]] {
+        for before in [&[][..], &["check"], &["cost"], &["chaos"], &["many"]] {
             let arguments = [before, &["--server", "sync-server", "--server", server]].concat();
             let told = complaint(&mut command(BENCH, &arguments), 2);
             assert!(told.contains(server) && told.contains(why), "{told}");
             assert_eq!(told.lines().count(), 1, "{told}");
         }
     }
+}
+
+#[test]
+fn options_that_bench_gives_itself_are_refused() {
+    for option in ["--protocol one-shot", "--address 127.0.0.1:80"] {
+        let server = format!("poll-server {option}");
+        let told = complaint(&mut command(BENCH, &["chaos", "--server", &server]), 2);
+        assert!(told.contains(&server) && told.contains("leave it out"), "{told}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_descriptors_many_says_how_many_there_are() {
+    let script = format!("ulimit -n 20; exec '{BENCH}' many --server poll-server");
+    let told = complaint(&mut command("sh", &["-c", &script]), 1);
+    assert!(told.contains("a process may have 20 descriptors"), "{told}");
 }
 
 #[test]
@@ -216,9 +230,15 @@ fn an_option_that_bench_gives_itself_may_be_given_another_value() {
 #[test]
 fn a_full_disk_below_standard_output_is_told() {
     let full = || fs::File::options().write(true).open("/dev/full").unwrap();
-    let mut bench = command(BENCH, &[&SMALL[..], &["--page", "/dev/null"]].concat());
-    let told = complaint(bench.stdout(full()), 1);
-    assert!(told.starts_with("bench: can't print: "), "{told}");
+    let server = ["--server", "poll-server", "--connections", "1"];
+    for arguments in [
+        [&SMALL[..], &["--page", "/dev/null"]].concat(),
+        [&["chaos", "--time", "1ms"], &server[..]].concat(),
+        [&["many"], &server[..]].concat(),
+    ] {
+        let told = complaint(command(BENCH, &arguments).stdout(full()), 1);
+        assert!(told.starts_with("bench: can't print: "), "{told}");
+    }
     // If even standard error is full, nobody can be told; but it is no reason to panic.
     let mut bench = command(BENCH, &[&SMALL[..], &["--page", "/nowhere/page.html"]].concat());
     assert_eq!(bench.stderr(full()).status().unwrap().code(), Some(1));

@@ -5,30 +5,14 @@
 //! written, is in `real_sockets/binary.rs`; the checker's own options are in `check/program.rs`.
 
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
+
+mod complaint;
+
+use complaint::{command, complaint};
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_client");
 const FAULTY_SERVER: &str = env!("CARGO_BIN_EXE_faulty-server");
-
-fn command(program: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).env_remove("WAYS_TO_WAIT_ADDRESS");
-    command
-}
-
-/// Runs it to its end, and returns what it says on standard error, which must be for people.
-fn complaint(command: &mut Command, status: i32) -> String {
-    let Output { status: ended, stdout, stderr } = command.output().unwrap();
-    let stderr = String::from_utf8(stderr).unwrap();
-    assert_eq!(ended.code(), Some(status), "{command:?}: {stderr}");
-    for word in ["panicked", "RUST_BACKTRACE", "Os {"] {
-        assert!(!stderr.contains(word), "{command:?}: {stderr}");
-    }
-    if status == 2 {
-        assert!(stdout.is_empty(), "{command:?} did something before it refused");
-    }
-    stderr
-}
 
 /// An address at which nobody listens.
 fn nobody() -> SocketAddr {
@@ -47,7 +31,7 @@ fn what_is_no_address_is_refused_with_what_is_right() {
         ("http://127.0.0.1:8686", "`http://`"),
         ("127.0.0.1:0", "port 0"),
     ] {
-        for before in [&[][..], &["talk"], &["check"]] {
+        for before in [&[][..], &["talk"], &["check"], &["chaos"]] {
             let arguments = [before, &[address]].concat();
             let told = complaint(&mut command(CLIENT, &arguments), 2);
             assert!(told.contains(why) && told.contains(&format!("'{address}'")), "{told}");
@@ -65,7 +49,7 @@ fn an_address_that_is_not_unicode_is_refused_wherever_it_comes_from() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let address = OsStr::from_bytes(b"127.0.0.1:\xff");
-    for before in [&[][..], &["talk"], &["check"]] {
+    for before in [&[][..], &["talk"], &["check"], &["chaos"]] {
         complaint(command(CLIENT, before).arg(address), 2);
         complaint(command(CLIENT, before).env("WAYS_TO_WAIT_ADDRESS", address), 2);
     }
@@ -81,6 +65,11 @@ fn negative_values_are_refused_with_what_is_right() {
         (&["check", "--patience", "-1s"], "'-1s' for '--patience <TIME>'"),
         (&["check", "--patience", "18446744073709551615s"], "24h at most"),
         (&["check", "--start-within", "1"], "'1' for '--start-within <TIME>'"),
+        (&["chaos", "--time", "-1s"], "'-1s' for '--time <TIME>': write a number and a unit"),
+        (&["chaos", "--start-within", "25h"], "24h at most"),
+        (&["chaos", "--seed", "-1"], "'-1' for '--seed <NUMBER>': write a whole number"),
+        (&["chaos", "--seed", "1", "--wave", "x"], "'x' for '--wave <NUMBER>': write a whole"),
+        (&["chaos", "--backlog", "-1"], "'-1' for '--backlog <COUNT>': write a whole number"),
     ] {
         let told = complaint(&mut command(CLIENT, arguments), 2);
         assert!(told.contains(words), "{told}");
@@ -101,6 +90,24 @@ fn who_cannot_be_reached_is_named() {
     let output = command(CLIENT, &["-q", &nobody]).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.contains(&format!("can't connect to {nobody}")), "{told}");
+}
+
+#[test]
+fn chaos_does_not_blame_a_server_that_it_has_not_met() {
+    let nobody = nobody().to_string();
+    for (server, why) in [
+        (&nobody[..], "is the server running?"),
+        ("..:80", "is the name right?"),
+        ("no-such-program {port}", "is it installed"),
+        ("true {port}", "ended with status 0 before it listened"),
+    ] {
+        let output = command(CLIENT, &["chaos", server]).output().unwrap();
+        assert_eq!((output.status.code(), &output.stderr[..]), (Some(1), &b""[..]), "{server}");
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(told.contains("It did not come to that") && told.contains(why), "{told}");
+        let next = told.lines().last().unwrap();
+        assert!(next.contains("client check") && next.contains(server), "{told}");
+    }
 }
 
 #[test]
@@ -137,7 +144,7 @@ fn a_folder_is_no_file() {
 #[test]
 fn a_full_disk_below_standard_output_is_told() {
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
-    for arguments in [&["check", "--list"][..], &["-q"], &["--json"]] {
+    for arguments in [&["check", "--list"][..], &["chaos"], &["-q"], &["--json"]] {
         let nobody = nobody().to_string();
         let mut command = command(CLIENT, arguments);
         command.env("WAYS_TO_WAIT_ADDRESS", nobody).stdout(full());
@@ -162,6 +169,23 @@ fn without_descriptors_it_says_how_to_have_more() {
         let mut shell = command("sh", &["-c", &script, "client"]);
         let told = complaint(shell.args(arguments), 1);
         assert!(told.contains("`ulimit -n`"), "{told}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_checker_and_chaos_lack_is_no_fault_of_the_server() {
+    let server = format!("'{FAULTY_SERVER}' 127.0.0.1:{{port}}");
+    for (what, wrong, right) in [
+        ("check", "broken", "0 of 21 promises kept, 21 not tried"),
+        ("chaos", "has not stood it", "It did not come to that"),
+    ] {
+        let script = format!("ulimit -n 8; exec '{CLIENT}' {what} \"$@\"");
+        let output = command("sh", &["-c", &script, "client", &server]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(told.contains(right) && !told.contains(wrong), "{told}");
+        assert!(told.contains("ulimit -n"), "{told}");
     }
 }
 

@@ -4,25 +4,17 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 
-fn docs(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_docs"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
+#[path = "../../client/tests/complaint/mod.rs"]
+mod complaint;
 
-/// Runs it to its end, and returns what it says on standard error, which must be for people.
-fn complaint(command: &mut Command, status: i32) -> String {
-    let Output { status: ended, stderr, .. } = command.output().unwrap();
-    let stderr = String::from_utf8(stderr).unwrap();
-    assert_eq!(ended.code(), Some(status), "{command:?}: {stderr}");
-    for word in ["panicked", "RUST_BACKTRACE", "Os {"] {
-        assert!(!stderr.contains(word), "{command:?}: {stderr}");
-    }
-    stderr
+use complaint::{command, complaint};
+
+fn docs(arguments: &[&str]) -> Command {
+    command(env!("CARGO_BIN_EXE_docs"), arguments)
 }
 
 /// A workspace with a book of one page, and programs that do nothing.

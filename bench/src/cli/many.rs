@@ -36,7 +36,7 @@ pub(super) struct Options {
 
     /// From how many addresses of this machine they come, 127.0.0.2, 127.0.0.3 and so on; on Linux
     /// only [default: one for each 14000 connections]
-    #[arg(long, value_name = "N", value_parser = whole_number(1..=254_u8))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=many::MOST_SOURCES))]
     sources: Option<u8>,
 
     /// Print one JSON object instead of the table
