@@ -385,6 +385,9 @@ mod proc {
                 line.split_whitespace().nth(3).unwrap().parse::<u64>().unwrap()
             };
             let before = limit();
+            // Stopped, since it opens and closes files while it starts.
+            assert!(super::super::pause(group));
+            assert!(wait_until_paused(group));
             let open = descriptors(group).unwrap();
             assert!(open >= 3);
             let squeezed = squeeze(group, 5).unwrap();
@@ -392,8 +395,6 @@ mod proc {
             drop(squeezed);
             assert_eq!(limit(), before);
 
-            assert!(super::super::pause(group));
-            assert!(wait_until_paused(group));
             assert!(super::super::resume(group));
             while has_stopped(group) {
                 thread::yield_now();
