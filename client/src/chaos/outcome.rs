@@ -211,3 +211,25 @@ pub(super) fn typed(time: Duration) -> String {
 fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_again_is_what_has_failed() {
+        let plan = Plan { seed: 7, time: Duration::from_secs(90), ..Plan::default() };
+        let again = |plan: &Plan, failed_wave: Option<u64>| {
+            let mut outcome = Outcome::new("server".into(), plan);
+            outcome.clients = 1;
+            outcome.failed_wave = failed_wave.map(|number| Wave::draw(plan, number));
+            outcome.faults.push("it is wrong".into());
+            outcome.again().unwrap()
+        };
+        assert_eq!(again(&plan, Some(3)), "--seed 7 --wave 3");
+        assert_eq!(again(&plan, None), "--seed 7 --time 1m30s", "what adds up takes its time");
+        let one_wave = Plan { wave: Some(5), connections: 9, ..plan };
+        assert_eq!(again(&one_wave, None), "--seed 7 --wave 5 --time 1m30s --connections 9");
+        assert_eq!(Outcome::new("server".into(), &one_wave).again(), None, "nothing is wrong");
+    }
+}

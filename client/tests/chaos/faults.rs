@@ -14,10 +14,17 @@ fn plan() -> Plan {
     Plan { time, seed: 4711, connections: 300, kinds, ..Plan::default() }
 }
 
+const FAULTY_SERVER: &str = env!("CARGO_BIN_EXE_faulty-server");
+
 fn chaos(fault: &str, plan: &Plan) -> Outcome {
-    let program = env!("CARGO_BIN_EXE_faulty-server");
-    let subject = Subject::command([program, "--fault", fault, "127.0.0.1:{port}"]).unwrap();
+    let subject = Subject::command([FAULTY_SERVER, "--fault", fault, "127.0.0.1:{port}"]).unwrap();
     run(&subject, plan, &|_| {})
+}
+
+/// A server that a shell starts, in which `$0` is the program.
+fn chaos_in_a_shell(script: &str) -> Outcome {
+    let words = ["sh", "-c", script, FAULTY_SERVER, "127.0.0.1:{port}"];
+    run(&Subject::command(words).unwrap(), &plan(), &|_| {})
 }
 
 fn found(fault: &str, words: &str) -> Outcome {
@@ -77,6 +84,25 @@ fn descriptors_that_are_never_closed() {
 fn memory_that_is_never_freed() {
     let plan = Plan { connections: 1000, ..plan() };
     found_with("leaks-memory", "its memory has grown from", &plan);
+}
+
+/// The shell ends when the server has said that it runs.
+#[test]
+fn a_server_that_goes_into_the_background() {
+    let outcome = chaos_in_a_shell("{ \"$0\" \"$1\" & } | read line");
+    let fault = &outcome.faults[0];
+    assert!(fault.contains("it must stay in the foreground"), "{}", outcome.text());
+    assert_eq!(outcome.ended_after, None);
+}
+
+/// The shell ends at Ctrl-C, and the server goes on.
+#[test]
+fn a_process_that_survives_the_one_that_was_started() {
+    let script = "trap 'exit 0' INT; \"$0\" --fault ignores-ctrl-c \"$1\" & wait";
+    let outcome = chaos_in_a_shell(script);
+    let fault = "somebody still listens on its port";
+    assert!(outcome.faults[0].contains(fault), "{}", outcome.text());
+    assert_eq!(outcome.ended_after, None);
 }
 
 #[test]
