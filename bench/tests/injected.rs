@@ -259,6 +259,14 @@ fn nobody_notices_what_the_kernel_may_do() {
                         model.name() != "uring-server" || injection.calls.contains("io_uring")
                     };
                     assert_eq!(injections.iter().any(is_called), !run.failed.is_empty());
+                    // Which call a server sleeps in is its own; these all of them make.
+                    for call in ["recvfrom", "sendto", "accept4"] {
+                        let mut injected = injections.iter().filter(|it| is_called(it));
+                        let is_due = injected.any(|injection| injection.calls == call);
+                        // ` recvfrom(`, or ` recvfrom resumed` where other threads came between.
+                        let has_failed = |line: &String| line.contains(&format!(" {call}"));
+                        assert!(!is_due || run.failed.iter().any(has_failed), "no {call} failed");
+                    }
                 }
             };
             thread.spawn_scoped(scope, all_together).unwrap();
