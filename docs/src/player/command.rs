@@ -66,7 +66,7 @@ impl<'a> Stage<'a> {
         let mut unknown = None;
         let program = |found: &Captures<'_>| {
             let name = found.get(2).or(found.get(1)).map_or("", |name| name.as_str());
-            if !self.programs.has(name) {
+            if !self.programs.have(name) {
                 unknown = Some(name.to_owned());
             }
             format!("{name}{}", &found[4])

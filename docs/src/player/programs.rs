@@ -73,7 +73,7 @@ impl Programs {
         Ok(Self::with(paths))
     }
 
-    /// Whether there is one of this name.
+    /// Whether there is a program called `name`.
     pub fn have(&self, name: &str) -> bool {
         self.paths.contains_key(name)
     }
@@ -89,11 +89,6 @@ impl Programs {
             tools.insert("io_uring".into());
         }
         Programs { paths, tools, nc: nc_knows_how_to_end() }
-    }
-
-    /// Whether there is a program called `name`.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.paths.contains_key(name)
     }
 
     /// PATH, with the programs' folders before all others.

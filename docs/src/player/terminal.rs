@@ -94,6 +94,11 @@ impl Session {
         modes.local_modes.remove(LocalModes::ECHO);
         modes.output_modes.remove(OutputModes::OPOST);
         tcsetattr(&pts, OptionalActions::Now, &modes)?;
+        // Before the command, so that none is left behind where there is no thread for it.
+        let pty = Arc::new(pty);
+        let screen = Arc::new(Screen::default());
+        let (from, to) = (Arc::clone(&pty), Arc::clone(&screen));
+        thread::Builder::new().spawn(move || to.show(&from))?;
         let child = Command::new("sh")
             .args(["-c", here])
             .current_dir(stage.workspace)
@@ -105,10 +110,6 @@ impl Session {
             .env("LC_ALL", "C.UTF-8")
             .env_remove("RUST_BACKTRACE")
             .spawn(pts)?;
-        let pty = Arc::new(pty);
-        let screen = Arc::new(Screen::default());
-        let (from, to) = (Arc::clone(&pty), Arc::clone(&screen));
-        thread::spawn(move || to.show(&from));
         let translator = stage.translator();
         let command = command.into();
         Ok(Session { command, child, pty, screen, translator, lines: Vec::new(), gap: false })
