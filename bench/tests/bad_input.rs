@@ -140,20 +140,6 @@ fn a_reader_that_is_gone_is_told_while_the_server_serves_and_not_when_it_ends() 
     }
 }
 
-/// A load that is over soon.
-const SMALL: [&str; 10] = [
-    "--connections",
-    "2",
-    "--slow",
-    "0",
-    "--requests",
-    "1",
-    "--rounds",
-    "1",
-    "--server",
-    "poll-server",
-];
-
 #[test]
 fn bench_refuses_wrong_numbers_with_what_is_right() {
     for (arguments, words) in [
@@ -230,9 +216,11 @@ fn an_option_that_bench_gives_itself_may_be_given_another_value() {
 #[test]
 fn a_full_disk_below_standard_output_is_told() {
     let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let load = "--connections 2 --slow 0 --requests 1 --rounds 1 --server poll-server";
+    let load: Vec<&str> = load.split(' ').collect(); // over soon
     let server = ["--server", "poll-server", "--connections", "1"];
     for arguments in [
-        [&SMALL[..], &["--page", "/dev/null"]].concat(),
+        [&load[..], &["--page", "/dev/null"]].concat(),
         [&["chaos", "--time", "1ms"], &server[..]].concat(),
         [&["many"], &server[..]].concat(),
     ] {
@@ -240,7 +228,7 @@ fn a_full_disk_below_standard_output_is_told() {
         assert!(told.starts_with("bench: can't print: "), "{told}");
     }
     // If even standard error is full, nobody can be told; but it is no reason to panic.
-    let mut bench = command(BENCH, &[&SMALL[..], &["--page", "/nowhere/page.html"]].concat());
+    let mut bench = command(BENCH, &[&load[..], &["--page", "/nowhere/page.html"]].concat());
     assert_eq!(bench.stderr(full()).status().unwrap().code(), Some(1));
 }
 
