@@ -63,7 +63,7 @@ fn serve(address: &str, fault: Fault) -> io::Result<()> {
     })?;
     let address = listener.local_addr()?;
     if !address.ip().to_canonical().is_loopback() {
-        let warning = format_args!(
+        let warning = format!(
             "anybody who can reach this machine at {address} can talk to this server: there is no \
              authentication and no encryption, but a fault"
         );
@@ -71,7 +71,7 @@ fn serve(address: &str, fault: Fault) -> io::Result<()> {
         writeln!(io::stderr(), "{warning}").ok();
     }
     let name = fault.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
-    let line = format_args!(
+    let line = format!(
         "server is running on {address} with the fault {name}, please, press ctrl+c to stop"
     );
     // Whether anybody reads it makes no difference to a server.
