@@ -69,6 +69,8 @@ fn servers_say_why_they_cannot_listen_and_what_to_do() {
         (&taken[..], "`--address 127.0.0.1:0`"),
         // For documentation only (RFC 5737), so it is nobody's.
         ("192.0.2.1:8686", "`--address 127.0.0.1:8686`"),
+        // Of everybody who has joined a group (RFC 1112), and of datagrams only.
+        ("224.0.0.1:8686", "`--address 127.0.0.1:8686`"),
         // No name is like this, so nobody has to be asked.
         ("..:8686", "is the name right?"),
     ] {

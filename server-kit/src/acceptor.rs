@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,14 @@ fn listen_on(
     backlog: i32,
     prepare: impl Fn(&Socket) -> io::Result<()>,
 ) -> io::Result<TcpListener> {
+    let is_of_many = match address.ip() {
+        IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_multicast(),
+    };
+    if is_of_many {
+        // Linux lets a server listen there; but nobody can connect, not even to wake it at the end.
+        return Err(io::ErrorKind::AddrNotAvailable.into());
+    }
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On Unix, the port of a server that has just ended may be taken again although its last
     // connections are still in TIME-WAIT. On Windows, the same option would let two servers
