@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
-use std::process::Stdio;
 
 use bench::Model;
 
@@ -118,6 +117,7 @@ fn servers_without_descriptors_say_how_to_have_more() {
 fn a_reader_that_is_gone_is_told_while_the_server_serves_and_not_when_it_ends() {
     use std::io::{BufRead, BufReader, Read};
     use std::net::{Shutdown, TcpStream};
+    use std::process::Stdio;
 
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;

@@ -5,7 +5,6 @@
 //! written, is in `real_sockets/binary.rs`; the checker's own options are in `check/program.rs`.
 
 use std::net::{SocketAddr, TcpListener};
-use std::process::Stdio;
 
 mod complaint;
 
@@ -210,6 +209,7 @@ fn faulty_server_names_what_it_was_told() {
 #[cfg(unix)]
 fn first_words(address: &str) -> (String, String) {
     use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
     let mut command = command(FAULTY_SERVER, &["--fault", "mute", address]);
     let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut told = String::new();
