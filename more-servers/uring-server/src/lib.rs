@@ -262,7 +262,7 @@ impl UringServer<'_> {
         let mut touched = mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();
-        // Not the time of waking, here either.
+        // Not the time of waking: those before may have been a lot of work.
         touched.drain(..).for_each(|key| self.watch(key, Instant::now()));
         self.touched = touched;
     }
