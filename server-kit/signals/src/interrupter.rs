@@ -1,0 +1,164 @@
+//! Interrupts the blocking call that another thread sleeps in.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
+use nix::sys::signal::{SaFlags, Signal};
+
+use crate::disposition::{handle_by_doing_nothing, unblock};
+
+/// The signal that interrupts. Its default action is to be ignored, so a stray one ends no
+/// program. The kernel sends it only for a socket that asked for it (F_SETOWN, fcntl(2)), and
+/// here no socket does.
+const SIGNAL: Signal = Signal::SIGURG;
+
+thread_local! {
+    static THIS_THREAD: Registered = Registered::new();
+}
+
+/// Interrupts one thread. Clones, which may be in other threads, interrupt the same one.
+#[derive(Clone, Debug)]
+pub struct Interrupter {
+    thread: Arc<Slot>,
+}
+
+impl Interrupter {
+    /// Interrupts the thread that calls this.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses the handler for SIGURG, or if this thread is already ending.
+    pub fn of_this_thread() -> io::Result<Self> {
+        let thread = THIS_THREAD
+            .try_with(|registered| Arc::clone(&registered.0))
+            .map_err(io::Error::other)?;
+        // Without SA_RESTART, so that the call fails instead of going back to sleep. Installing
+        // the same handler again changes nothing.
+        handle_by_doing_nothing(SIGNAL, SaFlags::empty())?;
+        unblock(&[SIGNAL]);
+        Ok(Interrupter { thread })
+    }
+
+    /// Lets a call that the thread sleeps in (`recv`, `send`, `poll`) fail with
+    /// [`ErrorKind::Interrupted`](io::ErrorKind::Interrupted). Returns whether the thread still
+    /// exists; nothing happens if it doesn't.
+    ///
+    /// A thread that is not asleep doesn't notice it, even if it goes to sleep just afterwards.
+    /// So set a flag first that the thread looks at before it sleeps, and call this again, every
+    /// few milliseconds, until the thread has seen the flag.
+    ///
+    /// Calls that std repeats after an interruption can't be ended like this: `accept`,
+    /// `connect`, `write_all`, [`thread::sleep`](std::thread::sleep).
+    pub fn interrupt(&self) -> bool {
+        // Locked until the signal is sent, so that the thread can't end meanwhile.
+        let thread = self.thread.lock();
+        // It fails only for a number that is not a signal's.
+        thread.map(|thread| pthread_kill(thread as Pthread, SIGNAL)).is_some()
+    }
+}
+
+/// A thread while it lives, then `None`: to send a signal to one that has ended is undefined
+/// behaviour (pthread_kill(3)). As a number, since a `Pthread` is a pointer on some systems.
+#[derive(Debug)]
+struct Slot(Mutex<Option<usize>>);
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<usize>> {
+        // Nothing that panics happens while it is locked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that this belongs to. It is a thread-local value, so it is dropped while the thread
+/// is ending and still exists.
+struct Registered(Arc<Slot>);
+
+impl Registered {
+    fn new() -> Self {
+        Registered(Arc::new(Slot(Mutex::new(Some(pthread_self() as usize)))))
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        *self.0.lock() = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::sync::mpsc::{self, RecvTimeoutError};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Two ends of a connection.
+    fn connected() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (client, listener.accept().unwrap().0)
+    }
+
+    /// Starts a thread that blocks in a call, interrupts it until the call has ended, and
+    /// returns how it ended.
+    fn interrupted(call: impl FnOnce() -> io::Result<usize> + Send + 'static) -> io::Error {
+        let (sender, started) = mpsc::channel();
+        let (ended, end) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            sender.send(Interrupter::of_this_thread().unwrap()).unwrap();
+            ended.send(call()).unwrap();
+        });
+        let interrupter = started.recv().unwrap();
+        let result = loop {
+            // Repeated, since the first may come before the thread is asleep.
+            interrupter.interrupt();
+            match end.recv_timeout(Duration::from_millis(1)) {
+                Ok(result) => break result,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => panic!("the thread has panicked"),
+            }
+        };
+        thread.join().unwrap();
+        assert!(!interrupter.interrupt(), "a thread that has ended is interrupted");
+        result.unwrap_err()
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_in_recv_is_interrupted() {
+        let (_client, mut server) = connected();
+        let error = interrupted(move || server.read(&mut [0]));
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_in_send_is_interrupted() {
+        let (_client, mut server) = connected();
+        // The client doesn't read, so it sleeps as soon as the buffers of both sides are full.
+        let error = interrupted(move || {
+            loop {
+                assert_ne!(server.write(&[0; 64 * 1024])?, 0);
+            }
+        });
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+    }
+
+    #[test]
+    fn a_thread_that_is_never_interrupted_sleeps_on_in_another_ones_interruption() {
+        let (mut client, mut server) = connected();
+        let (sender, started) = mpsc::channel();
+        let other = thread::spawn(move || {
+            sender.send(Interrupter::of_this_thread().unwrap()).unwrap();
+            server.read(&mut [0])
+        });
+        let not_used = started.recv().unwrap();
+        let (_client, mut server) = connected();
+        interrupted(move || server.read(&mut [0]));
+        client.write_all(b"!").unwrap();
+        assert_eq!(other.join().unwrap().unwrap(), 1);
+        assert!(!not_used.interrupt());
+    }
+}
