@@ -242,13 +242,14 @@ impl Conversation {
         self.pending.as_slices().1.is_empty()
     }
 
-    /// The first `count` bytes of [`pending`](Self::pending) are sent. Returns how many
-    /// replies they finish.
+    /// The first `count` bytes of [`pending`](Self::pending) were sent `now`, or some time ago if
+    /// that is when it happened. Returns how many replies they finish.
     pub fn sent(&mut self, count: usize, now: Instant) -> usize {
         if count == 0 {
             return 0; // Nothing has moved.
         }
-        self.last_moved = now;
+        // A send may be reported after what came later: time doesn't go back for that.
+        self.last_moved = self.last_moved.max(now);
         let replies = if count == self.pending.len() {
             self.pending.clear();
             self.owed - self.delayed.len()

@@ -89,11 +89,11 @@ impl Connection {
     }
 
     /// What was pending has been sent, or a part of it.
-    pub(crate) fn sent(&mut self, result: io::Result<usize>, now: Instant, journal: &mut Journal) {
+    pub(crate) fn sent(&mut self, result: io::Result<usize>, when: Instant, journal: &mut Journal) {
         self.sending = None;
         match result {
             Ok(count) => {
-                journal.replied(self.conversation.sent(count, now));
+                journal.replied(self.conversation.sent(count, when));
                 // More may be pending, which has come about since.
                 self.is_full = count < self.given;
             }

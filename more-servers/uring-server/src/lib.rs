@@ -167,7 +167,7 @@ impl UringServer<'_> {
             match completion {
                 Completion::Accepted { result, more } => self.accepted(result, more),
                 Completion::Received { key, result, more } => self.received(key, result, more),
-                Completion::Sent { key, result } => self.sent(key, result),
+                Completion::Sent { key, result, when } => self.sent(key, result, when),
                 // `stop` is looked at in the next turn.
                 Completion::Readable => {}
             }
@@ -193,7 +193,7 @@ impl UringServer<'_> {
             self.journal.waits(format_args!("io_uring_enter(2), with {queued}, on {connections}"));
         let try_again = self.listener.as_ref().and_then(|_| self.admission.deadline());
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
-        let calls = self.ring.submit_and_wait(deadline, done)?;
+        let calls = self.ring.submit_and_wait(began, deadline, done)?;
         (0..calls).for_each(|_| self.journal.count(Call::IoUringEnter));
         if self.ring.is_without_memory() {
             rest_without_memory(&mut self.journal); // EAGAIN, which may pass
@@ -250,9 +250,9 @@ impl UringServer<'_> {
         self.touched.push(key);
     }
 
-    /// A client was sent something.
-    fn sent(&mut self, key: usize, result: io::Result<usize>) {
-        self.connections[key].sent(result, Instant::now(), &mut self.journal);
+    /// A client was sent something, at this time.
+    fn sent(&mut self, key: usize, result: io::Result<usize>, when: Instant) {
+        self.connections[key].sent(result, when, &mut self.journal);
         self.touched.push(key);
     }
 

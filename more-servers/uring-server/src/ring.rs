@@ -30,8 +30,8 @@ pub(crate) enum Completion {
     Accepted { result: io::Result<TcpStream>, more: bool },
     /// Bytes have come; `None`: the client has sent its last.
     Received { key: usize, result: io::Result<Option<Buffer>>, more: bool },
-    /// So many bytes were sent.
-    Sent { key: usize, result: io::Result<usize> },
+    /// So many bytes were sent, at this time at the latest.
+    Sent { key: usize, result: io::Result<usize>, when: Instant },
     /// What was watched has become readable.
     Readable,
 }
@@ -250,9 +250,11 @@ impl Ring {
     }
 
     /// Hands over what is queued, sleeps until something has been done or the deadline has
-    /// passed, and tells what has been done. Returns how many calls that took.
+    /// passed, and reports what has been done. Returns how many calls that took. `now` is the
+    /// time of the handing over.
     pub(crate) fn submit_and_wait(
         &mut self,
+        now: Instant,
         deadline: Option<Instant>,
         done: &mut Vec<Completion>,
     ) -> io::Result<usize> {
@@ -270,7 +272,7 @@ impl Ring {
             }
         }
         self.reap(done);
-        self.settle_at_once(done);
+        self.settle_at_once(now, done);
         Ok(calls)
     }
 
@@ -323,6 +325,7 @@ impl Ring {
 
     /// Takes the completions out of their queue.
     fn reap(&mut self, done: &mut Vec<Completion>) {
+        let when = Instant::now();
         for entry in self.uring.completion() {
             let index = entry.user_data() as usize;
             let more = cqueue::more(entry.flags());
@@ -353,15 +356,17 @@ impl Ring {
                     Completion::Received { key, result: result.map(|_| buffer), more }
                 }
                 Kind::Send { key } => {
-                    Completion::Sent { key, result: result.map(|count| count as usize) }
+                    Completion::Sent { key, result: result.map(|count| count as usize), when }
                 }
                 Kind::Watch => Completion::Readable,
             });
         }
     }
 
-    /// Operations that are done at once and have not failed are done.
-    fn settle_at_once(&mut self, done: &mut Vec<Completion>) {
+    /// Operations that are done at once and have not failed are done, and have been since they
+    /// were handed over: the thread may have slept for a minute after that, and an idle
+    /// time-out counts from the send.
+    fn settle_at_once(&mut self, handed_over: Instant, done: &mut Vec<Completion>) {
         let queue = self.uring.submission();
         // As long as not everything is handed over, or completions wait for a place in their
         // queue, nobody knows: the next call will tell.
@@ -372,7 +377,7 @@ impl Ring {
         done.extend(self.at_once.drain(..).filter_map(|OperationId(index)| {
             let Operation { kind, bytes, .. } = self.in_flight.try_remove(index)?;
             let Kind::Send { key } = kind else { return None };
-            Some(Completion::Sent { key, result: Ok(bytes.len()) })
+            Some(Completion::Sent { key, result: Ok(bytes.len()), when: handed_over })
         }));
     }
 
@@ -382,7 +387,7 @@ impl Ring {
         self.queue(opcode::AsyncCancel2::new(CancelBuilder::any()).build());
         self.hurry();
         while self.hurried || !self.in_flight.is_empty() {
-            self.submit_and_wait(None, &mut Vec::new())?;
+            self.submit_and_wait(Instant::now(), None, &mut Vec::new())?;
         }
         self.uring.submitter().unregister_buf_ring(GROUP)
     }
@@ -460,9 +465,9 @@ mod tests {
         let mut is_sent = vec![false; sends];
         while is_sent.contains(&false) {
             let mut done = Vec::new();
-            ring.submit_and_wait(None, &mut done).unwrap();
+            ring.submit_and_wait(Instant::now(), None, &mut done).unwrap();
             for completion in done {
-                let Completion::Sent { key, result } = completion else { panic!() };
+                let Completion::Sent { key, result, .. } = completion else { panic!() };
                 assert_eq!(result.unwrap(), 1);
                 assert!(!mem::replace(&mut is_sent[key], true), "{key} is told twice");
             }
@@ -479,8 +484,8 @@ mod tests {
         loop {
             ring.send_at_once(7, Rc::clone(&server), &bytes);
             let mut done = Vec::new();
-            ring.submit_and_wait(None, &mut done).unwrap();
-            let [Completion::Sent { key: 7, result }] = &done[..] else { panic!() };
+            ring.submit_and_wait(Instant::now(), None, &mut done).unwrap();
+            let [Completion::Sent { key: 7, result, .. }] = &done[..] else { panic!() };
             match result {
                 Ok(part) => sent += part,
                 Err(error) => break assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
@@ -495,7 +500,8 @@ mod tests {
         let Some((mut ring, server, client)) = scene() else { return };
         ring.receive(0, Rc::clone(&server));
         ring.send(0, Rc::clone(&server), &vec![0; 64 << 20]);
-        ring.submit_and_wait(Some(Instant::now()), &mut Vec::new()).unwrap();
+        let now = Instant::now();
+        ring.submit_and_wait(now, Some(now), &mut Vec::new()).unwrap();
         ring.send_at_once(0, Rc::clone(&server), b"never handed over before");
         drop(ring);
         assert_eq!(Rc::strong_count(&server), 1, "something is still in flight");

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpStream;
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::buffers::Buffer;
 use crate::wire::Wire;
@@ -17,7 +18,7 @@ pub(crate) struct OperationId(usize);
 /// What the kernel has done for the connection with this key.
 pub(crate) enum Completion {
     Received { key: usize, result: io::Result<Option<Buffer>>, more: bool },
-    Sent { key: usize, result: io::Result<usize> },
+    Sent { key: usize, result: io::Result<usize>, when: Instant },
 }
 
 struct Operation {
@@ -33,8 +34,8 @@ enum What {
     Receive,
     Send(Vec<u8>),
     SendAtOnce(Vec<u8>),
-    /// Sent at once and in full: so many bytes.
-    SentAtOnce(usize),
+    /// Sent at once and in full: so many bytes, and when.
+    SentAtOnce(usize, Instant),
 }
 
 pub(crate) struct Ring {
@@ -109,24 +110,28 @@ impl Ring {
 
     /// Hands everything over, and waits. Returns what has been done; `None` if nothing has,
     /// so that it would sleep. `luck` decides who comes first.
-    pub(crate) fn submit_and_wait(&mut self, luck: usize) -> Option<Vec<Completion>> {
+    pub(crate) fn submit_and_wait(
+        &mut self,
+        now: Instant,
+        luck: usize,
+    ) -> Option<Vec<Completion>> {
         let mut done = Vec::new();
         let operations = self.in_flight.len();
         for place in 0..operations {
             // Each has its turn, though not everybody is done in each of them.
             let place = (place + luck) % operations;
             if done.is_empty() || luck >> (place % 32) & 1 == 0 {
-                self.step(place, &mut done);
+                self.step(place, now, &mut done);
             } else if let What::SendAtOnce(_) = self.in_flight[place].what {
-                self.step(place, &mut done);
+                self.step(place, now, &mut done);
             }
         }
         let is_awake = !done.is_empty() || self.is_hurried;
         // As long as not everything is handed over, the real ring does not know, either.
         let is_known = is_awake && luck % 8 != 7;
         self.in_flight.retain(|it| match it.what {
-            What::SentAtOnce(count) if is_known => {
-                done.push(Completion::Sent { key: it.key, result: Ok(count) });
+            What::SentAtOnce(count, when) if is_known => {
+                done.push(Completion::Sent { key: it.key, result: Ok(count), when });
                 false
             }
             _ => it.id != DONE,
@@ -136,12 +141,12 @@ impl Ring {
     }
 
     /// Something else ends the sleep: the deadline.
-    pub(crate) fn wake(&mut self, luck: usize) -> Vec<Completion> {
+    pub(crate) fn wake(&mut self, now: Instant, luck: usize) -> Vec<Completion> {
         self.hurry();
-        self.submit_and_wait(luck).unwrap_or_default()
+        self.submit_and_wait(now, luck).unwrap_or_default()
     }
 
-    fn step(&mut self, place: usize, done: &mut Vec<Completion>) {
+    fn step(&mut self, place: usize, when: Instant, done: &mut Vec<Completion>) {
         let Operation { id, key, what, is_cancelled, .. } = &mut self.in_flight[place];
         let (key, wire) = (*key, &mut self.wires[*key]);
         match what {
@@ -159,18 +164,18 @@ impl Ring {
                 });
             }
             What::SendAtOnce(bytes) => match wire.send_at_once(bytes) {
-                Ok(count) if count == bytes.len() => *what = What::SentAtOnce(count),
+                Ok(count) if count == bytes.len() => *what = What::SentAtOnce(count, when),
                 result => {
                     *id = DONE;
-                    done.push(Completion::Sent { key, result });
+                    done.push(Completion::Sent { key, result, when });
                 }
             },
             What::Send(bytes) => {
                 let Some(result) = wire.send(bytes, *is_cancelled) else { return };
                 *id = DONE;
-                done.push(Completion::Sent { key, result });
+                done.push(Completion::Sent { key, result, when });
             }
-            What::SentAtOnce(_) => {}
+            What::SentAtOnce(..) => {}
         }
     }
 }

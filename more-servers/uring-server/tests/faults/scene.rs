@@ -85,7 +85,7 @@ impl Scene {
 
     /// Returns whether anything has happened; otherwise the server sleeps on.
     fn turn(&mut self, luck: usize) -> bool {
-        let done = self.ring.submit_and_wait(luck);
+        let done = self.ring.submit_and_wait(self.now, luck);
         let is_awake = done.is_some();
         self.answer(done.unwrap_or_default());
         is_awake
@@ -99,8 +99,8 @@ impl Scene {
                 Completion::Received { result, more, .. } => {
                     connection.received(result, more, self.now, &mut self.journal);
                 }
-                Completion::Sent { result, .. } => {
-                    connection.sent(result, self.now, &mut self.journal);
+                Completion::Sent { result, when, .. } => {
+                    connection.sent(result, when, &mut self.journal);
                 }
             }
             self.touched.push(key);
@@ -120,8 +120,17 @@ impl Scene {
         self.now += time;
         self.ring.wires.iter_mut().for_each(|wire| wire.talk.time_is(self.now));
         if self.deadlines.next().is_some_and(|end| end <= self.now) {
-            let done = self.ring.wake(0);
+            let done = self.ring.wake(self.now, 0);
             self.answer(done);
+            self.check_time();
+        }
+    }
+
+    /// No connection outlives its time.
+    fn check_time(&self) {
+        for (key, wire) in self.ring.wires.iter().enumerate() {
+            let is_given_up = wire.talk.is_given_up(self.settings.idle_timeout);
+            assert!(!is_given_up || self.is_over[key] || self.has_delays(), "it is open too long");
         }
     }
 
@@ -131,7 +140,7 @@ impl Scene {
         }
         self.is_stopped = true;
         // The stop wakes the loop.
-        let done = self.ring.wake(0);
+        let done = self.ring.wake(self.now, 0);
         self.answer(done);
         let give_up = self.now + STOP_GRACE;
         for key in 0..self.connections.len() {
