@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::mem;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -167,6 +168,17 @@ impl Acceptor {
         }
     }
 
+    /// For a client that was accepted and can't be served yet:
+    /// [`Admission::is_out_of_resources`].
+    pub fn is_out_of_resources(
+        &mut self,
+        error: &io::Error,
+        now: Instant,
+        journal: &mut Journal,
+    ) -> bool {
+        self.admission.is_out_of_resources(error, now, journal)
+    }
+
     /// There was room again: if descriptors run out once more, that is told once more. For
     /// servers that sleep in accept(2) and don't see the end of the queue.
     pub fn had_room(&mut self) {
@@ -254,23 +266,36 @@ impl Admission {
         } else if error.kind() == io::ErrorKind::WouldBlock {
             // Everybody is in: not an error, but the end of the queue (EAGAIN).
             self.had_room();
-        } else if system::is_out_of_descriptors(&error) {
-            // No descriptor is left (EMFILE, ENFILE). Who waits stays in the queue, and so
-            // the listener stays readable: to go on asking for it would spin. (Linux takes
-            // the descriptor before it looks into the queue, so perhaps nobody waits.)
-            self.pause(now);
-            if !self.told {
-                self.told = true;
-                journal.out_of_descriptors(&error);
-            }
-        } else {
+        } else if !self.is_out_of_resources(&error, now, journal) {
             return Err(error);
         }
         self.lost_in_a_row = 0;
         Ok(Refusal::Everybody)
     }
 
-    /// The lack of descriptors is over: the next one is told again.
+    /// Whether this error means that there is no descriptor, memory or watch for one more client
+    /// (EMFILE, ENFILE, ENOMEM, ENOSPC). Then no client is let in until that may have changed.
+    ///
+    /// Clients that wait stay in the queue, and so the listener stays readable: to go on asking
+    /// for them would spin. (Linux takes the descriptor before it looks into the queue, so perhaps
+    /// no client waits.)
+    pub fn is_out_of_resources(
+        &mut self,
+        error: &io::Error,
+        now: Instant,
+        journal: &mut Journal,
+    ) -> bool {
+        let is_out = system::is_out_of_resources(error);
+        if is_out {
+            self.pause(now);
+            if !mem::replace(&mut self.told, true) {
+                journal.out_of_resources(error);
+            }
+        }
+        is_out
+    }
+
+    /// The lack of descriptors is over: the next one is reported again.
     pub fn had_room(&mut self) {
         self.told = false;
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use protocol::Ending;
 
 use crate::console::Printable;
-use crate::{Call, Console, Counters, Settings, Verbosity};
+use crate::{Call, Console, Counters, Settings, Verbosity, system};
 
 /// A server's journal: every event is noted here once, and comes out as a line on the
 /// [`Console`] and as a number in the [`Counters`].
@@ -88,12 +88,13 @@ impl Journal {
         self.tell(Verbosity::Normal, format_args!("closing connection {peer}{why}{loss}"));
     }
 
-    /// There is no descriptor for the next client.
-    pub fn out_of_descriptors(&mut self, error: &io::Error) {
+    /// There is no descriptor for the next client, or no memory, or no room in epoll(7).
+    pub fn out_of_resources(&mut self, error: &io::Error) {
         self.count(Call::Write);
+        let what = system::what_is_used_up(error);
         Console::complain(format_args!(
-            "no descriptor is left ({error}): whoever comes now waits in the backlog until a \
-             connection is closed"
+            "no {what} is left ({error}): new clients wait in the backlog until a connection is \
+             closed"
         ));
     }
 
@@ -102,8 +103,8 @@ impl Journal {
     pub fn out_of_threads(&mut self, why: impl fmt::Display) {
         self.count(Call::Write);
         Console::complain(format_args!(
-            "no thread is left ({why}): whoever comes now waits in the backlog until a \
-             connection is closed"
+            "no thread is left ({why}): new clients wait in the backlog until a connection is \
+             closed"
         ));
     }
 

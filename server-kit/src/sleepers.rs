@@ -1,58 +1,85 @@
 //! How servers that sleep in blocking calls are woken when they have to stop.
 //!
-//! A thread of such a server sleeps in four places, and each needs a means of its own: this
-//! is the price of code that reads from top to bottom.
+//! A thread of such a server sleeps in four calls. accept(2) is ended from outside, by what
+//! happens to the listener; recv(2), send(2) and a plain sleep are interrupted in the thread
+//! itself. That is the price of code that reads from top to bottom.
 //!
-//! Left out: send(2) on Windows, where nothing but time ends it. There, whoever has to wait for
-//! a client that does not read presses Ctrl-C again.
+//! Left out: send(2) on Windows, which only time ends. If a client there doesn't read, press
+//! Ctrl-C again.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use signals::Interrupter;
 use slab::Slab;
-use socket2::{Domain, Socket, Type};
 
-use crate::{Call, Journal, STOP_GRACE, Stop, system};
+use crate::system::{self, AcceptWaker};
+use crate::{Call, Journal, STOP_GRACE, Stop};
 
-/// How long a call to this server itself may take. It gets through at once or, if the queue is
-/// full, only in a second: so long TCP waits before it tries again (RFC 6298, 2.1).
-const A_CALL: Duration = Duration::from_millis(1);
+/// How often a thread is interrupted until it has noticed. The first time is nearly always
+/// enough; but a thread that was just about to sleep misses it.
+const AGAIN: Duration = Duration::from_millis(5);
 
-/// The threads of a server that sleep in blocking calls, within reach of whoever stops it.
+/// The threads of a server that sleep in blocking calls, within reach of the one that stops it.
 #[derive(Clone, Default)]
 pub struct Sleepers {
-    list: Arc<Mutex<Slab<Entry>>>,
+    list: Arc<Mutex<List>>,
+}
+
+#[derive(Default)]
+struct List {
+    /// The server is to stop.
+    stopping: bool,
+    threads: Slab<Entry>,
 }
 
 struct Entry {
     thread: Thread,
+    /// Without it, the thread sleeps on until the stop has no patience left.
+    #[cfg(unix)]
+    interrupter: Option<Interrupter>,
+    /// It knows that the server is to stop.
+    has_noticed: bool,
     /// The connection that it serves; `None`: it waits for one.
     stream: Option<Arc<TcpStream>>,
 }
 
+impl Entry {
+    fn interrupt(&self) {
+        // park_timeout returns.
+        self.thread.unpark();
+        // recv(2) and send(2) fail with EINTR. (On Windows, recv sleeps in naps, and looks.)
+        #[cfg(unix)]
+        if let Some(interrupter) = &self.interrupter {
+            interrupter.interrupt();
+        }
+    }
+}
+
 impl Sleepers {
-    /// Nobody yet. Whoever joins is woken when the server is to stop, be it in accept(2) at
-    /// the `listener`'s address, in recv(2), in send(2), or in [`Sleeper::sleep_until`].
+    /// No thread yet. Those that join are woken when the server is to stop, whether they sleep in
+    /// accept(2) on the `listener`, in recv(2), in send(2), or in [`Sleeper::sleep_until`].
     ///
     /// # Errors
     ///
-    /// If the system has no thread, or no descriptor, for whoever is to wake them. They are there
-    /// from the start: when they are needed, a server of many threads may have taken the last.
-    pub fn woken_by(stop: &Stop, listener: SocketAddr) -> io::Result<Self> {
+    /// If the system has no thread, or no descriptor, to wake them with. Both are taken at the
+    /// start: when they are needed, a server of many threads may have taken the last.
+    pub fn woken_by(stop: &Stop, listener: &Arc<TcpListener>) -> io::Result<Self> {
         let sleepers = Sleepers::default();
         let woken = sleepers.clone();
         let (sender, stopped) = mpsc::channel();
-        // Nobody who sleeps in accept(2) gives one back: Linux has taken it before the sleep.
-        let descriptor = Socket::new(Domain::for_address(listener), Type::STREAM, None)?;
+        let accept_waker = AcceptWaker::new(listener)?;
+        // The listener is closed when the server ends, even if nothing has asked it to stop.
+        let listener = Arc::downgrade(listener);
         thread::Builder::new().spawn(move || {
-            // It fails if the stop is gone before anybody has asked for it.
+            // It fails if the stop is gone before anything has asked for it.
             if stopped.recv().is_ok() {
-                drop(descriptor); // for the calls that wake
-                woken.wake(reachable(listener));
+                woken.wake(accept_waker, &listener);
             }
         })?;
         stop.wake_with(move || {
@@ -64,46 +91,48 @@ impl Sleepers {
 
     /// The calling thread is one of them from now on.
     pub fn join(&self) -> Sleeper {
-        let key = self.lock().insert(Entry { thread: thread::current(), stream: None });
+        let key = self.lock().threads.insert(Entry {
+            thread: thread::current(),
+            #[cfg(unix)]
+            interrupter: Interrupter::of_this_thread().ok(),
+            has_noticed: false,
+            stream: None,
+        });
         Sleeper { sleepers: self.clone(), key }
     }
 
-    fn wake(&self, listener: SocketAddr) {
+    fn wake(&self, mut accept_waker: AcceptWaker, listener: &Weak<TcpListener>) {
         let give_up = Instant::now() + STOP_GRACE;
-        // recv(2) returns 0 once no more input can come.
-        self.shut_down(Shutdown::Read);
-        for (_, entry) in self.lock().iter() {
-            // park_timeout returns for whoever is unparked.
-            entry.thread.unpark();
-        }
-        // accept(2) returns when somebody calls. A call that does not get through finds the
-        // queue full (`--backlog`): then accept(2) returns for those who are in it, and who
-        // still sleeps after that is called once more.
-        while self.accepting() > 0 && Instant::now() < give_up {
-            for _ in 0..self.accepting() {
-                TcpStream::connect_timeout(&listener, A_CALL).ok();
+        self.lock().stopping = true;
+        while Instant::now() < give_up {
+            for (_, entry) in &self.lock().threads {
+                if !entry.has_noticed {
+                    entry.interrupt();
+                }
             }
+            let accepting = self.accepting();
+            if accepting > 0
+                && let Some(listener) = listener.upgrade()
+            {
+                accept_waker.wake(&listener, accepting);
+            }
+            thread::sleep(AGAIN);
         }
         // send(2) fails once nothing can be sent any more.
-        thread::sleep(give_up.saturating_duration_since(Instant::now()));
-        self.shut_down(Shutdown::Both);
+        for (_, entry) in &self.lock().threads {
+            if let Some(stream) = &entry.stream {
+                // It fails if the client has gone, and then no thread sleeps on it.
+                stream.shutdown(Shutdown::Both).ok();
+            }
+        }
     }
 
     /// How many may sleep in accept(2).
     fn accepting(&self) -> usize {
-        self.lock().iter().filter(|(_, entry)| entry.stream.is_none()).count()
+        self.lock().threads.iter().filter(|(_, entry)| entry.stream.is_none()).count()
     }
 
-    fn shut_down(&self, how: Shutdown) {
-        for (_, entry) in self.lock().iter() {
-            if let Some(stream) = &entry.stream {
-                // It fails if the client has gone, and then nobody sleeps on it.
-                stream.shutdown(how).ok();
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Slab<Entry>> {
+    fn lock(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,11 +147,11 @@ impl Sleeper {
     /// From now on it sleeps on this connection, until that is dropped.
     pub fn serve(&self, stream: TcpStream) -> Served<'_> {
         let stream = Arc::new(stream);
-        self.put(Some(Arc::clone(&stream)));
+        self.change(|entry| entry.stream = Some(Arc::clone(&stream)));
         Served { sleeper: self, stream }
     }
 
-    /// Sleeps until the deadline, or until the server is to stop, or somebody else unparks
+    /// Sleeps until the deadline, or until the server is to stop, or something else unparks
     /// the thread. That may have been before, so look what has changed, and sleep again.
     pub fn sleep_until(&self, deadline: Option<Instant>, journal: &mut Journal) {
         journal.count(Call::Nanosleep);
@@ -132,16 +161,26 @@ impl Sleeper {
         }
     }
 
-    fn put(&self, stream: Option<Arc<TcpStream>>) {
-        if let Some(entry) = self.sleepers.lock().get_mut(self.key) {
-            entry.stream = stream;
+    /// The thread knows that the server is to stop: from now on its calls sleep undisturbed.
+    pub fn has_noticed(&self) {
+        self.change(|entry| entry.has_noticed = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.sleepers.lock().threads.get_mut(self.key) {
+            change(entry);
         }
+    }
+
+    fn is_to_notice(&self) -> bool {
+        let list = self.sleepers.lock();
+        list.stopping && list.threads.get(self.key).is_some_and(|entry| !entry.has_noticed)
     }
 }
 
 impl Drop for Sleeper {
     fn drop(&mut self) {
-        self.sleepers.lock().try_remove(self.key);
+        self.sleepers.lock().threads.try_remove(self.key);
     }
 }
 
@@ -152,18 +191,18 @@ pub struct Served<'a> {
 }
 
 impl Served<'_> {
-    /// recv(2), with the socket's time-out. When the server is to stop, nothing more comes, as if
-    /// the client had ended.
+    /// recv(2), with the socket's time-out. It is interrupted when the server is to stop.
     ///
     /// # Errors
     ///
     /// Those of [`Read::read`].
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        system::sleep_until_readable(&self.stream)?;
+        system::sleep_until_readable(&self.stream, || self.sleeper.is_to_notice())?;
         (&*self.stream).read(buffer)
     }
 
-    /// send(2), with the socket's time-out. It fails some time after the server is to stop.
+    /// send(2), with the socket's time-out. It is interrupted when the server is to stop, and
+    /// fails some time after that.
     ///
     /// # Errors
     ///
@@ -183,19 +222,8 @@ impl Deref for Served<'_> {
 
 impl Drop for Served<'_> {
     fn drop(&mut self) {
-        self.sleeper.put(None);
+        self.sleeper.change(|entry| entry.stream = None);
     }
-}
-
-/// Where to call somebody who listens at `address`: who listens everywhere is called at home.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }
 
 #[cfg(test)]
@@ -205,26 +233,33 @@ mod tests {
     use clap::Parser;
 
     #[test]
-    fn all_who_sleep_in_accept_are_woken_though_the_queue_has_no_room_for_as_many_calls() {
+    fn all_threads_that_sleep_in_accept_are_woken_though_the_queue_is_too_short_for_all() {
         let arguments = ["server", "-q", "--address", "127.0.0.1:0", "--backlog", "0"];
         let settings = Settings::try_parse_from(arguments).unwrap();
-        let listener = listen(&settings).unwrap();
+        let listener = Arc::new(listen(&settings).unwrap());
         let stop = Stop::new();
-        let sleepers = Sleepers::woken_by(&stop, listener.local_addr().unwrap()).unwrap();
+        let sleepers = Sleepers::woken_by(&stop, &listener).unwrap();
         let (sender, left) = mpsc::channel();
         for _ in 0..20 {
-            let (sleeper, sender) = (sleepers.join(), sender.clone());
-            let mut acceptor = Acceptor::blocking(listener.try_clone().unwrap());
+            let (sleepers, sender) = (sleepers.clone(), sender.clone());
+            let mut acceptor = Acceptor::blocking(Arc::clone(&listener));
             let mut journal = Journal::new(&settings);
             thread::spawn(move || {
-                let client = acceptor.accept(Instant::now(), &mut journal).unwrap();
+                let sleeper = sleepers.join();
+                sender.send("sleeps").unwrap();
+                // It ends with a connection or an error, depending on the system.
+                acceptor.accept(Instant::now(), &mut journal).ok();
                 drop(sleeper);
-                sender.send(client.is_some()).unwrap();
+                sender.send("is awake").unwrap();
             });
         }
+        let heard = |what: &str| {
+            for _ in 0..20 {
+                assert_eq!(left.recv_timeout(Duration::from_secs(10)), Ok(what));
+            }
+        };
+        heard("sleeps");
         stop.request();
-        for _ in 0..20 {
-            assert_eq!(left.recv_timeout(Duration::from_secs(10)), Ok(true));
-        }
+        heard("is awake");
     }
 }

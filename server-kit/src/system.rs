@@ -1,32 +1,49 @@
 //! The one door to what differs between operating systems.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use rustix::io::Errno;
 
 use crate::{Acceptor, Connection};
 
 /// Whether the system, or this process, has no descriptor or no memory left for a socket; or
-/// no room in epoll(7), where accepting and watching are one (ENOSPC, epoll_ctl(2)).
-pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
-    let full = [
-        Errno::MFILE,
+/// no room in epoll(7) to watch it (ENOSPC, epoll_ctl(2)). Any of these may pass.
+pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
+    let others = [
         Errno::NOBUFS,
-        #[cfg(unix)]
-        Errno::NFILE,
         #[cfg(unix)]
         Errno::NOMEM,
         #[cfg(unix)]
         Errno::NOSPC,
     ];
+    is_out_of_descriptors(error)
+        || Errno::from_io_error(error).is_some_and(|code| others.contains(&code))
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let full = [
+        Errno::MFILE,
+        #[cfg(unix)]
+        Errno::NFILE,
+    ];
     Errno::from_io_error(error).is_some_and(|code| full.contains(&code))
+}
+
+/// Of what nothing is left, in a word, where [`is_out_of_resources`].
+pub(crate) fn what_is_used_up(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        _ if is_out_of_descriptors(error) => "descriptor",
+        #[cfg(unix)]
+        Some(Errno::NOSPC) => "room in epoll",
+        _ => "memory",
+    }
 }
 
 /// What helps when the system refuses something for which more than one call may ask, as the end
 /// of a sentence; nothing, if that is not known.
 pub fn advice(error: &io::Error) -> &'static str {
-    if is_out_of_descriptors(error) {
+    if is_out_of_resources(error) {
         "; allow it more descriptors with `ulimit -n`, or free some memory"
     } else if error.kind() == io::ErrorKind::WouldBlock {
         // EAGAIN of fork(2) and pthread_create(3).
@@ -62,20 +79,93 @@ pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     }
 }
 
-/// Recv(2) does the sleeping: shutdown(2), called by another thread, ends it.
+/// Wakes the threads that sleep in accept(2).
+///
+/// On Linux, shutdown(2) of the listener ends the call in all of them (EINVAL), and resets the
+/// clients that wait in its backlog, as closing it does.
+#[cfg(target_os = "linux")]
+pub(crate) struct AcceptWaker;
+
+#[cfg(target_os = "linux")]
+impl AcceptWaker {
+    pub(crate) fn new(_listener: &TcpListener) -> io::Result<Self> {
+        Ok(AcceptWaker)
+    }
+
+    pub(crate) fn wake(&mut self, listener: &TcpListener, _sleeping: usize) {
+        // It fails if the listener was shut down before (ENOTCONN).
+        socket2::SockRef::from(listener).shutdown(std::net::Shutdown::Read).ok();
+    }
+}
+
+/// Wakes the threads that sleep in accept(2): the server connects to itself.
+///
+/// Left out: that fails where no connection to oneself can be made, because a firewall forbids it
+/// or the loopback interface is down.
+#[cfg(not(target_os = "linux"))]
+pub(crate) struct AcceptWaker {
+    address: std::net::SocketAddr,
+    /// Kept for the connection: no thread that sleeps in accept(2) gives one back.
+    _descriptor: Option<socket2::Socket>,
+}
+
+#[cfg(not(target_os = "linux"))]
+impl AcceptWaker {
+    pub(crate) fn new(listener: &TcpListener) -> io::Result<Self> {
+        use socket2::{Domain, Socket, Type};
+        let address = listener.local_addr()?;
+        let descriptor = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        Ok(AcceptWaker { address: reachable(address), _descriptor: Some(descriptor) })
+    }
+
+    /// Connects once for each thread that sleeps. A connection that is not made in time finds the
+    /// queue full (`--backlog`): then accept(2) returns for the clients in the queue, and threads
+    /// that still sleep after that are woken by the next call of this.
+    pub(crate) fn wake(&mut self, _listener: &TcpListener, sleeping: usize) {
+        /// A connection is made at once or, if the queue is full, only after a second: so long TCP
+        /// waits before it tries again (RFC 6298, 2.1).
+        const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(1);
+        self._descriptor = None;
+        for _ in 0..sleeping {
+            TcpStream::connect_timeout(&self.address, AT_ONCE).ok();
+        }
+    }
+}
+
+/// Where a server that listens at `address` can be reached by itself: one that listens
+/// everywhere, on the loopback interface.
+#[cfg(not(target_os = "linux"))]
+fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// Recv(2) does the sleeping: a signal to the thread ends it.
 #[cfg(unix)]
-pub(crate) fn sleep_until_readable(_stream: &TcpStream) -> io::Result<()> {
+pub(crate) fn sleep_until_readable(
+    _stream: &TcpStream,
+    _is_interrupted: impl Fn() -> bool,
+) -> io::Result<()> {
     Ok(())
 }
 
-/// On Windows a shutdown does not wake who sleeps already, only who comes to sleep after it
+/// Windows has no signal for a thread, and a shutdown does not wake one that sleeps already
 /// (github.com/rust-lang/rust/issues/121594). So this sleeps in naps. Each only looks for bytes
 /// and takes none: a `recv` whose time is up may lose what comes at the same moment (`setsockopt`,
 /// SO_RCVTIMEO).
 ///
 /// The time-out of the socket holds for all naps together.
 #[cfg(windows)]
-pub(crate) fn sleep_until_readable(stream: &TcpStream) -> io::Result<()> {
+pub(crate) fn sleep_until_readable(
+    stream: &TcpStream,
+    is_interrupted: impl Fn() -> bool,
+) -> io::Result<()> {
     use std::time::{Duration, Instant};
     /// A fifth of the time that a stopping server has for what it owes.
     const NAP: Duration = Duration::from_millis(100);
@@ -86,6 +176,9 @@ pub(crate) fn sleep_until_readable(stream: &TcpStream) -> io::Result<()> {
         let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
         let nap = left.map_or(NAP, |left| left.min(NAP)).max(Duration::from_millis(1));
         stream.set_read_timeout(Some(nap))?;
+        if is_interrupted() {
+            break Err(io::ErrorKind::Interrupted.into());
+        }
         match stream.peek(&mut [0]) {
             Err(error)
                 if error.kind() == io::ErrorKind::TimedOut && left != Some(Duration::ZERO) => {}
@@ -138,8 +231,8 @@ mod tests {
 
     /// Most of them can't be provoked on one machine, or on Linux at all.
     #[test]
-    fn each_error_of_accept_is_about_descriptors_or_one_connection_or_the_listener() {
-        for (errno, out_of_descriptors, one_connection) in [
+    fn each_error_of_accept_is_about_resources_or_one_connection_or_the_listener() {
+        for (errno, out_of_resources, one_connection) in [
             (Errno::MFILE, true, false),
             (Errno::NFILE, true, false),
             (Errno::NOBUFS, true, false),
@@ -161,7 +254,7 @@ mod tests {
             (Errno::NOTSOCK, false, false),
         ] {
             let error = io::Error::from(errno);
-            assert_eq!(is_out_of_descriptors(&error), out_of_descriptors, "{errno}");
+            assert_eq!(is_out_of_resources(&error), out_of_resources, "{errno}");
             assert_eq!(is_about_one_connection(&error), one_connection, "{errno}");
         }
     }

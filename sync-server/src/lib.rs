@@ -27,6 +27,14 @@ use server_kit::{
     Stop, TRY_AGAIN, work,
 };
 
+/// How many sends sleep one after the other in an idle time-out. A send that times out after it
+/// has sent a part doesn't say when that was. With eight of them, the time is known to an eighth.
+const SENDS_PER_TIME_OUT: u32 = 8;
+
+/// Less would be no time at all, which the socket takes for none: `struct timeval` counts in
+/// microseconds.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(1);
+
 /// Serves one client after the other until `stop` is requested.
 ///
 /// # Errors
@@ -34,7 +42,8 @@ use server_kit::{
 /// Those that end the listener, or that leave nobody to wake the server. What befalls a
 /// connection ends that connection only.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
-    let sleepers = Sleepers::woken_by(stop, listener.local_addr()?)?;
+    let listener = Arc::new(listener);
+    let sleepers = Sleepers::woken_by(stop, &listener)?;
     serve_as(sleepers.join(), listener, settings, stop, Journal::new(settings))
 }
 
@@ -46,7 +55,7 @@ pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Res
 /// Those that end the listener.
 pub fn serve_as(
     sleeper: Sleeper,
-    listener: impl Into<Arc<TcpListener>>,
+    listener: Arc<TcpListener>,
     settings: &Settings,
     stop: &Stop,
     journal: Journal,
@@ -71,9 +80,12 @@ impl SyncServer<'_> {
     /// One client, from its arrival to its end.
     fn turn(&mut self) -> io::Result<()> {
         let began = self.journal.waits(format_args!("accept(2), for a client"));
-        let client = self.acceptor.accept(began, &mut self.journal)?;
-        self.journal.woke_up(began, 0, client.is_some());
-        let Some((stream, peer)) = client else {
+        let client = self.acceptor.accept(began, &mut self.journal);
+        self.journal.woke_up(began, 0, matches!(client, Ok(Some(_))));
+        if self.stop.is_requested() {
+            return Ok(()); // what has ended the sleep, or a client that comes too late
+        }
+        let Some((stream, peer)) = client? else {
             // No descriptor is left, and this server holds none that it could give back. (Or the
             // call did not sleep: somebody else has made the listener non-blocking, EAGAIN.)
             let try_again = self.acceptor.deadline().unwrap_or(began + TRY_AGAIN);
@@ -81,9 +93,7 @@ impl SyncServer<'_> {
             self.acceptor.resume();
             return Ok(());
         };
-        if self.stop.is_requested() {
-            return Ok(()); // our own call to wake up, or a client who comes too late
-        }
+        self.acceptor.had_room();
         let number = self.journal.connected(peer);
         let client = Client { stream, peer, number };
         client.serve(&self.sleeper, self.settings, self.stop, &mut self.journal);
@@ -152,9 +162,11 @@ impl Talk<'_> {
         self.journal.count(Call::SetSockOpt);
         self.stream.set_nodelay(true)?;
         // Time-outs of the socket, SO_SNDTIMEO here and SO_RCVTIMEO in `listen` (socket(7)),
-        // end the sleep for a client who does nothing for too long.
+        // end the sleep for a client that does nothing for too long.
         self.journal.count(Call::SetSockOpt);
-        self.stream.set_write_timeout(self.settings.terms().idle_timeout)?;
+        let idle_timeout = self.settings.terms().idle_timeout;
+        let sleep = idle_timeout.map(|time| (time / SENDS_PER_TIME_OUT).max(SHORTEST_SLEEP));
+        self.stream.set_write_timeout(sleep)?;
 
         while self.conversation.ending().is_none() {
             self.look_for_stop();
@@ -179,6 +191,7 @@ impl Talk<'_> {
 
     fn look_for_stop(&mut self) {
         if self.stop.is_requested() {
+            self.sleeper.has_noticed();
             let give_up = *self.give_up.get_or_insert(self.now + STOP_GRACE);
             self.conversation.stop(self.now, give_up);
         }
@@ -213,9 +226,6 @@ impl Talk<'_> {
         let result = unless_time_is_up(self.stream.read(&mut buffer[..room]))?;
         self.now = self.journal.woke_up(began, usize::from(result.is_some()), false);
         if let Some(count) = result {
-            // An end of input may be our own doing, to wake this thread: what the client has
-            // not finished is no request then.
-            self.look_for_stop();
             let bytes = &buffer[..count];
             let requests = match bytes {
                 [] => self.conversation.receive_end(self.now),

@@ -43,7 +43,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope, Thread};
 use std::time::Instant;
 
@@ -122,11 +122,12 @@ pub fn serve(
         more if more > room => (room, format!("a process has room for {room}")),
         threads => (threads, format!("--max-threads {threads}")),
     };
+    let listener = Arc::new(listener);
     let crowd = Crowd {
         size: AtomicUsize::new(0),
         counters: Mutex::default(),
         accepting: thread::current(),
-        sleepers: Sleepers::woken_by(stop, listener.local_addr()?)?,
+        sleepers: Sleepers::woken_by(stop, &listener)?,
         settings,
         stop,
     };
@@ -181,9 +182,12 @@ impl ThreadServer<'_, '_> {
         }
         let size = self.crowd.size();
         let began = self.journal.waits(format_args!("accept(2), for a client"));
-        let client = self.acceptor.accept(began, &mut self.journal)?;
-        self.journal.woke_up(began, 0, client.is_some());
-        let Some((stream, peer)) = client else {
+        let client = self.acceptor.accept(began, &mut self.journal);
+        self.journal.woke_up(began, 0, matches!(client, Ok(Some(_))));
+        if self.crowd.stop.is_requested() {
+            return Ok(()); // what has ended the sleep, or a client that comes too late
+        }
+        let Some((stream, peer)) = client? else {
             // No descriptor is left. Each thread that ends gives one back. (Or the call did not
             // sleep: somebody else has made the listener non-blocking, EAGAIN.)
             self.full_at.get_or_insert(size);
@@ -192,9 +196,6 @@ impl ThreadServer<'_, '_> {
             self.acceptor.resume();
             return Ok(());
         };
-        if self.crowd.stop.is_requested() {
-            return Ok(()); // our own call to wake up, or a client who comes too late
-        }
         if self.full_at.is_some_and(|full_at| self.crowd.size() <= full_at / 2) {
             self.full_at = None;
             self.acceptor.had_room();

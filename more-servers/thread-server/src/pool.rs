@@ -21,8 +21,8 @@ pub(crate) fn serve(
     threads: u32,
     stop: &Stop,
 ) -> io::Result<Counters> {
-    let sleepers = Sleepers::woken_by(stop, listener.local_addr()?)?;
     let listener = Arc::new(listener);
+    let sleepers = Sleepers::woken_by(stop, &listener)?;
     let mut journal = Journal::new(settings);
     journal.cannot_count("futex(2), where threads wait for each other");
     thread::scope(|scope| {

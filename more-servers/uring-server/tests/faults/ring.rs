@@ -110,11 +110,7 @@ impl Ring {
 
     /// Hands everything over, and waits. Returns what has been done; `None` if nothing has,
     /// so that it would sleep. `luck` decides who comes first.
-    pub(crate) fn submit_and_wait(
-        &mut self,
-        now: Instant,
-        luck: usize,
-    ) -> Option<Vec<Completion>> {
+    pub(crate) fn submit_and_wait(&mut self, now: Instant, luck: usize) -> Option<Vec<Completion>> {
         let mut done = Vec::new();
         let operations = self.in_flight.len();
         for place in 0..operations {
