@@ -96,15 +96,16 @@ const INJECTIONS: &[Injection] = &[
     unnoticed("clone3", "EAGAIN", "9+9"),
     // Those before belong to the listener and to the first client.
     Injection { when: "9", ..costly("setsockopt", "ENOBUFS", "No buffer space available") },
-    registration("ENOSPC", "No space left on device"),
-    registration("ENOMEM", "Cannot allocate memory"),
+    registration("ENOSPC"),
+    registration("ENOMEM"),
 ];
 
 /// A new connection finds no room in epoll(7). `polling` also changes what is there with each
-/// wait, which never needs room, and strace can't tell the two apart.
-const fn registration(error: &'static str, loss: &'static str) -> Injection {
+/// wait, which never needs room, and strace can't tell the two apart: the test for these servers
+/// is `a_client_that_epoll_has_no_room_for_waits_until_it_has`.
+const fn registration(error: &'static str) -> Injection {
     let not_at = &["poll-server", "prefork-server"];
-    Injection { when: "9", not_at, ..costly("epoll_ctl", error, loss) }
+    Injection { not_at, ..unnoticed("epoll_ctl", error, "9") }
 }
 
 /// As many of them at once as there are calls: this is what `cargo test` has time for.
@@ -272,6 +273,62 @@ fn nobody_notices_what_the_kernel_may_do() {
             thread.spawn_scoped(scope, all_together).unwrap();
         }
     });
+}
+
+/// What strace writes down of a server that one client sends one request to, and the last words of
+/// the server. The client must be answered.
+fn one_request(model: Model, expressions: &[&str]) -> (String, Outcome) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut strace = Command::new("strace");
+    strace.args(["-D", "-f", "-e", "signal=none", "-o"]).arg(log.path());
+    for expression in expressions {
+        strace.args(["-e", expression]);
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_bench"));
+    let one_loop: &[&str] =
+        if model.name() == "prefork-server" { &["--workers", "1"] } else { &[] };
+    let command = ServerProcess::command(program, model, one_loop);
+    strace.arg(command.get_program()).args(command.get_args());
+    let server = ServerProcess::start(strace).unwrap();
+    let crowd = Crowd { connections: 1, requests: 1, mix: Mix::default(), ..prompt_crowd() };
+    let report = flood(server.address(), &crowd, &mut |_| ControlFlow::Continue(())).unwrap();
+    let outcome = server.stop().unwrap();
+    assert!(report.answered == 1 && report.is_good(), "{}: {report}\n{outcome:?}", model.label);
+    (fs::read_to_string(log.path()).unwrap(), outcome)
+}
+
+/// The kernel remembers what it watches, and may have no memory for one more. That client has been
+/// accepted already.
+#[test]
+fn a_client_that_epoll_has_no_room_for_waits_until_it_has() {
+    if !strace_works() {
+        return;
+    }
+    let models = [Model::POLL, Model::PREFORK, Model::ASYNC];
+    for model in available::available(&models) {
+        let (log, _) = one_request(model, &["trace=accept4,epoll_ctl"]);
+        // The first that is added after a client was accepted: which call that is, in its thread.
+        let calls: Vec<_> = log.lines().filter_map(|line| line.split_once(' ')).collect();
+        let accepted =
+            calls.iter().position(|(_, it)| it.contains("accept4(") && !it.contains("= -1"));
+        let (thread, _) = calls[accepted.expect("a client was accepted")];
+        let is_added = |it: &str| it.contains("EPOLL_CTL_ADD");
+        let of_thread =
+            || calls.iter().filter(|(of, it)| *of == thread && it.contains("epoll_ctl("));
+        let before = calls[..accepted.unwrap()].iter();
+        let before = before.filter(|(of, it)| *of == thread && it.contains("epoll_ctl(")).count();
+        let after = of_thread().skip(before).position(|(_, it)| is_added(it));
+        let number = 1 + before + after.expect("the client is watched");
+        for (error, what) in
+            [("ENOSPC", "no room in epoll is left"), ("ENOMEM", "no memory is left")]
+        {
+            let inject = format!("inject=epoll_ctl:error={error}:when={number}");
+            let (log, outcome) = one_request(model, &["trace=epoll_ctl", &inject]);
+            let failed = log.lines().find(|line| line.ends_with("(INJECTED)"));
+            assert!(failed.is_some_and(is_added), "{}: {failed:?}", model.label);
+            assert!(outcome.lines.iter().any(|line| line.contains(what)), "{outcome:?}");
+        }
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@
 //! (`async-server`).
 
 use std::io;
+use std::mem;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,6 +53,7 @@ pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Res
         acceptor: Some(Watched::new(&poller, Key::Listener, acceptor)),
         poller,
         connections: Slab::new(),
+        unwatched: Vec::new(),
         deadlines: Deadlines::new(),
         settings,
         stop,
@@ -67,6 +69,8 @@ struct PollServer<'a> {
     acceptor: Option<Watched<Acceptor>>,
     poller: Arc<Poller>,
     connections: Slab<Watched<Connection>>,
+    /// Those that the kernel has no room to watch yet.
+    unwatched: Vec<usize>,
     deadlines: Deadlines,
     settings: &'a Settings,
     stop: &'a Stop,
@@ -104,6 +108,9 @@ impl PollServer<'_> {
         if let Some(acceptor) = &mut self.acceptor {
             let interest = acceptor.interest();
             acceptor.watch_for(interest, &mut self.journal)?;
+            if interest.readable {
+                mem::take(&mut self.unwatched).into_iter().for_each(|key| self.watch(key));
+            }
         }
         // `Poller::wait` adds to the events, so the old ones have to go first.
         events.clear();
@@ -139,6 +146,9 @@ impl PollServer<'_> {
             let key = entry.key();
             entry.insert(Watched::new(&self.poller, Key::Connection(key), connection));
             self.watch(key);
+            if !self.unwatched.is_empty() {
+                break;
+            }
         }
         Ok(())
     }
@@ -185,11 +195,21 @@ impl PollServer<'_> {
 
     /// Notes what a connection waits for now, and tells the kernel if that has changed.
     fn watch(&mut self, key: usize) {
-        let connection = &mut self.connections[key];
+        let (connection, journal) = (&mut self.connections[key], &mut self.journal);
         if !connection.is_over() {
             let interest = connection.interest();
-            let result = connection.watch_for(interest, &mut self.journal);
-            result.unwrap_or_else(|error| connection.fail(error));
+            if let Err(error) = connection.watch_for(interest, journal) {
+                // The kernel may have no room for one more (ENOMEM, ENOSPC, epoll_ctl(2)). Then
+                // this one is watched as soon as there is some, and no others are let in before.
+                let acceptor = self.acceptor.as_mut();
+                if acceptor
+                    .is_some_and(|it| it.is_out_of_resources(&error, Instant::now(), journal))
+                {
+                    self.unwatched.push(key);
+                } else {
+                    connection.fail(error);
+                }
+            }
         }
         if connection.is_over() {
             self.close(key);
@@ -201,6 +221,7 @@ impl PollServer<'_> {
     /// Closes a connection. Its descriptor is free for the next client now.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
+        self.unwatched.retain(|unwatched| *unwatched != key);
         let mut connection = self.connections.remove(key);
         connection.unwatch(&mut self.journal);
         connection.farewell(&mut self.journal);

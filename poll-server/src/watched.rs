@@ -56,6 +56,11 @@ where
     }
 
     /// Tells the kernel what to watch for, if it does not know already.
+    ///
+    /// # Errors
+    ///
+    /// Those of epoll_ctl(2) or what takes its place. A socket that was not watched before is not
+    /// watched then, either.
     pub(crate) fn watch_for(
         &mut self,
         interest: Interest,
@@ -66,7 +71,6 @@ where
         }
         let event = Event::new(self.key.number(), interest.readable, interest.writable);
         journal.count(Call::EpollCtl);
-        // Noted first: what has failed half-way has to be deleted, too.
         if self.registered.replace(interest).is_some() {
             return self.poller.modify_with_mode(&self.socket, event, PollMode::Level);
         }
@@ -74,9 +78,9 @@ where
         // dropped together with this value, whose `Drop` deletes it first. (To swap it for
         // another through `DerefMut` would break this; nobody in this crate does.)
         #[allow(unsafe_code)]
-        unsafe {
-            self.poller.add_with_mode(&self.socket, event, PollMode::Level)
-        }
+        let added = unsafe { self.poller.add_with_mode(&self.socket, event, PollMode::Level) };
+        // What has failed half-way has to be deleted, too.
+        added.inspect_err(|_| self.forget())
     }
 
     /// Has the kernel forget the socket. (Dropping it would do so, too, but uncounted.)

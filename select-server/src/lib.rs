@@ -23,7 +23,7 @@
 #![cfg(unix)]
 
 use std::io::{self, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -57,6 +57,7 @@ pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Res
         acceptor: Some(Acceptor::non_blocking(listener)?),
         wake_up,
         connections: Slab::new(),
+        beyond_the_wall: None,
         deadlines: Deadlines::new(),
         settings,
         stop,
@@ -80,6 +81,8 @@ struct SelectServer<'a> {
     /// Readable once the server shall stop: select(2) can wait for nothing but descriptors.
     wake_up: UnixStream,
     connections: Slab<Connection>,
+    /// A client that was accepted, but whose descriptor has no place in a set.
+    beyond_the_wall: Option<(TcpStream, SocketAddr)>,
     deadlines: Deadlines,
     settings: &'a Settings,
     stop: &'a Stop,
@@ -106,6 +109,9 @@ impl SelectServer<'_> {
             self.accept_ready()?;
         }
         self.expire(now);
+        if self.beyond_the_wall.is_some() {
+            self.accept_ready()?;
+        }
         Ok(true)
     }
 
@@ -174,23 +180,42 @@ impl SelectServer<'_> {
     fn accept_ready(&mut self) -> io::Result<()> {
         let now = Instant::now();
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(acceptor) = &mut self.acceptor else {
+            let Some((stream, peer)) = self.next_client(now)? else {
                 break;
             };
-            let Some((stream, peer)) = acceptor.accept(now, &mut self.journal)? else {
-                break;
-            };
-            let mut connection =
-                Connection::new(stream, peer, self.settings, now, &mut self.journal);
-            if let Err(error) = can_be_watched(&connection) {
-                // Somebody has raised the limit meanwhile (prlimit(2)). This client is lost, which
-                // is told; those behind it wait in the backlog again.
-                connection.fail(limit_descriptors().err().unwrap_or(error));
-            }
+            let connection = Connection::new(stream, peer, self.settings, now, &mut self.journal);
             let key = self.connections.insert(connection);
             self.watch(key);
         }
         Ok(())
+    }
+
+    /// The next client in the backlog, unless the server lets nobody in.
+    fn next_client(&mut self, now: Instant) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+        let Some(acceptor) = self.acceptor.as_mut().filter(|it| it.interest().readable) else {
+            return Ok(None);
+        };
+        let client = match self.beyond_the_wall.take() {
+            None => acceptor.accept(now, &mut self.journal)?,
+            client => client,
+        };
+        let Some((stream, peer)) = client else {
+            return Ok(None);
+        };
+        if can_be_watched(&stream).is_ok() {
+            return Ok(Some((stream, peer)));
+        }
+        // The limit was raised meanwhile (prlimit(2)). With the limit in its place again, a
+        // duplicate gets a number below the wall (dup(2)), or waits until there is one.
+        limit_descriptors()?;
+        match stream.try_clone() {
+            Ok(below) => Ok(Some((below, peer))),
+            Err(error) if acceptor.is_out_of_resources(&error, now, &mut self.journal) => {
+                self.beyond_the_wall = Some((stream, peer));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads from a connection, writes to it, or both.

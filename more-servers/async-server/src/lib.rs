@@ -35,9 +35,7 @@
 //! ```
 //!
 //! Left out: a connection that waits for nothing but a delayed reply is not seen to be reset
-//! before that reply is sent. And tokio's accept registers the socket, too: if epoll(7) has no
-//! room for it (ENOSPC, ENOMEM, epoll_ctl(2)), this client has been accepted, and is lost; those
-//! behind it wait, as they do when descriptors run out.
+//! before that reply is sent.
 //!
 //! `prefork-server` runs a loop in each of several processes. `uring-server` is the last verse:
 //! it does not ask any more who is ready.
@@ -57,12 +55,14 @@ use std::time::Instant;
 use protocol::Conversation;
 use server_kit::{Admission, Call, Counters, Journal, READ_MAX, STOP_GRACE, Settings, Stop, work};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::select;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet, yield_now};
 
+mod listener;
 mod runtime;
+use listener::Listener;
 pub use runtime::Options;
 use runtime::runtime;
 
@@ -83,7 +83,7 @@ pub fn serve(
     listener.set_nonblocking(true)?;
     runtime(options)?.block_on(async {
         let mut server = AsyncServer {
-            listener: TcpListener::from_std(listener)?,
+            listener: Listener::new(listener)?,
             admission: Admission::default(),
             clients: JoinSet::new(),
             sleeper,
@@ -92,7 +92,9 @@ pub fn serve(
             journal: Journal::new(settings),
             counters: Counters::default(),
         };
-        server.journal.cannot_count("tokio's epoll_wait, epoll_ctl, wake-ups, and what met EAGAIN");
+        server
+            .journal
+            .cannot_count("tokio's epoll_wait, epoll_ctl and wake-ups, ioctl and dup of new sockets, and what met EAGAIN");
         while !stop.is_requested() {
             server.turn().await?;
         }
@@ -101,7 +103,7 @@ pub fn serve(
 }
 
 struct AsyncServer {
-    listener: TcpListener,
+    listener: Listener,
     admission: Admission,
     /// The tasks. Each returns what it has counted: as long as it runs it shares nothing that
     /// would have to be locked.
@@ -148,7 +150,7 @@ impl AsyncServer {
                 self.admission.resume();
                 self.counters += &counters(ended);
             }
-            result = knock(&self.listener, &mut self.admission), if self.admission.is_open() => {
+            result = knock(&mut self.listener, &mut self.admission), if self.admission.is_open() => {
                 self.journal.count(Call::Accept);
                 match result {
                     Ok(client) => {
@@ -310,7 +312,7 @@ impl Talk<'_> {
 
 /// Waits until somebody knocks.
 async fn knock(
-    listener: &TcpListener,
+    listener: &mut Listener,
     admission: &mut Admission,
 ) -> io::Result<(TcpStream, SocketAddr)> {
     poll_fn(|task| {
@@ -418,7 +420,7 @@ mod tests {
     fn a_client_who_waits_is_small() {
         let options = Options { workers: 1 };
         runtime(&options).unwrap().block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let peer = listener.local_addr().unwrap();
             let stream = TcpStream::connect(peer).await.unwrap();
             let settings = Settings::try_parse_from(["server", "-q"]).unwrap();
