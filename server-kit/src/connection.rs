@@ -82,8 +82,14 @@ impl<S: Stream> Connection<S> {
     /// The deadline has passed, or perhaps has: sends the replies whose time has come, or
     /// gives the client up.
     pub fn expire(&mut self, now: Instant, journal: &mut Journal) {
+        // What was pending before has met a full socket. There may be a little room by now, less
+        // than is reported (a third of the buffer, on Linux): to fill that would be movement, and
+        // put the idle time-out off.
+        let is_blocked = self.conversation.interest().writable;
         self.conversation.expire(now);
-        self.writable(now, journal);
+        if !is_blocked {
+            self.writable(now, journal);
+        }
     }
 
     /// The server stops: sends the replies owed, until `give_up` at the latest.
