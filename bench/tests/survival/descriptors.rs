@@ -116,6 +116,42 @@ pub fn few_descriptors(model: Model) {
     assert_eq!(outcome.usage.unwrap().replies, 2 * 81);
 }
 
+/// The limit is lowered from outside (prlimit(2)) to the three that every process has, and raised
+/// again, twice: it is reported each time, and the client that has come meanwhile is served.
+#[cfg(target_os = "linux")]
+pub fn taken_away_for_a_while(model: Model) {
+    if model.name() == "uring-server" {
+        // The kernel took down the limit when it was handed the one accept for all clients.
+        return;
+    }
+    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
+    use crate::client::GREETING;
+
+    let mut server = Server::start(model, one_loop(model));
+    let limit = |server: &Server, limit: Rlimit| {
+        for process in server.processes() {
+            prlimit(Pid::from_raw(process), Resource::Nofile, limit.clone()).unwrap();
+        }
+    };
+    // The server has raised its own to the hard one.
+    let hard = getrlimit(Resource::Nofile).maximum;
+    let before = Rlimit { current: hard, maximum: hard };
+    let few = Rlimit { current: Some(3), ..before.clone() };
+    for round in 1..=2 {
+        probe(server.address()); // all of its processes are there, and have room
+        limit(&server, few.clone());
+        let mut client = Client::connect(server.address());
+        client.send("hello\n");
+        client.end();
+        // A server that sleeps in accept(2) has taken a descriptor for this client before.
+        assert!(server.has_printed(round, "no descriptor is left"));
+        limit(&server, before.clone());
+        assert_eq!(client.read_to_end(), GREETING);
+    }
+    server.stop();
+}
+
 /// Most systems allow a process more descriptors than they give it unasked.
 pub fn soft_limit(model: Model) {
     let server = start_with_limit(model, "-S -n 64");

@@ -59,10 +59,12 @@ for_every_server! {
     {
         stream: endless_line, one_shot;
         costs: delayed_costs_nothing, counters;
-        descriptors: #[cfg(unix)] few_descriptors, #[cfg(unix)] soft_limit;
+        descriptors: #[cfg(target_os = "linux")] taken_away_for_a_while,
+            #[cfg(unix)] few_descriptors, #[cfg(unix)] soft_limit;
         deadlines: idle, delayed, lingering, stopping;
         time: idle_timeout, idle_timeout_beside_work, deaf_for_too_long, delay, work;
-        stopping: half_sent_at_the_end, parent_gone, #[cfg(unix)] ctrl_c, #[cfg(unix)] sigterm,
+        stopping: half_sent_at_the_end, still_sending, parent_gone,
+            #[cfg(target_os = "linux")] without_loopback, #[cfg(unix)] ctrl_c, #[cfg(unix)] sigterm,
             #[cfg(unix)] second_ctrl_c, #[cfg(unix)] deaf_client;
     }
 }

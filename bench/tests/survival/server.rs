@@ -61,11 +61,20 @@ impl Server {
     /// second each.
     #[cfg(target_os = "linux")]
     pub fn processor_time(&self) -> Duration {
-        let is_child_of = |parent: &str, stat: &Stat| stat.field(4) == parent;
+        self.stats().map(|stat| stat.processor_time()).sum()
+    }
+
+    /// The process and its children.
+    #[cfg(target_os = "linux")]
+    pub fn processes(&self) -> Vec<i32> {
+        self.stats().map(|stat| stat.id.parse().unwrap()).collect()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn stats(&self) -> impl Iterator<Item = Stat> {
         let id = self.id().to_string();
         let stats = fs::read_dir("/proc").unwrap().flatten().filter_map(|it| Stat::of(&it.path()));
-        let ours = stats.filter(|stat| stat.id == id || is_child_of(&id, stat));
-        ours.map(|stat| stat.processor_time()).sum()
+        stats.filter(move |stat| stat.id == id || stat.field(4) == id)
     }
 
     /// Makes sure that the server sleeps, if its kind ever does, while nothing happens but what

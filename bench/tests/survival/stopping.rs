@@ -1,11 +1,19 @@
 //! The end of the server: what is owed is sent, and it is gone within a second.
 
+use std::io::Write;
+#[cfg(target_os = "linux")]
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 #[cfg(unix)]
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bench::{Model, Outcome};
 
 use crate::client::{Client, GREETING};
+#[cfg(target_os = "linux")]
+use crate::server;
 use crate::server::Server;
 
 /// The bound is a second. The rest is for a machine that is busy with other tests.
@@ -128,6 +136,52 @@ pub fn half_sent_at_the_end(model: Model) {
     assert_eq!(client.read_to_end(), "");
     let told = outcome.lines.iter().any(|line| line.ends_with(": the server stops"));
     assert!(told, "{outcome:?}");
+}
+
+/// A client that goes on sending while the server stops gets every reply that the server has sent,
+/// and then the end. To close at once would reset the connection, since bytes are unread.
+pub fn still_sending(model: Model) {
+    let server = Server::start(model, &["-q"]);
+    let mut client = Client::connect(server.address());
+    client.send("hello\n");
+    client.expect_greetings(1);
+    let mut sender = client.stream.try_clone().unwrap();
+    let is_over = AtomicBool::new(false);
+    let (outcome, received) = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) && sender.write_all(b"hello\n").is_ok() {
+                thread::sleep(Duration::from_micros(100));
+            }
+        });
+        let received = scope.spawn(|| {
+            let received = client.read_to_end();
+            is_over.store(true, Ordering::Relaxed);
+            drop(client);
+            received
+        });
+        (server.stop(), received.join().unwrap())
+    });
+    let replies = outcome.usage.unwrap().replies;
+    assert_eq!(received.len(), (replies as usize - 1) * GREETING.len());
+}
+
+/// A server can be stopped where nothing can connect to it: in a network without a loopback
+/// interface.
+#[cfg(target_os = "linux")]
+pub fn without_loopback(model: Model) {
+    let alone = ["--map-root-user", "--net"];
+    let trial = Command::new("unshare").args(alone).arg("true").output();
+    if !trial.as_ref().is_ok_and(|trial| trial.status.success()) {
+        return eprintln!("left out, because no network of its own can be made here: {trial:?}");
+    }
+    let server = server::command(model, &["--address", "0.0.0.0:0"]);
+    let mut unshare = Command::new("unshare");
+    unshare.args(alone).arg(server.get_program()).args(server.get_args());
+    let server = Server::start_as(unshare);
+    let began = Instant::now();
+    expect_goodbye(&server.stop());
+    let took = began.elapsed();
+    assert!(took < BOUND, "it took {took:?}");
 }
 
 /// Without a signal, which would end most system calls, the server is still woken.

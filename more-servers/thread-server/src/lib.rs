@@ -196,7 +196,7 @@ impl ThreadServer<'_, '_> {
             self.acceptor.resume();
             return Ok(());
         };
-        if self.full_at.is_some_and(|full_at| self.crowd.size() <= full_at / 2) {
+        if self.full_at.is_some_and(|full_at| self.crowd.size() <= full_at.div_ceil(2)) {
             self.full_at = None;
             self.acceptor.had_room();
         }
