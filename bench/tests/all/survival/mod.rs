@@ -35,7 +35,7 @@ macro_rules! for_every_server {
             $(#[$here])?
             #[test]
             fn $case() {
-                crate::server::if_available(bench::Model::$model, crate::$chapter::$case);
+                super::server::if_available(bench::Model::$model, super::$chapter::$case);
             }
         )+)+
     };

@@ -2,8 +2,8 @@
 
 use bench::{Model, Outcome};
 
-use crate::client::Client;
-use crate::server::{Server, one_loop};
+use super::client::Client;
+use super::server::{Server, one_loop};
 
 /// Clients who wait for a reply that is delayed: one has closed its sending half, and the
 /// other has gone after that. There is nothing to read from either, and nothing to write.

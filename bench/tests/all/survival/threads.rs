@@ -2,8 +2,8 @@
 
 use bench::Model;
 
-use crate::descriptors::Crowd;
-use crate::server::Server;
+use super::descriptors::Crowd;
+use super::server::Server;
 
 /// As with descriptors: it is told once for as long as it lasts, and again when it comes again.
 #[test]

@@ -4,12 +4,10 @@ use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
 use bench::Model;
-#[cfg(target_os = "linux")]
-use processes::{children, runs, wait_until};
 use serde_json::Value;
 
 #[cfg(target_os = "linux")]
-mod processes;
+use crate::processes::{children, runs, wait_until};
 
 fn bench(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));

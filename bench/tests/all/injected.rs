@@ -6,15 +6,13 @@
 //! trace nobody, the test says so, and passes.
 //!
 //! ```text
-//! cargo test -p bench --test injected
-//! cargo test -p bench --test injected -- --ignored --nocapture    # one by one, as a table
+//! cargo test -p bench --test all injected
+//! cargo test -p bench --test all injected -- --ignored --nocapture    # one by one, as a table
 //! ```
 //!
 //! Left out: what strace can only pretend. A close(2) that it has fail leaves the descriptor
 //! open. EAGAIN that is not true makes an edge-triggered server wait for an edge that has been.
 //! And io_uring makes no calls, but the one that waits.
-
-#![cfg(target_os = "linux")]
 
 use std::fmt;
 use std::fs;
@@ -31,7 +29,7 @@ use client::{Crowd, Happening, Kind, Mix, flood};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-mod available;
+use crate::available::available;
 
 /// What strace is told to do.
 #[derive(Clone, Copy)]
@@ -248,7 +246,7 @@ fn nobody_notices_what_the_kernel_may_do() {
         return;
     }
     thread::scope(|scope| {
-        for model in available::available(Model::ALL) {
+        for model in available(Model::ALL) {
             // A panic tells the thread's name.
             let thread = thread::Builder::new().name(model.label.to_owned());
             let all_together = move || {
@@ -305,7 +303,7 @@ fn a_client_that_epoll_has_no_room_for_waits_until_it_has() {
         return;
     }
     let models = [Model::POLL, Model::PREFORK, Model::ASYNC];
-    for model in available::available(&models) {
+    for model in available(&models) {
         let (log, _) = one_request(model, &["trace=accept4,epoll_ctl"]);
         // The first that is added after a client was accepted: which call that is, in its thread.
         let calls: Vec<_> = log.lines().filter_map(|line| line.split_once(' ')).collect();
@@ -338,7 +336,7 @@ fn one_by_one() {
         return;
     }
     let mut broken = Vec::new();
-    for model in available::available(Model::ALL) {
+    for model in available(Model::ALL) {
         for injection in INJECTIONS {
             let injections = possible_at(model, &[*injection]);
             if injections.is_empty() {

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use bench::Model;
 use server_kit::STOP_GRACE;
 
-use crate::client::Client;
-use crate::server::Server;
+use super::client::Client;
+use super::server::Server;
 
 /// How often a scene is tried, until its deadline is kept.
 const TRIES: usize = 4;

@@ -1,7 +1,5 @@
 //! The servers outside of this workspace, as far as their tools are installed here.
 
-#![cfg(unix)]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -13,11 +11,9 @@ use client::check::Verdict;
 use protocol::Protocol;
 use serde_json::Value;
 
-mod available;
+use crate::available::available;
 #[cfg(target_os = "linux")]
-mod processes;
-
-use available::available;
+use crate::processes;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_bench");
 

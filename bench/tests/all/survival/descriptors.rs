@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use bench::Model;
 use protocol::Protocol;
 
-use crate::client::{Client, wait_until};
-use crate::server::{self, Server, one_loop};
+use super::client::{Client, wait_until};
+use super::server::{self, Server, one_loop};
 
 /// Clients of which each has asked and waits for its reply.
 pub struct Crowd {
@@ -126,7 +126,7 @@ pub fn taken_away_for_a_while(model: Model) {
     }
     use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
-    use crate::client::GREETING;
+    use super::client::GREETING;
 
     let mut server = Server::start(model, one_loop(model));
     let limit = |server: &Server, limit: Rlimit| {

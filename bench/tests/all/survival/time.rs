@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bench::Model;
 
-use crate::client::Client;
-use crate::server::{Server, one_loop};
+use super::client::Client;
+use super::server::{Server, one_loop};
 
 pub fn idle_timeout(model: Model) {
     let mut server = Server::start(model, &["--idle-timeout", "1s"]);

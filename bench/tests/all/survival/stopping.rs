@@ -11,10 +11,10 @@ use std::time::Instant;
 
 use bench::{Model, Outcome};
 
-use crate::client::{Client, GREETING};
+use super::client::{Client, GREETING};
 #[cfg(target_os = "linux")]
-use crate::server;
-use crate::server::Server;
+use super::server;
+use super::server::Server;
 
 /// The bound is a second. The rest is for a machine that is busy with other tests.
 #[cfg(unix)]
@@ -102,7 +102,7 @@ fn stop_while_nobody_reads(model: Model, stop: impl FnOnce(Server) -> Outcome) {
 pub fn second_ctrl_c(model: Model) {
     use std::net::TcpStream;
 
-    use crate::client::wait_until;
+    use super::client::wait_until;
 
     let mut server = Server::start(model, &["--work", "1h"]);
     let mut client = Client::connect(server.address());

@@ -2,8 +2,8 @@
 
 use bench::Model;
 
-use crate::client::Client;
-use crate::server::Server;
+use super::client::Client;
+use super::server::Server;
 
 /// More than the kernels keep, from a client that goes on and on: the server throws it away,
 /// has the last word, and does not wait for the client to end first.

@@ -7,9 +7,7 @@ use bench::matrix::{matrix, surprises};
 use client::check::{Matrix, Verdict};
 use protocol::Protocol;
 
-mod available;
-
-use available::available;
+use crate::available::available;
 
 /// Tries everything at every model; nothing may be otherwise than it must be.
 fn tried(protocol: Protocol) -> (Vec<Model>, Matrix) {

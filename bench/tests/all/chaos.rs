@@ -13,9 +13,7 @@ use bench::chaos::{chaos, text};
 use client::chaos::{Outcome, Plan};
 use protocol::Protocol;
 
-mod available;
-
-use available::available;
+use crate::available::available;
 
 /// How many servers are tried at the same time: mostly they wait, or are stopped.
 const SIDE_BY_SIDE: usize = 6;
