@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-#[path = "../../client/tests/complaint/mod.rs"]
+#[path = "../../client/tests/all/complaint.rs"]
 mod complaint;
 
 use complaint::{command, complaint};

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 
 use bench::Model;
 
-#[path = "../../../client/tests/complaint/mod.rs"]
+#[path = "../../../client/tests/all/complaint.rs"]
 mod complaint;
 
 use complaint::{command, complaint};

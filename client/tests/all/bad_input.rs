@@ -6,9 +6,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-mod complaint;
-
-use complaint::{command, complaint};
+use crate::complaint::{command, complaint};
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_client");
 const FAULTY_SERVER: &str = env!("CARGO_BIN_EXE_faulty-server");

@@ -2,7 +2,6 @@
 //!
 //! The servers are those of `faulty-server`, and so they need Unix; what a process costs can
 //! be seen on Linux only.
-#![cfg(target_os = "linux")]
 
 mod addresses;
 mod faults;

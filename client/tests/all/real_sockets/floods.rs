@@ -10,7 +10,7 @@ use client::report::{Stage, Stuck};
 use client::{Crowd, Happening, Kind, Order, Report};
 use protocol::Protocol;
 
-use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
+use super::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
 
 pub fn flood(address: SocketAddr, crowd: &Crowd) -> Report {
     client::flood(address, crowd, &mut |_| ControlFlow::Continue(())).unwrap()

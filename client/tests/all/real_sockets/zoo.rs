@@ -11,8 +11,8 @@ use client::report::{Part, Stage};
 use client::{Crowd, Happening, Kind, Mix};
 use protocol::Protocol;
 
-use crate::floods::{assert_good, flood};
-use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, reset, server};
+use super::floods::{assert_good, flood};
+use super::servers::{for_each_line, one_at_a_time, polite_server, read_once, reset, server};
 
 /// A crowd of one kind, whose times are short.
 fn crowd(kind: Kind, connections: usize) -> Crowd {

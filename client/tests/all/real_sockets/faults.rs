@@ -9,8 +9,8 @@ use client::report::Stage;
 use client::{Crowd, Kind};
 use protocol::Protocol;
 
-use crate::floods::{assert_good, flood};
-use crate::servers::{for_each_line, read_once, reset, server};
+use super::floods::{assert_good, flood};
+use super::servers::{for_each_line, read_once, reset, server};
 
 /// Five clients against this server all fail at one stage; returns the words of the first.
 fn fails(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use client::Probe;
 use protocol::Protocol;
 
-use crate::servers::{for_each_line, polite_server, read_once, server};
+use super::servers::{for_each_line, polite_server, read_once, server};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

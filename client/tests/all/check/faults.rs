@@ -9,7 +9,7 @@ use client::check::{Column, Plan, Verdict, run};
 use client::server::Subject;
 use protocol::Protocol;
 
-use crate::servers::faulty;
+use super::servers::faulty;
 
 /// How many checkers run at the same time. They mostly wait.
 const CHECKERS: usize = 4;

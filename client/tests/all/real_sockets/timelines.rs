@@ -10,7 +10,7 @@ use client::timeline::{Ending, Recorder, Timeline};
 use client::{Crowd, Kind, Phase};
 use protocol::Protocol;
 
-use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
+use super::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
 
 fn recorded(address: SocketAddr, crowd: &Crowd) -> Timeline {
     let mut recorder = Recorder::new();

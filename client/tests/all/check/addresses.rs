@@ -7,7 +7,7 @@ use client::check::{Cell, Check, Column, Plan, Verdict, run};
 use client::server::Subject;
 use protocol::Protocol;
 
-use crate::servers::{in_a_thread, one_after_the_other};
+use super::servers::{in_a_thread, one_after_the_other};
 
 fn check(address: &str, plan: &Plan) -> Column {
     let subject = Subject::address(address).unwrap();

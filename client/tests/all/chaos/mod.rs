@@ -2,7 +2,6 @@
 //!
 //! The servers are those of `faulty-server`, and so they need Unix; descriptors can be taken from
 //! others on Linux only.
-#![cfg(target_os = "linux")]
 
 mod faults;
 mod program;

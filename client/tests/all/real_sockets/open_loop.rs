@@ -11,8 +11,8 @@ use client::report::Latencies;
 use client::{Crowd, Happening, Kind, Order, Phase, Report};
 use protocol::Protocol;
 
-use crate::floods::{assert_good, flood};
-use crate::servers::{for_each_line, one_at_a_time, polite_server, read_once, reset, server};
+use super::floods::{assert_good, flood};
+use super::servers::{for_each_line, one_at_a_time, polite_server, read_once, reset, server};
 
 fn since_due(report: &Report) -> &Latencies {
     &report.open_loop.as_ref().unwrap().reply_since_due
