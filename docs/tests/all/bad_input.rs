@@ -1,6 +1,5 @@
 //! Bad input to the program `docs`: a sentence that names what was tried and says what to do, on
 //! standard error, and the right status; and it never panics.
-#![cfg(unix)]
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-#[path = "../../client/tests/all/complaint.rs"]
+#[path = "../../../client/tests/all/complaint.rs"]
 mod complaint;
 
 use complaint::{command, complaint};

@@ -1,5 +1,4 @@
 //! The player itself, with commands of the shell: what it types, and what it finds.
-#![cfg(unix)]
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,14 @@
+//! The tests of `docs`, but for the book's terminals: those are played by `transcripts`.
+//!
+//! ```text
+//! cargo test -p docs --test all            # all of them
+//! cargo test -p docs --test all book::     # those whose name has this in it
+//! ```
+
+#[cfg(unix)]
+mod bad_input;
+mod book;
+mod claims;
+#[cfg(unix)]
+mod player;
+mod supply;
