@@ -62,11 +62,11 @@ fn find(path: &str, lines: &[&str], name: &str) -> Result<RangeInclusive<usize>,
     let (within, item) = match name.split_once("::") {
         Some((owner, item)) => {
             let head = format!(r"^( *)(?:unsafe )?impl\b.*\b{}\b", regex::escape(owner));
-            let impls = lines.iter().enumerate().filter(|(_, line)| matches(&head, line));
+            let (head, item_head) = (compiled(&head), compiled(&rust_head(item)));
+            let impls = lines.iter().enumerate().filter(|(_, line)| head.is_match(line));
             let impls = impls.map(|(begin, _)| begin..=end_of_rust(lines, begin));
-            let of_item = impls.filter(|range| {
-                lines[range.clone()].iter().any(|line| matches(&rust_head(item), line))
-            });
+            let of_item = impls
+                .filter(|range| lines[range.clone()].iter().any(|line| item_head.is_match(line)));
             let mut of_item = of_item.fuse();
             match (of_item.next(), of_item.next()) {
                 (Some(range), None) => (range, item),
@@ -90,8 +90,8 @@ fn rust_head(name: &str) -> String {
     )
 }
 
-fn matches(regex: &str, line: &str) -> bool {
-    Regex::new(regex).expect("all but our own is escaped").is_match(line)
+fn compiled(regex: &str) -> Regex {
+    Regex::new(regex).expect("all but our own is escaped")
 }
 
 fn the_only(
@@ -100,7 +100,7 @@ fn the_only(
     head: &str,
     name: &str,
 ) -> Result<usize, String> {
-    let head = Regex::new(head).expect("all but our own is escaped");
+    let head = compiled(head);
     let mut found = within.filter(|&number| head.is_match(lines[number]));
     match (found.next(), found.next()) {
         (Some(number), None) => Ok(number),
