@@ -12,7 +12,7 @@ use protocol::Protocol;
 use super::servers::faulty;
 
 /// How many checkers run at the same time. They mostly wait.
-const CHECKERS: usize = 4;
+const CHECKERS: usize = 6;
 
 /// All faults are checked together, which takes a fraction of the time of one after the other.
 static MATRIX: LazyLock<BTreeMap<&str, Column>> = LazyLock::new(|| {
