@@ -10,6 +10,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use bench::{Model, Outcome};
+use server_kit::STOP_GRACE;
 
 use super::client::{Client, GREETING};
 #[cfg(target_os = "linux")]
@@ -139,11 +140,12 @@ pub fn half_sent_at_the_end(model: Model) {
 }
 
 /// A client that goes on sending while the server stops gets every reply that the server has sent,
-/// and then the end. To close at once would reset the connection, since bytes are unread.
+/// and then the end, even if it reads them a little later. To close at once would reset the
+/// connection, since bytes are unread, and the replies that wait in the server's kernel were lost.
 pub fn still_sending(model: Model) {
     let server = Server::start(model, &["-q"]);
-    let mut client = Client::connect(server.address());
-    client.send("hello\n");
+    let mut client = Client::with_small_receive_buffer(server.address());
+    client.send("hello\n".repeat(2000));
     client.expect_greetings(1);
     let mut sender = client.stream.try_clone().unwrap();
     let is_over = AtomicBool::new(false);
@@ -154,12 +156,14 @@ pub fn still_sending(model: Model) {
             }
         });
         let received = scope.spawn(|| {
+            thread::sleep(STOP_GRACE / 4);
             let received = client.read_to_end();
             is_over.store(true, Ordering::Relaxed);
             drop(client);
             received
         });
-        (server.stop(), received.join().unwrap())
+        let outcome = server.stop();
+        (outcome, received.join().unwrap())
     });
     let replies = outcome.usage.unwrap().replies;
     assert_eq!(received.len(), (replies as usize - 1) * GREETING.len());
@@ -174,10 +178,11 @@ pub fn without_loopback(model: Model) {
     if !trial.as_ref().is_ok_and(|trial| trial.status.success()) {
         return eprintln!("left out, because no network of its own can be made here: {trial:?}");
     }
-    let server = server::command(model, &["--address", "0.0.0.0:0"]);
+    let server = server::command(model, &["-v", "--address", "0.0.0.0:0"]);
     let mut unshare = Command::new("unshare");
     unshare.args(alone).arg(server.get_program()).args(server.get_args());
-    let server = Server::start_as(unshare);
+    let mut server = Server::start_as(unshare);
+    assert!(server.has_printed(1, "waiting in "));
     let began = Instant::now();
     expect_goodbye(&server.stop());
     let took = began.elapsed();
