@@ -266,6 +266,10 @@ impl ServerProcess {
 
     /// Runs such a command, and waits until the server listens.
     ///
+    /// Signals that this program ignores are ignored by the server, too: it is a part of this
+    /// program, so it has to survive them as well. A caller that sends it such a signal starts it
+    /// after [`signals::defaults_for_children`].
+    ///
     /// # Errors
     ///
     /// If the process can't be started, or ends, or does not listen within ten seconds; what

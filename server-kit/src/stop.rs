@@ -43,17 +43,17 @@ impl Stop {
     }
 
     /// A stop that Ctrl-C, SIGTERM and SIGHUP (the terminal is closed) ask for. Asked a second
-    /// time, the process ends at once.
+    /// time, the process ends at once. Ctrl-C and SIGHUP do nothing if they were ignored when the
+    /// process started ([`signals::on_termination`]).
     ///
     /// # Errors
     ///
-    /// A sentence, if signal handlers are set already (a process can do this once), or if there
-    /// is no thread or descriptor to wait for signals with.
+    /// A sentence, if there is no thread or descriptor to wait for signals with.
     pub fn on_signals() -> io::Result<Self> {
         let stop = Stop::new();
         let asked = stop.clone();
         let mut before = false;
-        ctrlc::set_handler(move || {
+        signals::on_termination(move || {
             if mem::replace(&mut before, true) {
                 process::exit(ENDED_BY_CTRL_C);
             }
@@ -61,12 +61,8 @@ impl Stop {
             asked.request();
         })
         .map_err(|error| {
-            let (why, advice) = match &error {
-                // In the words of the system; ctrlc's own are "Unexpected system error".
-                ctrlc::Error::System(error) => (error.to_string(), system::advice(error)),
-                error => (error.to_string(), ""),
-            };
-            io::Error::other(format!("can't wait for Ctrl-C: {why}{advice}"))
+            let advice = system::advice(&error);
+            io::Error::other(format!("can't wait for Ctrl-C: {error}{advice}"))
         })?;
         Ok(stop)
     }

@@ -14,6 +14,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -142,6 +143,10 @@ impl Running {
     fn start(peer: &Peer, port: u16, sender: Sender<Event>) -> io::Result<Self> {
         let mut command = ended_with_this_process(peer.command()?);
         command.arg(port.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
+        // It gets SIGINT from the stand-in only. In the stand-in's group, it would also get the
+        // terminal's, even if the stand-in was started with SIGINT ignored.
+        command.process_group(0);
+        signals::defaults_for_children();
         let mut child = command.spawn()?;
         let stdout = child.stdout.take();
         let running = Running(child);
@@ -191,8 +196,7 @@ impl Running {
                 self.0.wait()?;
                 return Ok(ExitStatus::default());
             }
-            // A terminal has sent it to the peer, too; others may have not. What comes of it is
-            // up to the peer, as long as there is a parent to see it.
+            // What comes of it is up to the peer, as long as there is a parent to see it.
             Event::Interrupted => {
                 kill(self.id(), Signal::SIGINT)?;
                 let deadline = Instant::now() + PATIENCE;

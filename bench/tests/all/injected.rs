@@ -171,6 +171,7 @@ impl Run {
         let command = ServerProcess::command(program, model, &[]);
         strace.arg(command.get_program()).args(command.get_args());
 
+        signals::defaults_for_children(); // it gets SIGINT
         let server = ServerProcess::start(strace).unwrap();
         let is_costly = injections.iter().any(|injection| injection.loss.is_some());
         let crowd = if is_costly { prompt_crowd() } else { mixed_crowd() };

@@ -12,6 +12,9 @@
 mod available;
 mod bad_input;
 mod chaos;
+#[cfg(unix)]
+#[path = "../../../client/tests/ignoring/mod.rs"]
+mod ignoring;
 #[cfg(target_os = "linux")]
 mod injected;
 mod load;

@@ -131,6 +131,13 @@ fn a_reader_that_goes_away_causes_no_panic() {
     assert!(errors.is_empty(), "{errors}");
 }
 
+/// How many descriptors a process has open. Once a server has more than any needs for itself, it
+/// is being flooded.
+#[cfg(target_os = "linux")]
+fn descriptors(process: nix::unistd::Pid) -> usize {
+    std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_server_that_dies_is_told_in_its_row() {
@@ -140,9 +147,6 @@ fn a_server_that_dies_is_told_in_its_row() {
         .spawn()
         .unwrap();
     let bench = child.id();
-    // Once it has more descriptors than any server needs for itself, it is being flooded.
-    let descriptors =
-        |server| std::fs::read_dir(format!("/proc/{server}/fd")).map_or(0, Iterator::count);
     let mut flooded = None;
     wait_until("the server is flooded", || {
         flooded = children(bench).into_iter().find(|&server| descriptors(server) > 50);
@@ -153,6 +157,31 @@ fn a_server_that_dies_is_told_in_its_row() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("poll-server: the server died (signal: 9"), "{text}");
+}
+
+/// As under `nohup`, or in a script's background. The servers are parts of the program, so they
+/// survive as well.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_ignored_at_the_start_disturbs_neither_the_program_nor_its_servers() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let load = ["--connections", "60", "--slow", "2", "--requests", "200", "--rounds", "1"];
+    let command = bench(&[&load[..], &["--server", "poll-server"]].concat());
+    let mut command = crate::ignoring::ignoring("INT HUP", &command);
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let bench = child.id();
+    let mut server = None;
+    wait_until("the server is flooded", || {
+        server = children(bench).into_iter().find(|&server| descriptors(server) > 50);
+        server.is_some()
+    });
+    for signal in [Signal::SIGINT, Signal::SIGHUP] {
+        kill(server.unwrap(), signal).unwrap();
+        kill(Pid::from_raw(bench.cast_signed()), signal).unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]

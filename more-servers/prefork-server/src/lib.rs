@@ -39,8 +39,8 @@
 //! a lock just then, that of malloc(3) or of the console, it is never released in the child,
 //! which therefore may call only what signal handlers may, too (signal-safety(7)), until
 //! execve(2) makes a new program of it; std says so at `CommandExt::pre_exec`. The parents of
-//! nginx and gunicorn have one thread. This one has more: ctrlc's, that waits for signals, and
-//! one that waits for each worker. So a worker is this program started anew, by
+//! nginx and gunicorn have one thread. This one has more: one waits for signals, and one for
+//! each worker. So a worker is this program started anew, by
 //! `std::process::Command`, which does nothing between fork(2) and execve(2) that is not
 //! allowed there. (nginx does so, too, to replace itself by a newer version without closing
 //! its sockets.) The listening socket comes to it in a message (`handover.rs`), and a second

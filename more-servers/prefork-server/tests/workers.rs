@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+#[path = "../../../client/tests/ignoring/mod.rs"]
+mod ignoring;
+
 const GREETING: &str = "Hello from server!\n";
 
 /// How long what must come is waited for. Only a failing test waits so long.
@@ -33,16 +36,22 @@ struct Server {
     seen: Vec<String>,
 }
 
+fn command(options: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_prefork-server"));
+    command.args(["--address", "127.0.0.1:0"]).args(options);
+    command
+}
+
 impl Server {
     fn start(options: &[&str]) -> Self {
-        let mut parent = Command::new(env!("CARGO_BIN_EXE_prefork-server"))
-            .args(["--address", "127.0.0.1:0"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .unwrap();
+        // They get signals, which this test may have been told to ignore.
+        signals::defaults_for_children();
+        Server::start_as(command(options))
+    }
+
+    fn start_as(mut command: Command) -> Self {
+        let mut parent =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let stdout: Box<dyn Read + Send> = Box::new(parent.stdout.take().unwrap());
         let stderr: Box<dyn Read + Send> = Box::new(parent.stderr.take().unwrap());
@@ -144,6 +153,28 @@ fn as_many_workers_serve_as_asked_for_and_their_counters_are_added_up() {
     assert!(status.success(), "{lines:?}");
     let count = "connections: 3, requests: 3, replies: 3";
     assert!(lines.iter().any(|line| line == count), "{lines:?}");
+}
+
+/// Under `nohup`, or in a script's background, the workers have to survive with their parent.
+#[test]
+fn what_was_ignored_at_the_start_is_ignored_by_the_workers_too() {
+    let command = command(&["--workers", "2", "--delay", "50ms", "-v"]);
+    let mut server = Server::start_as(ignoring::ignoring("INT HUP", &command));
+    let workers = [1, 2].map(|number| server.worker(number));
+    let mut client = server.connect();
+    // A worker that stops sends what it owes at once and closes.
+    for signal in [Signal::SIGINT, Signal::SIGHUP] {
+        killpg(server.id(), signal).unwrap();
+        client.ask();
+        client.expect_answer();
+    }
+    for worker in workers {
+        kill(worker, None).unwrap(); // it is still there
+    }
+    kill(server.id(), Signal::SIGTERM).unwrap();
+    let (status, lines) = server.wait();
+    assert!(status.success(), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains(" is process ")), "{lines:?}");
 }
 
 /// In a terminal, it reaches everybody.

@@ -39,7 +39,10 @@ impl Server {
         Server::start_as(command(model, options))
     }
 
+    /// Signals that this test ignores aren't ignored by the server.
     pub fn start_as(command: Command) -> Self {
+        #[cfg(unix)]
+        signals::defaults_for_children();
         Server { process: ServerProcess::start(command).unwrap() }
     }
 

@@ -118,6 +118,44 @@ pub fn second_ctrl_c(model: Model) {
     assert_eq!(outcome.status.code(), Some(130), "{outcome:?}");
 }
 
+/// `nohup` ignores SIGHUP and a script's background ignores SIGINT, so that the server survives
+/// them.
+#[cfg(unix)]
+pub fn ignored_at_the_start(model: Model) {
+    survive_what_was_ignored(model, "INT HUP");
+}
+
+/// SIGTERM is how the owner of such a server ends it, so it works all the same.
+#[cfg(unix)]
+pub fn sigterm_ignored_at_the_start(model: Model) {
+    survive_what_was_ignored(model, "INT HUP TERM");
+}
+
+#[cfg(unix)]
+fn survive_what_was_ignored(model: Model, ignored: &str) {
+    use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM};
+
+    use super::server::command;
+    use crate::ignoring::ignoring;
+
+    // A server that stops sends what it owes at once and closes. So with two delayed replies,
+    // one after the other, there is time enough for a signal to have its effect.
+    let command = ignoring(ignored, &command(model, &["--delay", "50ms"]));
+    let server = Server::start_as(command);
+    let mut client = Client::connect(server.address());
+    for signal in [SIGINT, SIGHUP] {
+        server.signal(signal);
+        client.send("hello\n");
+        client.expect_greetings(1);
+    }
+    drop(client);
+    let mut client = Client::connect(server.address());
+    client.send("hello\n");
+    client.expect_greetings(1);
+    server.signal(SIGTERM);
+    expect_goodbye(&server.wait());
+}
+
 /// Half a request makes one if the client ends after it. The server's end makes it none.
 pub fn half_sent_at_the_end(model: Model) {
     let mut server = Server::start(model, &["-v"]);
