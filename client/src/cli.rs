@@ -53,7 +53,7 @@ pub fn run() -> ExitCode {
     // Should it fail, there are fewer descriptors, and the flood tells when they are used up.
     rlimit::increase_nofile_limit(u64::MAX).ok();
     // Should it fail, Ctrl-C ends the program without a summary.
-    ctrlc::set_handler(|| {
+    signals::on_termination(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             process::exit(INTERRUPTED_STATUS.into());
         }

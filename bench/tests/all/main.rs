@@ -13,7 +13,7 @@ mod available;
 mod bad_input;
 mod chaos;
 #[cfg(unix)]
-#[path = "../../../client/tests/ignoring/mod.rs"]
+#[path = "../../../client/tests/all/ignoring.rs"]
 mod ignoring;
 #[cfg(target_os = "linux")]
 mod injected;

@@ -195,7 +195,7 @@ impl Order {
     pub(crate) fn execute(&self) -> io::Result<ExitCode> {
         // What it has started must not be left behind, be it stopped or not. Should there be no
         // handler, a server still sees the end of its standard input.
-        ctrlc::set_handler(|| process::kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
+        signals::on_termination(|| process::kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
         let outcome = self.run();
         let mut told = if self.json { outcome.json()? } else { outcome.text() };
         if !self.json {

@@ -146,7 +146,7 @@ impl Order {
         }
         // What it has started must not be left behind. Should there be no handler, a server
         // still sees the end of its standard input.
-        ctrlc::set_handler(|| process::kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
+        signals::on_termination(|| process::kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
         let matrix = self.run();
         print(&if self.json { matrix.json()? } else { matrix.text() })?;
         Ok(if matrix.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

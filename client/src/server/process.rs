@@ -79,6 +79,9 @@ impl ServerProcess {
         // when that ends is not left behind, whatever ends this program.
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         system::in_a_group_of_its_own(&mut command);
+        // The server is checked as if a user had started it in a terminal: ignored signals of
+        // this program (nohup, a script's background) are none of its business.
+        signals::defaults_for_children();
         let mut child = command.spawn().map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::NotFound => "; is it installed, and the name right?",

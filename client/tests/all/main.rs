@@ -12,5 +12,7 @@ mod chaos;
 #[cfg(target_os = "linux")]
 mod check;
 mod complaint;
+#[cfg(unix)]
+mod ignoring;
 mod real_sockets;
 mod timeline;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-#[path = "../../../client/tests/ignoring/mod.rs"]
+#[path = "../../../client/tests/all/ignoring.rs"]
 mod ignoring;
 
 const GREETING: &str = "Hello from server!\n";

@@ -48,18 +48,13 @@ impl EventLoop {
     pub(crate) fn new(listener: TcpListener, fault: Fault) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let (stop, mut wake) = UnixStream::pair()?;
-        ctrlc::set_handler(move || {
+        signals::on_termination(move || {
             // Fault `ignores-ctrl-c`: whoever sleeps in poll(2) goes on sleeping, since the
             // signal is handled in another thread, and nothing became readable.
             if fault != Fault::IgnoresCtrlC {
                 // It fails only if the loop has ended already.
                 wake.write_all(b"!").ok();
             }
-        })
-        .map_err(|error| match error {
-            // In the words of the system; ctrlc's own are "Unexpected system error".
-            ctrlc::Error::System(error) => error,
-            error => io::Error::other(error),
         })?;
         Ok(EventLoop {
             listener,

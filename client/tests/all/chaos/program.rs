@@ -13,7 +13,10 @@ use nix::unistd::Pid;
 use protocol::Protocol;
 use serde_json::Value;
 
+use crate::ignoring::ignoring;
+
 fn chaos() -> Command {
+    signals::defaults_for_children(); // one gets SIGINT
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
     command.arg("chaos").stdin(Stdio::null());
     command
@@ -158,6 +161,19 @@ fn ctrl_c_leaves_nobody_behind() {
         wait_until(|| state().is_none());
     }
     fs::remove_file(&program).unwrap();
+}
+
+/// As under `nohup`, or in a script's background. The server has the default actions all the
+/// same, so it ends after Ctrl-C.
+#[test]
+fn it_survives_what_was_ignored_at_the_start_and_the_server_does_not_ignore_it() {
+    let server = format!("\"{}\" 127.0.0.1:$0", env!("CARGO_BIN_EXE_faulty-server"));
+    let server = format!("sh -c 'kill -INT $PPID; kill -HUP $PPID; exec {server}' {{port}}");
+    let mut command = chaos();
+    command.args(["--time", "500ms", "--seed", "7", "--connections", "50", &server]);
+    let output = ignoring("INT HUP", &command).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(text(&output.stdout).contains(" after Ctrl-C, with status 0"), "{output:?}");
 }
 
 /// Nobody tells when a process that is no child of this one changes.

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::servers::{faulty_command, one_after_the_other};
+use crate::ignoring::ignoring;
 
 fn check(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
@@ -185,12 +186,27 @@ fn nobody_is_left_behind() {
     // And if the checker is told to end.
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
     command.args(["check", &wrapper]).stdin(Stdio::null()).stdout(Stdio::null());
+    signals::defaults_for_children();
     let mut checker = command.spawn().unwrap();
     wait_until(is_left);
     kill(Pid::from_raw(checker.id().cast_signed()), Signal::SIGINT).unwrap();
     assert_eq!(checker.wait().unwrap().code(), Some(130));
     wait_until(|| !is_left());
     fs::remove_file(&program).unwrap();
+}
+
+/// As under `nohup`, or in a script's background. The server has the default actions all the
+/// same, so that it can be checked what it does on Ctrl-C.
+#[test]
+fn the_checker_survives_what_was_ignored_at_the_start_and_the_server_does_not_ignore_it() {
+    // Started once for each check, it sends both signals to the checker.
+    let server = format!("\"{}\" 127.0.0.1:$0", env!("CARGO_BIN_EXE_faulty-server"));
+    let server = format!("sh -c 'kill -INT $PPID; kill -HUP $PPID; exec {server}' {{port}}");
+    let mut checker = Command::new(env!("CARGO_BIN_EXE_client"));
+    checker.args(["check", "--only", "answers", "--only", "ctrl-c", &server]);
+    let output = ignoring("INT HUP", &checker).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(text(&output.stdout).contains("2 of 2 promises kept"), "{output:?}");
 }
 
 /// Nobody tells when a process that is no child of this one begins or ends.

@@ -7,8 +7,11 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use super::servers::{for_each_line, polite_server, server};
+#[cfg(unix)]
+use crate::ignoring::ignoring;
 
 fn client(arguments: &[&str]) -> Command {
+    signals::defaults_for_children(); // some get signals
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
     command.args(arguments).stdin(Stdio::null());
     command
@@ -324,6 +327,71 @@ fn ctrl_c_ends_it_with_what_is_known_so_far() {
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(stdout.contains(", broken off"), "{stdout}");
     assert!(std::fs::read_to_string(&path).unwrap().contains("silent: 20 clients"));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_was_ignored_at_the_start_stays_ignored() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    use std::sync::{Arc, OnceLock};
+    let client_process = Arc::new(OnceLock::new());
+    let target = Arc::clone(&client_process);
+    // Each request is answered by two signals first, so that the earlier ones have time enough
+    // to have an effect.
+    let address = server(move |stream| {
+        for_each_line(stream, |stream| {
+            let process = Pid::from_raw(*target.wait());
+            kill(process, Signal::SIGINT).unwrap();
+            kill(process, Signal::SIGHUP).unwrap();
+            stream.write_all(b"Hello from server!\n")
+        })
+    });
+    let flood = client(&["--connections", "1", "--requests", "50", &address.to_string()]);
+    let flood = ignoring("INT HUP", &flood).stdout(Stdio::piped()).spawn().unwrap();
+    client_process.set(flood.id().cast_signed()).unwrap();
+    let output = flood.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("answered 50 of 50 requests"), "{stdout}");
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_it_even_if_ignored_at_the_start() {
+    use nix::sys::signal::{Signal, kill};
+    let (tell, told) = std::sync::mpsc::channel();
+    let address = server(move |stream| {
+        for_each_line(stream, |_| {
+            let _ = tell.send(());
+            Ok(()) // and never an answer
+        })
+    });
+    let flood = client(&["--connections", "1", "--timeout", "1h", &address.to_string()]);
+    let flood = ignoring("INT HUP TERM", &flood).stdout(Stdio::piped()).spawn().unwrap();
+    told.recv().unwrap();
+    kill(nix::unistd::Pid::from_raw(flood.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let output = flood.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn talk_survives_what_was_ignored_at_the_start() {
+    use nix::sys::signal::{Signal, kill};
+    let talk = client(&["talk", &polite_server().to_string()]);
+    let mut talk =
+        ignoring("INT HUP", &talk).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut typed = talk.stdin.take().unwrap();
+    let mut replies = BufReader::new(talk.stdout.take().unwrap()).lines();
+    for signal in [None, Some(Signal::SIGINT), Some(Signal::SIGHUP)] {
+        // It talks already, so a handler that it may have is there.
+        kill(nix::unistd::Pid::from_raw(talk.id().cast_signed()), signal).unwrap();
+        typed.write_all(b"hello\n").unwrap();
+        assert_eq!(replies.next().unwrap().unwrap(), "Hello from server!");
+    }
+    drop(typed);
+    assert!(talk.wait().unwrap().success());
 }
 
 #[cfg(unix)]
