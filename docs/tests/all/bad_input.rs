@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 #[path = "../../../client/tests/all/complaint.rs"]
 mod complaint;
+#[path = "../../client/tests/ignoring/mod.rs"]
+mod ignoring;
 
 use complaint::{command, complaint};
 
@@ -18,6 +20,11 @@ fn docs(arguments: &[&str]) -> Command {
 
 /// A workspace with a book of one page, and programs that do nothing.
 fn small_workspace() -> TempDir {
+    workspace_with("$ true")
+}
+
+/// The same, with these lines in the terminal of its page.
+fn workspace_with(lines: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -26,7 +33,7 @@ fn small_workspace() -> TempDir {
     };
     write("docs/book.toml", "[book]\nsrc = \"book\"\n");
     write("docs/book/SUMMARY.md", "- [One](01-one.md)\n");
-    write("docs/book/01-one.md", "# One\n\n```console 1\n$ true\n```\n");
+    write("docs/book/01-one.md", &format!("# One\n\n```console 1\n{lines}\n```\n"));
     write("programs/client", "");
     folder
 }
@@ -94,4 +101,18 @@ fn nobody_has_to_read_what_it_prints() {
         let told = complaint(in_workspace(workspace.path(), &test).stdout(full), 1);
         assert!(told.starts_with("docs: can't print: "), "{told}");
     }
+}
+
+/// As under `nohup`, or in a script's background. The shell in the page's terminal has the default
+/// actions all the same: otherwise it could not trap Ctrl-C.
+#[test]
+fn it_survives_what_was_ignored_at_the_start_and_its_terminals_do_not_ignore_it() {
+    let workspace = workspace_with(
+        "$ trap 'echo interrupted; exit' INT; kill -INT $PPID; kill -HUP $PPID; echo ready; \
+         while true; do sleep 1; done\nready\n^C\ninterrupted",
+    );
+    let test = in_workspace(workspace.path(), &["test", "1", "--programs", "programs"]);
+    let output = ignoring::ignoring("INT QUIT HUP", &test).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "01-one: ok\n");
 }
