@@ -16,12 +16,14 @@ use std::io;
 /// installed, and each of the signals ends the process.
 #[cfg(unix)]
 pub fn on_termination(mut handler: impl FnMut() + Send + 'static) -> io::Result<()> {
+    use std::io::Read;
+    use std::sync::Arc;
     use std::thread;
 
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
     use nix::libc::c_int;
     use nix::sys::signal::Signal;
-    use signal_hook::iterator::SignalsInfo;
-    use signal_hook::iterator::exfiltrator::WithRawSiginfo;
+    use nix::unistd::write;
 
     use crate::disposition::{ignored_at_the_start, unblock};
 
@@ -30,20 +32,38 @@ pub fn on_termination(mut handler: impl FnMut() + Send + 'static) -> io::Result<
         .into_iter()
         .filter(|signal| *signal == Signal::SIGTERM || !ignored.contains(signal));
     let handled: Vec<Signal> = handled.collect();
-    // Without details (`Signals`), two Ctrl-C in quick succession could arrive as one, and the
-    // second may mean something else than the first.
-    let mut signals = SignalsInfo::<WithRawSiginfo>::new([0 as c_int; 0])?;
-    let handle = signals.handle();
+    // A signal handler may do hardly anything (signal-safety(7)), but it may write to a pipe, and
+    // so wake up a thread that may do everything. A byte for each signal: a second Ctrl-C may
+    // mean something else than the first. (The crate `signal-hook` has a pipe, too, but writes to
+    // it with send(2), which the tests of servers let fail.)
+    let (mut signals, pipe) = io::pipe()?;
+    // If the pipe is full, the thread has enough to do, and the handler must not wait for it.
+    fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    let pipe = Arc::new(pipe);
     let to_unblock = handled.clone();
     thread::Builder::new().name("signals".into()).spawn(move || {
         // It is enough if one thread doesn't block them.
         unblock(&to_unblock);
-        for _ in signals.forever() {
+        // It can't fail: the handlers keep the other end open.
+        while signals.read_exact(&mut [0]).is_ok() {
             handler();
         }
     })?;
     // Only now: without the thread, the handlers would swallow the signals.
-    handled.iter().try_for_each(|&signal| handle.add_signal(signal as c_int))
+    for signal in handled {
+        let pipe = Arc::clone(&pipe);
+        let wake = move || {
+            write(&*pipe, b"!").ok();
+        };
+        // SAFETY: a handler may only do what is safe at any point of the program. It calls
+        // write(2), which is, and neither allocates nor locks; the pipe is never dropped, since
+        // no handler is ever removed. The crate preserves `errno`.
+        #[allow(unsafe_code)]
+        unsafe {
+            signal_hook_registry::register(signal as c_int, wake)?;
+        }
+    }
+    Ok(())
 }
 
 /// Calls `handler`, in a thread of its own, each time Ctrl-C is pressed or the console is closed.
