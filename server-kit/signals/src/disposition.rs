@@ -21,7 +21,8 @@ const FROM_THE_USER: [Signal; 5] =
 /// survives the signal, and its children don't inherit that. Call this right before starting a
 /// process; it costs a few short system calls.
 ///
-/// Left out: other signals, such as SIGUSR1.
+/// Left out: other signals. SIGCHLD matters most: where it is ignored, no program can wait for its
+/// children (wait(2), NOTES).
 pub fn defaults_for_children() {
     // Before there are handlers: later nothing shows that the signal was ignored.
     ignored_at_the_start();

@@ -9,8 +9,8 @@
 //! starts with `&`. The user wants the program to survive these signals, so it must not install
 //! handlers of its own for them.
 //!
-//! Left out: Windows has no such inheritance for SIGTERM and SIGHUP, and for Ctrl-C nothing here
-//! looks at it.
+//! Left out: on Windows, a process can inherit that Ctrl-C is ignored, and nothing here looks at
+//! that.
 
 #[cfg(unix)]
 mod disposition;
@@ -26,6 +26,6 @@ pub use disposition::defaults_for_children;
 pub use interrupter::Interrupter;
 pub use termination::on_termination;
 
-/// Does nothing: on Windows, a child process gets no signal that it would inherit as ignored.
+/// Does nothing on Windows.
 #[cfg(windows)]
 pub fn defaults_for_children() {}

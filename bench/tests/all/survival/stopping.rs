@@ -152,6 +152,7 @@ fn survive_what_was_ignored(model: Model, ignored: &str) {
     let mut client = Client::connect(server.address());
     client.send("hello\n");
     client.expect_greetings(1);
+    drop(client); // a server that stops would wait for it to leave
     server.signal(SIGTERM);
     expect_goodbye(&server.wait());
 }
