@@ -73,7 +73,8 @@ impl Listener {
 }
 
 /// The same socket, non-blocking and registered with the runtime. tokio closes the descriptor if
-/// it can't register it, so it gets a duplicate (dup(2)).
+/// it can't register it, so it gets a duplicate (dup(2)): a client takes two descriptors for a
+/// moment.
 #[cfg(unix)]
 fn watched(stream: &std::net::TcpStream) -> io::Result<TcpStream> {
     stream.set_nonblocking(true)?;

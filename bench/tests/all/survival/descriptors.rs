@@ -112,7 +112,13 @@ pub fn few_descriptors(model: Model) {
     }
     let outcome = server.stop();
     let told = outcome.lines.iter().filter(|line| line.contains("no descriptor is left")).count();
-    assert_eq!(told, if model.serves_at_once >= 32 { 2 } else { 0 }, "{outcome:?}");
+    let expected = match model.name() {
+        _ if model.serves_at_once < 32 => 0..=0,
+        // It takes a second descriptor for a moment, so the probe may find too few, too.
+        "async-server" => 2..=4,
+        _ => 2..=2,
+    };
+    assert!(expected.contains(&told), "{outcome:?}");
     assert_eq!(outcome.usage.unwrap().replies, 2 * 81);
 }
 
