@@ -9,8 +9,6 @@ use tempfile::TempDir;
 
 #[path = "../../../client/tests/all/complaint.rs"]
 mod complaint;
-#[path = "../../client/tests/ignoring/mod.rs"]
-mod ignoring;
 
 use complaint::{command, complaint};
 
@@ -112,7 +110,7 @@ fn it_survives_what_was_ignored_at_the_start_and_its_terminals_do_not_ignore_it(
          while true; do sleep 1; done\nready\n^C\ninterrupted",
     );
     let test = in_workspace(workspace.path(), &["test", "1", "--programs", "programs"]);
-    let output = ignoring::ignoring("INT QUIT HUP", &test).output().unwrap();
+    let output = crate::ignoring::ignoring("INT QUIT HUP", &test).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "01-one: ok\n");
 }

@@ -10,5 +10,8 @@ mod bad_input;
 mod book;
 mod claims;
 #[cfg(unix)]
+#[path = "../../../client/tests/all/ignoring.rs"]
+mod ignoring;
+#[cfg(unix)]
 mod player;
 mod supply;

@@ -46,21 +46,21 @@ impl Deadline {
     }
 
     /// What it is for has happened now: after the deadline, and before the timer.
-    fn is_kept(self) -> Result<(), String> {
-        self.is_kept_but_for(Duration::ZERO)
+    fn check(self) -> Result<(), String> {
+        self.check_but_for(Duration::ZERO)
     }
 
     /// The same, for what takes some time without any deadline.
-    fn is_kept_but_for(self, overhead: Duration) -> Result<(), String> {
+    fn check_but_for(self, overhead: Duration) -> Result<(), String> {
         let took = self.began.elapsed();
         if took < self.time {
             return Err(format!("{took:?} instead of {:?}", self.time));
         }
-        self.is_not_late(overhead)
+        self.check_end(overhead)
     }
 
     /// It has happened before the timer. For a deadline that may have begun some time ago.
-    fn is_not_late(self, overhead: Duration) -> Result<(), String> {
+    fn check_end(self, overhead: Duration) -> Result<(), String> {
         let took = self.began.elapsed();
         let allowed = self.timer.join().unwrap() - self.began + overhead;
         if took <= allowed {
@@ -132,7 +132,7 @@ pub fn idle(model: Model) {
                 let server = with_idle_timeout(model);
                 let deadline = Deadline::begin(IDLE_TIMEOUT);
                 assert_eq!(Client::connect(server.address()).read_to_end(), "");
-                deadline.is_kept()
+                deadline.check()
             }),
             ("after a reply", |model| {
                 let server = with_idle_timeout(model);
@@ -141,7 +141,7 @@ pub fn idle(model: Model) {
                 client.send("hello\n");
                 client.expect_greetings(1);
                 assert_eq!(client.read_to_end(), "");
-                deadline.is_kept()
+                deadline.check()
             }),
             ("after a part of a request", |model| {
                 let server = with_idle_timeout(model);
@@ -149,7 +149,7 @@ pub fn idle(model: Model) {
                 let deadline = Deadline::begin(IDLE_TIMEOUT);
                 client.send("hel");
                 assert_eq!(client.read_to_end(), "");
-                deadline.is_kept()
+                deadline.check()
             }),
             ("after a part of the replies", |model| {
                 let mut server = with_idle_timeout(model);
@@ -159,7 +159,7 @@ pub fn idle(model: Model) {
                     let last_moved = scope.spawn(|| last_moved(&mut client, &is_closed));
                     assert!(server.has_printed(1, "nothing moved for too long"));
                     is_closed.store(true, Ordering::Relaxed);
-                    last_moved.join().unwrap().is_not_late(Duration::ZERO)
+                    last_moved.join().unwrap().check_end(Duration::ZERO)
                 })
             }),
             ("after the last word", |model| {
@@ -168,7 +168,7 @@ pub fn idle(model: Model) {
                 let client = refused(&server);
                 assert!(server.has_printed(1, "its request was too long"));
                 drop(client);
-                deadline.is_kept()
+                deadline.check()
             }),
         ],
     );
@@ -187,7 +187,7 @@ pub fn delayed(model: Model) {
                 let deadline = Deadline::begin(DELAY);
                 client.send("hello\n");
                 client.expect_greetings(1);
-                deadline.is_kept()
+                deadline.check()
             }),
             ("the second reply", |model| {
                 let server = server(model);
@@ -197,7 +197,7 @@ pub fn delayed(model: Model) {
                 let deadline = Deadline::begin(DELAY);
                 client.send("hello\n");
                 client.expect_greetings(1);
-                deadline.is_kept()
+                deadline.check()
             }),
             ("the reply to a client that has ended", |model| {
                 let server = server(model);
@@ -206,7 +206,7 @@ pub fn delayed(model: Model) {
                 client.send("hello");
                 client.end();
                 client.expect_greetings(1);
-                deadline.is_kept()
+                deadline.check()
             }),
             ("a reply behind others", |model| {
                 let server = server(model);
@@ -214,7 +214,7 @@ pub fn delayed(model: Model) {
                 let deadline = Deadline::begin(DELAY);
                 client.send("hello\n".repeat(10));
                 client.expect_greetings(10);
-                deadline.is_kept()
+                deadline.check()
             }),
         ],
     );
@@ -230,7 +230,7 @@ pub fn lingering(model: Model) {
                 let client = refused(&server);
                 assert!(server.has_printed(1, "its request was too long"));
                 drop(client);
-                deadline.is_kept()
+                deadline.check()
             }),
             ("for a client that goes on", |model| {
                 let mut server = Server::start(model, &[]);
@@ -244,7 +244,7 @@ pub fn lingering(model: Model) {
                         }
                     });
                     assert!(server.has_printed(1, "its request was too long"));
-                    let kept = deadline.is_kept();
+                    let kept = deadline.check();
                     server.stop();
                     kept
                 })
@@ -266,7 +266,7 @@ pub fn stopping(model: Model) {
             });
             let deadline = Deadline::begin(STOP_GRACE);
             server.stop();
-            let kept = deadline.is_kept_but_for(overhead.join().unwrap());
+            let kept = deadline.check_but_for(overhead.join().unwrap());
             drop(client);
             kept
         })

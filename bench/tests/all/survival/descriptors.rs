@@ -137,22 +137,22 @@ pub fn taken_away_for_a_while(model: Model) {
     let mut server = Server::start(model, one_loop(model));
     let limit = |server: &Server, limit: Rlimit| {
         for process in server.processes() {
-            prlimit(Pid::from_raw(process), Resource::Nofile, limit.clone()).unwrap();
+            prlimit(Pid::from_raw(process), Resource::Nofile, limit).unwrap();
         }
     };
     // The server has raised its own to the hard one.
     let hard = getrlimit(Resource::Nofile).maximum;
     let before = Rlimit { current: hard, maximum: hard };
-    let few = Rlimit { current: Some(3), ..before.clone() };
+    let few = Rlimit { current: Some(3), ..before };
     for round in 1..=2 {
         probe(server.address()); // all of its processes are there, and have room
-        limit(&server, few.clone());
+        limit(&server, few);
         let mut client = Client::connect(server.address());
         client.send("hello\n");
         client.end();
         // A server that sleeps in accept(2) has taken a descriptor for this client before.
         assert!(server.has_printed(round, "no descriptor is left"));
-        limit(&server, before.clone());
+        limit(&server, before);
         assert_eq!(client.read_to_end(), GREETING);
     }
     server.stop();
