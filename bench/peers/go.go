@@ -55,16 +55,17 @@ func main() {
 
 func serve(conn *net.TCPConn) {
 	defer conn.Close()
-	reader := bufio.NewReaderSize(conn, requestMax)
+	// Room for one byte more than a request may have, to see that it is too long.
+	reader := bufio.NewReaderSize(conn, requestMax+1)
 	writer := bufio.NewWriter(conn)
 	for {
 		line, err := reader.ReadSlice('\n')
 		switch {
-		case err == nil:
-			writer.WriteString(reply)
-		case err == bufio.ErrBufferFull:
+		case len(line) > requestMax:
 			refuse(conn, writer)
 			return
+		case err == nil:
+			writer.WriteString(reply)
 		case err == io.EOF && len(line) > 0:
 			writer.WriteString(reply)
 			writer.Flush()

@@ -1,8 +1,9 @@
 /* The protocol `lines`, for the peers in C: what is said, and nothing of how to wait.
  *
- * A request is any bytes up to and including LF, at most 1024; each is answered with one line.
- * The client ends by closing its sending half: an unfinished last line counts as a request.
- * A request that is too long is answered, too, and it is the last. */
+ * A request is any bytes up to and including LF; each is answered with one line. The client ends
+ * by closing its sending half: an unfinished last line counts as a request. A request has at most
+ * 1024 bytes, including its LF if it has one. As soon as byte 1025 comes, it is too long: that is
+ * answered, too, and it is the last. */
 
 #ifndef LINES_H
 #define LINES_H
@@ -47,8 +48,7 @@ static size_t answer(struct conversation *conversation, const char *bytes, size_
     while (conversation->phase == OPEN && bytes < end) {
         const char *lf = memchr(bytes, '\n', (size_t)(end - bytes));
         conversation->unfinished += (size_t)((lf ? lf + 1 : end) - bytes);
-        if (conversation->unfinished > REQUEST_MAX ||
-            (!lf && conversation->unfinished == REQUEST_MAX)) {
+        if (conversation->unfinished > REQUEST_MAX) {
             conversation->phase = LINGERING;
             return say(replies, length, TOO_LONG);
         }

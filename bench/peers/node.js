@@ -26,9 +26,7 @@ function serve(socket) {
       const end = data.indexOf(LF, begin) + 1 || data.length;
       const isWhole = data[end - 1] === LF;
       unfinished += end - begin;
-      if (unfinished > REQUEST_MAX || (unfinished === REQUEST_MAX && !isWhole)) {
-        return refuse(replies);
-      }
+      if (unfinished > REQUEST_MAX) return refuse(replies);
       if (isWhole) {
         replies += REPLY;
         unfinished = 0;

@@ -25,19 +25,20 @@ BACKLOG = 1024  # as at the servers of the workspace
 
 async def converse(reader, writer):
     try:
-        while True:
-            await reader.readuntil(b"\n")
+        while len(await reader.readuntil(b"\n")) <= REQUEST_MAX:
             writer.write(REPLY)
             await writer.drain()  # waits while the client does not read its replies
     except asyncio.IncompleteReadError as end:
         if end.partial:
             writer.write(REPLY)
+        return
     except asyncio.LimitOverrunError:
-        writer.write(TOO_LONG)
-        writer.write_eof()
-        # To close with bytes unread would reset the connection, and that line could be lost.
-        while await reader.read(4096):
-            pass
+        pass  # more bytes than a request may have, and no LF among them
+    writer.write(TOO_LONG)
+    writer.write_eof()
+    # To close with bytes unread would reset the connection, and that line could be lost.
+    while await reader.read(4096):
+        pass
 
 
 async def serve_one(reader, writer):
@@ -50,9 +51,9 @@ async def serve_one(reader, writer):
 
 
 async def main(port):
-    # The limit is that of the bytes before LF.
+    # The limit does not count the LF: a line of one byte more gets through, and `converse` looks.
     server = await asyncio.start_server(
-        serve_one, "127.0.0.1", port, limit=REQUEST_MAX - 1, backlog=BACKLOG
+        serve_one, "127.0.0.1", port, limit=REQUEST_MAX, backlog=BACKLOG
     )
     async with server:
         await server.serve_forever()

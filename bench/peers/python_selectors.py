@@ -65,7 +65,7 @@ class Connection:
             self.unfinished = 0
             replies.append(REPLY)
         self.unfinished += len(rest)
-        if self.unfinished >= REQUEST_MAX:
+        if self.unfinished > REQUEST_MAX:
             return self.refuse(replies)
         self.pending = b"".join(replies)
 

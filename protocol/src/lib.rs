@@ -33,7 +33,9 @@ pub const ADDRESS_VARIABLE: &str = "WAYS_TO_WAIT_ADDRESS";
 
 /// Longest request, in bytes: what the article's programs ask of one `recv`.
 ///
-/// In [`Protocol::Lines`] the LF that ends the request is included.
+/// In [`Protocol::Lines`] this includes the LF if the request has one: 1023 bytes and an LF are a
+/// request, and so are 1024 bytes without an LF if the client then ends. A request is too long as
+/// soon as one byte more arrives, even if that byte is the LF.
 pub const REQUEST_MAX: usize = 1024;
 
 /// The last line to a client whose request is longer than [`REQUEST_MAX`].

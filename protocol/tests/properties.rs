@@ -112,7 +112,8 @@ fn streams() -> impl Strategy<Value = Vec<u8>> {
         1 => 0..3 * REQUEST_MAX,
     ];
     let empty_lines = prop_oneof![9 => Just(0_usize), 1 => 3000..10_000_usize];
-    (empty_lines, vec(length, 0..60), 0..30_usize).prop_map(|(empty_lines, lengths, unfinished)| {
+    let unfinished = prop_oneof![3 => 0..30_usize, 1 => REQUEST_MAX - 2..REQUEST_MAX + 3];
+    (empty_lines, vec(length, 0..60), unfinished).prop_map(|(empty_lines, lengths, unfinished)| {
         let mut stream = vec![b'\n'; empty_lines];
         for length in lengths {
             stream.resize(stream.len() + length, b'a');
@@ -171,6 +172,19 @@ proptest! {
     }
 
     #[test]
+    fn a_last_line_of_1024_bytes_is_a_request_and_one_of_1025_is_too_long(steps in steps()) {
+        let replies = [(1024, Protocol::Lines.reply()), (1025, TOO_LONG)];
+        for (length, reply) in replies {
+            let stream = vec![b'a'; length];
+            let mut network = Network::new(&stream, Terms::default());
+            steps.iter().for_each(|step| network.take(step));
+            network.settle();
+            prop_assert_eq!(&network.replies, reply);
+            prop_assert_eq!((network.requests, network.replies_counted), (1, 1));
+        }
+    }
+
+    #[test]
     fn one_shot_answers_what_the_first_read_returns(first in 1..=REQUEST_MAX, cut in 0..30_usize) {
         let stream = vec![b'a'; first];
         let terms = Terms { protocol: Protocol::OneShot, ..Terms::default() };
@@ -200,6 +214,25 @@ fn a_client_that_never_reads_is_not_read_from() {
         // When it reads at last, it gets every reply.
         network.settle();
         assert_eq!(network.replies, expected_replies(&stream));
+    }
+}
+
+#[test]
+fn whether_1024_bytes_are_a_request_is_open_until_the_client_ends_or_sends_one_more() {
+    let now = Instant::now();
+    let longest = || {
+        let mut conversation = Conversation::new(Terms::default(), 0, now);
+        assert_eq!(conversation.receive(&[b'a'; 1024], now), 0);
+        assert_eq!((conversation.pending(), conversation.owed()), (&b""[..], 0));
+        conversation
+    };
+    let mut ended = longest();
+    assert_eq!(ended.receive_end(now), 1);
+    assert_eq!(ended.pending(), Protocol::Lines.reply());
+    for one_more in [b"\n", b"a"] {
+        let mut conversation = longest();
+        assert_eq!(conversation.receive(one_more, now), 1);
+        assert_eq!(conversation.pending(), TOO_LONG);
     }
 }
 

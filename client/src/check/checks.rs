@@ -298,13 +298,24 @@ pub static ALL: &[Check] = &[
     Check {
         name: "too-long",
         tries: "A client sends a request and then 100,000 bytes without an LF: it reads the \
-                reply, `Request too long!`, and the end, without a reset.",
-        likely: "Either nobody counts (a request has at most 1024 bytes, and without a limit one \
-                 client fills the memory), or the server closes while bytes from the client are \
-                 unread. Then the kernel sends a reset, which destroys the last reply: close the \
-                 sending half only, and read on until the client closes.",
+                reply, `Request too long!`, and the end, without a reset. 1024 bytes are still a \
+                request, with an LF at their end or as a last line without one; 1025 are too \
+                long.",
+        likely: "The server doesn't count the bytes of a request (without a limit, one client \
+                 fills the memory), or its limit is off by one: a request has at most 1024 bytes, \
+                 including its LF if it has one. Or the server closes while bytes from the client \
+                 are unread. Then the kernel sends a reset, which destroys the last reply: close \
+                 only the sending half, and read on until the client closes.",
         chapter: NO_MESSAGES,
-        needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined"],
+        needs: &[
+            "answers",
+            "greets-once",
+            "asks-again",
+            "byte-by-byte",
+            "pipelined",
+            "half-close",
+            "unfinished-line",
+        ],
         attempt: stream::too_long,
         ..PLAIN
     },

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use protocol::{Conversation, Interest, Protocol, Terms};
+use protocol::{Conversation, Interest, Protocol, REQUEST_MAX, Terms};
 
 use crate::fault::Fault;
 
@@ -25,6 +25,8 @@ pub(crate) struct Connection {
     was_full: bool,
     was_read: bool,
     was_answered: bool,
+    /// How many bytes have come since the last LF.
+    unfinished: usize,
     is_over: bool,
     fault: Fault,
 }
@@ -40,6 +42,7 @@ impl Connection {
             was_full: false,
             was_read: false,
             was_answered: false,
+            unfinished: 0,
             is_over: false,
             fault,
         })
@@ -141,6 +144,14 @@ impl Connection {
             Fault::FirstLineOnly => self.conversation.receive(first_line().unwrap_or(bytes), now),
             _ => self.conversation.receive(bytes, now),
         };
+        self.unfinished = match bytes.iter().rposition(|&byte| byte == b'\n') {
+            Some(position) => bytes.len() - position - 1,
+            None => self.unfinished + bytes.len(),
+        };
+        if self.fault == Fault::RejectsTheLongest && self.unfinished == REQUEST_MAX {
+            // Fault `rejects-the-longest`: it takes one more byte for granted.
+            self.conversation.receive(b"x", now);
+        }
         self.was_answered |= requests > 0;
         self.take_replies();
     }

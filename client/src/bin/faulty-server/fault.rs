@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     ForgetsUnfinishedLine,
     /// After `Request too long!` it closes with unread bytes in hand (found by too-long)
     ResetsAfterTooLong,
+    /// It rejects 1024 bytes without an LF, though they may be a last line (found by too-long)
+    RejectsTheLongest,
     /// It asks the kernel again and again, with a time-out of 0 (found by idle-cost)
     BusyWait,
     /// It serves a connection to its end before it accepts the next (found by silent-neighbour)

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use protocol::{Protocol, TOO_LONG};
+use protocol::{Protocol, REQUEST_MAX, TOO_LONG};
 
 use crate::check::scene::{Attempt, Scene};
 use crate::check::visitor::Visitor;
@@ -86,5 +86,28 @@ pub(super) fn too_long(scene: &Scene) -> Attempt {
     // Who closes with unread bytes in hand resets the connection, and it may do so late.
     thread::sleep(APART);
     visitor.end()?;
+    the_limit_is_exact(scene)
+}
+
+/// Sends requests of as many bytes as one may have, and of one more, each on a connection of its
+/// own: a line, and a last line that has no LF and that only the client's end finishes.
+fn the_limit_is_exact(scene: &Scene) -> Attempt {
+    let ask = |length: usize, ending: &str| {
+        let reply = if length > REQUEST_MAX { TOO_LONG } else { scene.protocol.reply() };
+        let request = "x".repeat(length - ending.len()) + ending;
+        let mut visitor = Visitor::connect(scene)?;
+        visitor.ask()?;
+        visitor.replies(1)?;
+        visitor.send(request.as_bytes())?;
+        visitor.end()?;
+        visitor.expect(reply, 1)?;
+        visitor.hears_the_end()
+    };
+    for length in [REQUEST_MAX, REQUEST_MAX + 1] {
+        let sent = format!("a line of {length} bytes, its LF included, had been sent");
+        ask(length, "\n").map_err(|why| why.when(&sent))?;
+        let sent = format!("{length} bytes without an LF had been sent, and the client had ended");
+        ask(length, "").map_err(|why| why.when(&sent))?;
+    }
     Ok(None)
 }

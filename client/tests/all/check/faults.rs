@@ -112,6 +112,7 @@ faults! {
     ignores_the_end, "ignores-the-end": "half-close";
     forgets_unfinished_line, "forgets-unfinished-line": "unfinished-line";
     resets_after_too_long, "resets-after-too-long": "too-long";
+    rejects_the_longest, "rejects-the-longest": "too-long";
     busy_wait, "busy-wait": "idle-cost";
     blocking_read, "blocking-read": "half-sent-neighbour";
     patient_read, "patient-read": "dribbling-neighbour";
