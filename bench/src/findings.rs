@@ -51,25 +51,25 @@ fn waiting(plan: &Plan, rows: &[&Row]) -> Option<String> {
     let Plan { connections, slow, .. } = *plan;
     let Extremes { slowest, quickest, times } = Extremes::of(rows)?;
     let scene = match slow {
-        0 => format!("Beside {connections} prompt clients"),
+        0 => format!("With {connections} prompt clients connected"),
         _ => format!("While {slow} of {connections} clients dribbled"),
     };
     let (longest, shortest) = (told(median(slowest)), told(median(quickest)));
     Some(if times >= NOTABLE {
         format!(
-            "{scene}, a well-behaved client waited {longest} for its answer at {} (the median), but \
-             {shortest} at {}: {} times as long.",
+            "{scene}, a well-behaved client waited {} times as long at {} ({longest}, the median) \
+             as at {} ({shortest}).",
+            grouped(times),
             slowest.server,
             quickest.server,
-            grouped(times),
         )
     } else if rows.len() > 1 {
         format!(
-            "{scene}, a well-behaved client was answered about as soon by each server, in \
-             {shortest} to {longest} (the medians)."
+            "{scene}, a well-behaved client waited about as long at each server, {shortest} to \
+             {longest} (the medians)."
         )
     } else {
-        format!("{scene}, a well-behaved client was answered in {longest} (the median).")
+        format!("{scene}, a well-behaved client waited {longest} (the median).")
     })
 }
 
@@ -294,8 +294,8 @@ mod tests {
     fn who_kept_the_probe_waiting_is_told_with_the_ratio() {
         let rows = [row("one", SLOW, 0.05), row("other", QUICK, 0.05)];
         let said = findings(&plan(), &rows).join("\n");
-        assert!(said.contains("2.00s for its answer at one"), "{said}");
-        assert!(said.contains("10,000 times as long"), "{said}");
+        let who = "waited 10,000 times as long at one (2.00s, the median) as at other (200µs).";
+        assert!(said.contains(who), "{said}");
         assert!(said.contains("one was not busy meanwhile: it used 5.0% of a core"), "{said}");
     }
 
@@ -303,7 +303,7 @@ mod tests {
     fn nothing_is_said_that_the_numbers_do_not_bear_out() {
         let alike = [row("one", QUICK, 0.05), row("other", QUICK, 0.05)];
         let said = findings(&plan(), &alike).join("\n");
-        assert!(said.contains("about as soon by each server"), "{said}");
+        assert!(said.contains("about as long at each server"), "{said}");
         assert!(!said.contains("not busy") && !said.contains("dear"), "{said}");
 
         let busy = [row("one", SLOW, 0.9), row("other", QUICK, 0.9)];
