@@ -432,8 +432,12 @@ fn choosing_on_paper() {
     claim(CHOOSING, words, &[1e6 / rate], rounded(6.2, 0.1));
     let words = "who ask once a minute, take a tenth of a core";
     claim(CHOOSING, words, &[1e6 / 60.0 / rate], rounded(0.1, 0.1));
-    let words = "With 2 ms of work, a core does 500 a second";
-    claim(CHOOSING, words, &[1.0 / 0.002], rounded(500.0, 1.0));
+    for words in [
+        "With `--work 2ms`, a loop handles at most 500 requests a second",
+        "a request *computes* for 2 ms instead, a core handles at most 500 a second",
+    ] {
+        claim(CHOOSING, words, &[1.0 / 0.002], rounded(500.0, 1.0));
+    }
 
     // Memory, in GB for a million, as in kB for one.
     let words = "The kernel takes 4 kB for a million times, 4 GB, and `poll-server` 0.3 GB";
@@ -449,9 +453,9 @@ fn choosing_on_paper() {
     claim(CHOOSING, words, &[threads / 1e9], rounded(31.0, 1.0));
     claim(CHOOSING, words, &[threads / machine], 1.0..=f64::INFINITY);
     let mapped = 65_530.0 / 4.0;
-    let words = "`vm.max_map_count` allows 65,530, so there are about 16,000";
+    let words = "`vm.max_map_count` allows 65,530 of them by default, so about 16,000 threads";
     claim(CHOOSING, words, &[mapped], rounded(16_000.0, 1_000.0));
-    claim(CHOOSING, "threads at about 16,000,", &[mapped], rounded(16_000.0, 1_000.0));
+    claim(CHOOSING, "threads at 16,000 or so at most,", &[mapped], rounded(16_000.0, 1_000.0));
 
     // Ports.
     for words in [
@@ -498,9 +502,11 @@ fn choosing_on_paper() {
     claim(CHOOSING, "100 kB of memory for each", &[theirs / 1e3], rounded(100.0, 1.0));
     let words = "With a million on 25.3 GB, you have a quarter of that";
     claim(CHOOSING, words, &[machine / 1e6 / theirs], 0.24..=0.26);
-    // 2,277,845 sockets in 103 GB.
-    let words = "idle: 45 kB for each socket";
+    // 2,277,845 sockets in 103 GB, of which 27 GiB were free.
+    let words = "The machine had 45 kB of memory for each socket";
     claim(CHOOSING, words, &[103e6 / 2_277_845.0], rounded(45.0, 1.0));
+    let words = "and more than a quarter of it was free";
+    claim(CHOOSING, words, &[27.0 * 1.024_f64.powi(3) / 103.0], 0.25..=0.33);
 }
 
 #[test]

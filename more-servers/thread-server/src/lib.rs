@@ -70,8 +70,9 @@ const STACK: usize = 128 * 1024;
 /// How many threads there may be, if nobody says otherwise.
 ///
 /// Room for the 1100 clients of the checker, and less than what systems allow: podman gives a
-/// container 2048 threads (`--pids-limit`). Linux as such has room for some 16,000 in a
-/// process, whatever is asked for ([`most_threads`]); and for 32,768 in all on small machines
+/// container 2048 threads (`--pids-limit`), and systemd gives a service 15% of what the system
+/// allows (`TasksMax`). Without such a limit, Linux has room for at most some 16,000 in a process,
+/// whatever is asked for ([`most_threads`]); and for 32,768 in all on small machines
 /// (/proc/sys/kernel/pid_max).
 const MAX_THREADS: u32 = 2000;
 
