@@ -468,6 +468,11 @@ fn choosing_on_paper() {
     let words = "it needs 36 source addresses";
     claim(CHOOSING, words, &[(1e6 / PORTS).ceil()], rounded(36.0, 1.0));
 
+    // Connection tracking: a bucket for each 16,384 bytes of memory, as for 4 GiB at most.
+    for words in ["by default [262,144]", "tracked connections at 262,144,"] {
+        claim(CHOOSING, words, &[4.0 * 1024_f64.powi(3) / 16_384.0], rounded(262_144.0, 1.0));
+    }
+
     // Network. Ethernet's preamble, header, checksum and gap; IP; TCP and its time stamps.
     let around = (8 + 14 + 4 + 12) + 20 + (20 + 12);
     let words = "with some 90 bytes around what is in it";
