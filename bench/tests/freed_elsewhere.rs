@@ -4,20 +4,21 @@
 //! (The blocking server does not even run out: accept(2) takes the descriptor for the next
 //! client before it sleeps.)
 //!
-//! Server and test share one process here, and so its limit of descriptors: that is why this
+//! Servers and test share one process here, and so its limit of descriptors: that is why this
 //! test is alone in its file.
 
 #![cfg(unix)]
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::thread;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use server_kit::{NoOptions, Serve, Settings, Stop};
+use server_kit::{Counters, NoOptions, Serve, Settings, Stop};
+use socket2::{Domain, Socket, Type};
 
 /// Those that sleep; `busy-server` does so in naps.
 const SERVERS: &[Serve] = &[
@@ -56,10 +57,16 @@ fn ask(mut client: TcpStream) {
     assert_eq!(reply, "Hello from server!\n");
 }
 
-#[test]
-fn a_server_tries_again_although_no_connection_is_closed() {
-    rlimit::setrlimit(rlimit::Resource::NOFILE, 64, 64).unwrap();
-    for serve in SERVERS {
+/// A server in a thread of this process, and a client that has no connection yet.
+struct Scene {
+    stop: Stop,
+    server: JoinHandle<io::Result<Counters>>,
+    address: SocketAddr,
+    client: Socket,
+}
+
+impl Scene {
+    fn new(serve: Serve) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::new();
@@ -71,18 +78,28 @@ fn a_server_tries_again_although_no_connection_is_closed() {
         });
         // Once a client was served, the server has all that it needs for itself.
         ask(TcpStream::connect(address).unwrap());
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        Scene { stop, server, address, client }
+    }
+}
 
-        let mut taken = take_all();
-        drop(taken.pop());
-        let client = TcpStream::connect(address).unwrap();
-        let before = processor_time();
-        thread::sleep(Duration::from_millis(1200));
-        let spent = processor_time() - before;
-        assert!(spent < 100_000, "{spent} microseconds spent on waiting for a descriptor");
-        drop(taken.pop());
-        ask(client);
+#[test]
+fn servers_try_again_although_no_connection_is_closed() {
+    rlimit::setrlimit(rlimit::Resource::NOFILE, 128, 128).unwrap();
+    let scenes: Vec<Scene> = SERVERS.iter().map(|&serve| Scene::new(serve)).collect();
 
-        drop(taken);
+    let mut taken = take_all();
+    for scene in &scenes {
+        scene.client.connect(&scene.address.into()).unwrap();
+    }
+    let before = processor_time();
+    thread::sleep(Duration::from_millis(1200));
+    let spent = processor_time() - before;
+    assert!(spent < 100_000, "{spent} microseconds spent on waiting for a descriptor");
+    // One for each, since a server keeps it until its client has asked.
+    taken.truncate(taken.len() - scenes.len());
+    for Scene { stop, server, client, .. } in scenes {
+        ask(client.into());
         stop.request();
         server.join().unwrap().unwrap();
     }

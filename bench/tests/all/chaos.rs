@@ -1,6 +1,6 @@
-//! Twenty seconds of chaos at every model, several of them side by side.
+//! Some seconds of chaos at every model, several of them side by side.
 //!
-//! The seeds are fixed, so that a red run can be repeated, here or by the command that it prints;
+//! `.ci/long` takes twenty: `cargo test -p bench --test all chaos -- --ignored`. The seeds are fixed, so that a red run can be repeated, here or by the command that it prints;
 //! new ones are tried by hand: `cargo run --release -p bench -- chaos --all --time 10m`.
 
 use std::path::Path;
@@ -47,18 +47,36 @@ fn stand(models: &[Model], plan: &Plan) -> Vec<Outcome> {
     outcomes
 }
 
-#[test]
-fn every_model_stands_it() {
-    let time = Duration::from_secs(20);
+fn every_model_stands(time: Duration) -> Vec<Outcome> {
     let outcomes = stand(Model::ALL, &Plan { time, connections: CLIENTS, ..Plan::default() });
     for outcome in &outcomes {
-        assert!(outcome.waves > 1 && outcome.asked > 0, "{}", text(&outcomes));
+        assert!(outcome.waves > 0 && outcome.asked > 0, "{}", text(&outcomes));
         assert_eq!(outcome.answered, outcome.asked, "{}", text(&outcomes));
         if cfg!(target_os = "linux") {
-            let is_tried = outcome.stops > 0 && outcome.squeezes > 0 && outcome.samples.len() > 1;
-            assert!(is_tried && outcome.not_tried.is_empty(), "{}", text(&outcomes));
+            let is_looked_at = outcome.samples.len() > 1 && outcome.not_tried.is_empty();
+            assert!(is_looked_at, "{}", text(&outcomes));
         }
     }
+    outcomes
+}
+
+/// Whether several waves came, and it was stopped by a signal and left with too few descriptors.
+fn is_disturbed(outcome: &Outcome) -> bool {
+    outcome.waves > 1 && (!cfg!(target_os = "linux") || (outcome.stops > 0 && outcome.squeezes > 0))
+}
+
+#[test]
+fn every_model_stands_it() {
+    let outcomes = every_model_stands(Duration::from_secs(5));
+    // In such a short time, not all of this happens to each of them.
+    assert!(outcomes.iter().any(is_disturbed), "{}", text(&outcomes));
+}
+
+#[test]
+#[ignore = "a minute: 20 seconds for each server; `.ci/long` takes them"]
+fn every_model_stands_it_for_longer() {
+    let outcomes = every_model_stands(Duration::from_secs(20));
+    assert!(outcomes.iter().all(is_disturbed), "{}", text(&outcomes));
 }
 
 #[test]

@@ -331,7 +331,7 @@ fn a_client_that_epoll_has_no_room_for_waits_until_it_has() {
 }
 
 #[test]
-#[ignore = "takes two minutes, and is for people to read"]
+#[ignore = "two minutes: call by call, as a table; `.ci/long` takes them"]
 fn one_by_one() {
     if !strace_works() {
         return;
