@@ -1,15 +1,29 @@
-//! Which servers tests can try.
+//! What tests can try here.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::Mutex;
 
 use bench::Model;
 
-/// Those of them that can run here; of the others it says that they are skipped.
+/// Those of the servers that can run here; of the others it says that they are left out.
 pub fn available(models: &[Model]) -> Vec<Model> {
     let can_run = |model: &Model| match model.available() {
         Ok(()) => true,
         Err(why) => {
-            eprintln!("skipped, because {} can't run here: {why}", model.label);
+            left_out(format!("{} can't run here: {why}", model.label));
             false
         }
     };
     models.iter().copied().filter(can_run).collect()
+}
+
+/// Says what is not tried, once for all tests. `eprintln!` would not do: what it prints is shown
+/// only if the test fails.
+pub fn left_out(why: String) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap().insert(why.clone()) {
+        // If nobody can be told, the test is left out all the same.
+        writeln!(io::stderr(), "left out: {why}").ok();
+    }
 }

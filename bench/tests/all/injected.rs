@@ -29,7 +29,7 @@ use client::{Crowd, Happening, Kind, Mix, flood};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::available::available;
+use crate::available::{available, left_out};
 
 /// What strace is told to do.
 #[derive(Clone, Copy)]
@@ -142,7 +142,7 @@ fn strace_works() -> bool {
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
         Err(error) => format!("strace: {error}"),
     };
-    eprintln!("left out, because no call can be made to fail here: {why}");
+    left_out(format!("no call can be made to fail here: {why}"));
     false
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use bench::{Model, Outcome, ServerProcess};
 
+use crate::available::left_out;
+
 /// A server that must not have panicked when the test is over.
 pub struct Server {
     process: ServerProcess,
@@ -19,7 +21,7 @@ pub struct Server {
 pub fn if_available(model: Model, test: fn(Model)) {
     match model.available() {
         Ok(()) => test(model),
-        Err(why) => eprintln!("skipped, because {} can't run here: {why}", model.label),
+        Err(why) => left_out(format!("{} can't run here: {why}", model.label)),
     }
 }
 

@@ -16,6 +16,8 @@ use super::client::{Client, GREETING};
 #[cfg(target_os = "linux")]
 use super::server;
 use super::server::Server;
+#[cfg(target_os = "linux")]
+use crate::available::left_out;
 
 /// The bound is a second. The rest is for a machine that is busy with other tests.
 #[cfg(unix)]
@@ -215,7 +217,7 @@ pub fn without_loopback(model: Model) {
     let alone = ["--map-root-user", "--net"];
     let trial = Command::new("unshare").args(alone).arg("true").output();
     if !trial.as_ref().is_ok_and(|trial| trial.status.success()) {
-        return eprintln!("left out, because no network of its own can be made here: {trial:?}");
+        return left_out(format!("no network of its own can be made here: {trial:?}"));
     }
     let server = server::command(model, &["-v", "--address", "0.0.0.0:0"]);
     let mut unshare = Command::new("unshare");
