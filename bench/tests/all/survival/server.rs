@@ -69,6 +69,19 @@ impl Server {
         self.stats().map(|stat| stat.processor_time()).sum()
     }
 
+    /// How many threads the process has.
+    #[cfg(target_os = "linux")]
+    pub fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.id())).unwrap().count()
+    }
+
+    /// Left out: the same for other systems, where threads that have nothing to do any more are not
+    /// waited for.
+    #[cfg(not(target_os = "linux"))]
+    pub fn threads(&self) -> usize {
+        0
+    }
+
     /// The process and its children.
     #[cfg(target_os = "linux")]
     pub fn processes(&self) -> Vec<i32> {

@@ -2,23 +2,27 @@
 
 use bench::Model;
 
-use super::descriptors::Crowd;
+use super::client::wait_until;
+use super::descriptors::{Crowd, probe};
 use super::server::Server;
 
 /// As with descriptors: it is told once for as long as it lasts, and again when it comes again.
 #[test]
 fn whoever_comes_when_all_threads_are_taken_waits_for_one_to_end() {
     let server = Server::start(Model::THREAD, &["-q", "--max-threads", "8"]);
+    probe(server.address());
+    let at_rest = server.threads();
     for _ in 0..2 {
         let mut crowd = Crowd::ask(&server, 30);
         assert_eq!(crowd.settle(), 8);
         server.expect_sleep(Model::THREAD, "all threads are taken");
         crowd.leave_in_turns();
+        wait_until("all threads have ended", || server.threads() <= at_rest);
     }
     let outcome = server.stop();
     let told = outcome.lines.iter().filter(|line| line.contains("(--max-threads 8)")).count();
     assert_eq!(told, 2, "{outcome:?}");
-    assert_eq!(outcome.usage.unwrap().replies, 2 * 30);
+    assert_eq!(outcome.usage.unwrap().replies, 1 + 2 * 30);
 }
 
 /// The thread that accepts is not in accept(2) then.
