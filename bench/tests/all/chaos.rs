@@ -14,6 +14,7 @@ use client::chaos::{Outcome, Plan};
 use protocol::Protocol;
 
 use crate::available::available;
+use crate::turns::turn;
 
 /// How many servers are tried at the same time: mostly they wait, or are stopped.
 const SIDE_BY_SIDE: usize = 6;
@@ -23,6 +24,7 @@ const CLIENTS: usize = 200;
 
 /// All of them stand it; each has a seed of its own.
 fn stand(models: &[Model], plan: &Plan) -> Vec<Outcome> {
+    let _turn = turn();
     let program = Path::new(env!("CARGO_BIN_EXE_bench"));
     let models = available(models);
     let next = Mutex::new(models.iter().zip(1..));

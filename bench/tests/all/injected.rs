@@ -29,6 +29,8 @@ use client::{Crowd, Happening, Kind, Mix, flood};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::turns::turn;
+
 use crate::available::{available, left_out};
 
 /// What strace is told to do.
@@ -243,6 +245,7 @@ fn possible_at(model: Model, injections: &[Injection]) -> Vec<Injection> {
 
 #[test]
 fn nobody_notices_what_the_kernel_may_do() {
+    let _turn = turn();
     if !strace_works() {
         return;
     }
@@ -300,6 +303,7 @@ fn one_request(model: Model, expressions: &[&str]) -> (String, Outcome) {
 /// accepted already.
 #[test]
 fn a_client_that_epoll_has_no_room_for_waits_until_it_has() {
+    let _turn = turn();
     if !strace_works() {
         return;
     }
@@ -333,6 +337,7 @@ fn a_client_that_epoll_has_no_room_for_waits_until_it_has() {
 #[test]
 #[ignore = "two minutes: call by call, as a table; `.ci/long` takes them"]
 fn one_by_one() {
+    let _turn = turn();
     if !strace_works() {
         return;
     }

@@ -9,6 +9,8 @@ use bench::{Model, ServerProcess};
 use client::Askers;
 use serde_json::Value;
 
+use crate::turns::turn;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn start(model: Model) -> ServerProcess {
@@ -21,6 +23,7 @@ fn program() -> &'static Path {
 
 #[test]
 fn each_visit_has_a_whole_wave_before_it() {
+    let _turn = turn();
     let server = start(Model::SYNC);
     let mut dribblers = Dribblers::new(server.address(), 2);
     // 27 bytes for each second request, and the server is there for one client at a time.
@@ -72,6 +75,7 @@ const SMALL: [&str; 6] = ["--active", "5", "--idle", "10", "--rounds", "2"];
 
 #[test]
 fn what_a_request_costs_is_told_for_each_round() {
+    let _turn = turn();
     let servers = ["--server", "prefork-server", "--server", "poll-server", "--json"];
     let servers = if cfg!(unix) { &servers[..] } else { &servers[2..] };
     let output = cost(&[&SMALL[..], servers].concat());

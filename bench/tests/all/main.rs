@@ -26,3 +26,4 @@ mod peers;
 mod processes;
 mod program;
 mod survival;
+mod turns;

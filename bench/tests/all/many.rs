@@ -4,6 +4,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::turns::turn;
+
 fn many(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bench")).arg("many").args(arguments).output().unwrap()
 }
@@ -14,6 +16,7 @@ fn json(output: &Output) -> Value {
 
 #[test]
 fn all_are_held_and_answered_twice_and_the_figures_add_up() {
+    let _turn = turn();
     let servers = ["--server", "poll-server", "--server", "prefork-server --workers 2"];
     let servers = if cfg!(unix) { &servers[..] } else { &servers[..2] };
     let sources = ["--sources", if cfg!(target_os = "linux") { "2" } else { "1" }];
@@ -62,6 +65,7 @@ fn who_drops_the_silent_ones_is_told() {
 
 #[test]
 fn who_is_full_holds_what_fits_and_who_serves_one_is_left_out() {
+    let _turn = turn();
     let servers = ["--server", "sync-server", "--server", "thread-server --max-threads 130"];
     let output = many(&[&["--connections", "200"], &servers[..]].concat());
     assert!(output.status.success(), "{output:?}");

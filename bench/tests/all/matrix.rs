@@ -10,6 +10,7 @@ use client::check::{Cell, Column, Matrix, Verdict};
 use protocol::Protocol;
 
 use crate::available::available;
+use crate::turns::turn;
 
 /// How many matrices are tried at the same time. They mostly wait.
 const SIDE_BY_SIDE: usize = 3;
@@ -22,6 +23,7 @@ const TRIES: usize = 2;
 /// be otherwise than it must be.
 pub fn tried(models: &[Model], protocol: Protocol, look: impl Fn(Model, &Cell) -> bool + Sync) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = turn();
     let models = available(models);
     let program = Path::new(env!("CARGO_BIN_EXE_bench"));
     let try_all = |models: &[Model]| {

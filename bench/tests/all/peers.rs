@@ -1,7 +1,5 @@
 //! The servers outside of this workspace, as far as their tools are installed here.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -15,6 +13,7 @@ use crate::available::left_out;
 use crate::matrix::{is_tried, tried};
 #[cfg(target_os = "linux")]
 use crate::processes;
+use crate::turns::turn;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_bench");
 
@@ -27,6 +26,7 @@ fn compare(more: &[&str]) -> Output {
 
 #[test]
 fn every_peer_answers_everybody_and_is_compared_with_poll_server() {
+    let _turn = turn();
     let peers = available(Model::PEERS);
     let output = compare(&["--json"]);
     assert!(output.status.success(), "{output:?}");
@@ -52,6 +52,7 @@ fn every_peer_answers_everybody_and_is_compared_with_poll_server() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_table_has_the_ratio_and_does_not_count_what_it_does_not_see() {
+    let _turn = turn();
     let peers = available(Model::PEERS);
     let output = compare(&[]);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -100,12 +101,16 @@ fn a_peer_without_its_tool_is_left_out_with_a_sentence() {
 fn what_the_compiler_says_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let compiler = folder.path().join("compiler");
-    let script = "#!/bin/sh\ntest \"$1\" = --version || { echo 'not today' >&2; exit 1; }\n";
-    fs::write(&compiler, script).unwrap();
-    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
     // Beside this copy of the program, nothing is compiled yet.
     let program = folder.path().join("bench");
-    fs::copy(PROGRAM, &program).unwrap();
+    // A shell writes both: what this process has open for writing, a process that another test is
+    // starting has open, too, for a moment, and then it can't be run (ETXTBSY).
+    let write = r#"
+        printf '%s\n' '#!/bin/sh' 'test "$1" = --version || { echo "not today" >&2; exit 1; }' > "$0"
+        chmod +x "$0" && cp "$1" "$2""#;
+    let shell =
+        Command::new("sh").args(["-c", write]).arg(&compiler).arg(PROGRAM).arg(&program).status();
+    assert!(shell.unwrap().success());
 
     let mut command = Command::new(program);
     let output = command.args(["--server", "c-select"]).env("CC", compiler).output().unwrap();

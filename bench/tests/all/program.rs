@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 use bench::Model;
 use serde_json::Value;
 
+use crate::turns::turn;
+
 #[cfg(target_os = "linux")]
 use crate::processes::{children, runs, wait_until};
 
@@ -24,6 +26,7 @@ const SMALL: [&str; 8] = ["--connections", "20", "--slow", "2", "--requests", "5
 
 #[test]
 fn every_server_answers_everybody_and_the_figures_add_up() {
+    let _turn = turn();
     let output = run(&[&SMALL[..], &["--json"]].concat());
     assert!(output.status.success(), "{output:?}");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -83,6 +86,7 @@ fn the_page_has_the_table_and_a_timeline_of_each_server() {
 
 #[test]
 fn the_matrix_is_printed_by_one_command() {
+    let _turn = turn();
     let only = ["check", "--protocol", "one-shot", "--server", "sync-server"];
     let output = run(&only);
     assert!(output.status.success(), "a blocking server is as it must be: {output:?}");

@@ -122,8 +122,11 @@ fn what_needs_a_missing_tool_is_left_out_and_told() {
 fn programs_are_found_from_wherever_they_run() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("hello");
-    std::fs::write(&script, "#!/bin/sh\necho hello\n").unwrap();
-    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // A shell writes it: what this process has open for writing, a process that another test is
+    // starting has open, too, for a moment, and then it can't be run (ETXTBSY).
+    let write = "printf '#!/bin/sh\\necho hello\\n' > \"$0\" && chmod +x \"$0\"";
+    let shell = std::process::Command::new("sh").args(["-c", write]).arg(&script).status();
+    assert!(shell.unwrap().success());
     let up = "../".repeat(std::env::current_dir().unwrap().components().count());
     let relative = format!("{up}{}", folder.path().display());
     let programs = Programs::within(relative.as_ref()).unwrap();
