@@ -16,8 +16,8 @@ const MORE: usize = 4;
 const KNOCK: Duration = Duration::from_millis(250);
 
 /// How long all of them may take, in times the patience of one: long enough for a server that
-/// starts a process for each of a thousand.
-const PATIENCES: u32 = 5;
+/// starts a process for each of a thousand, on a machine that is busy with other things.
+const PATIENCES: u32 = 20;
 
 /// How often it is looked whether one of several has been answered. (To wait for all of them
 /// at once would take a poller, and this is the only place in the checker that could use one.)

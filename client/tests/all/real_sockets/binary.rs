@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
+#[cfg(unix)]
+use std::thread;
 
 use serde_json::Value;
 
@@ -364,7 +366,9 @@ fn sigterm_ends_it_even_if_ignored_at_the_start() {
     let address = server(move |stream| {
         for_each_line(stream, |_| {
             let _ = tell.send(());
-            Ok(()) // and never an answer
+            loop {
+                thread::park(); // it neither answers nor closes
+            }
         })
     });
     let flood = client(&["--connections", "1", "--timeout", "1h", &address.to_string()]);

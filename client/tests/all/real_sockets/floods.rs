@@ -216,7 +216,7 @@ fn a_trickle_of_requests_is_no_standstill() {
                 count => bytes += count,
             }
             if bytes < 15 << 20 {
-                std::thread::sleep(Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(150));
             }
         }
         let requests = bytes.div_ceil(Protocol::Lines.request("hello from client number 0").len());
@@ -227,7 +227,7 @@ fn a_trickle_of_requests_is_no_standstill() {
         connections: 1,
         mix: [(Kind::HalfClosing, 1)].into(),
         requests: 1_000_000,
-        timeout: Duration::from_millis(500),
+        timeout: Duration::from_millis(1500),
         ..Crowd::default()
     };
     let report = flood(address, &crowd);
