@@ -18,7 +18,7 @@ mod subject;
 pub(crate) mod system;
 
 pub(crate) use address::resolve;
-pub use port::{Port, listener_on};
+pub use port::{Port, listener_on, until_next_look};
 pub(crate) use process::ServerProcess;
 pub(crate) use subject::Kind;
 pub use subject::Subject;

@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use client::server::{Port, listener_on};
+use client::server::{Port, listener_on, until_next_look};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::Protocol;
@@ -30,9 +30,6 @@ use server_kit::{Console, Stop};
 use super::Peer;
 use crate::server_process::{Message, PATIENCE};
 use crate::{Meter, ProcessUsage, Usage};
-
-/// How often it is looked whether the peer listens, of which no event tells.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// Why a peer's calls are not in the table.
 const NOT_COUNTED: &str = "any system call, since the program is none of this workspace";
@@ -165,13 +162,13 @@ impl Running {
         port: u16,
         events: &Receiver<Event>,
     ) -> io::Result<Option<Event>> {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
             if let Some(address) = listener_on(port) {
                 Message::Listening { address, process: self.0.id() }.print()?;
                 return Ok(None);
             }
-            if let Ok(event) = events.recv_timeout(LOOK) {
+            if let Ok(event) = events.recv_timeout(until_next_look(began.elapsed())) {
                 return Ok(Some(event));
             }
         }

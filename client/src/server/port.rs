@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
@@ -68,4 +69,11 @@ fn is_free(port: u16) -> io::Result<()> {
 /// a client that comes and goes.
 pub fn listener_on(port: u16) -> Option<SocketAddr> {
     system::listener_on(port)
+}
+
+/// How long to sleep before [`listener_on`] is called again for a server that has been started so
+/// long ago: 5 to 100 ms. A call can take milliseconds of processor time, since the kernel goes
+/// through its table of connections. So it is made less and less often.
+pub fn until_next_look(waited: Duration) -> Duration {
+    (waited / 4).clamp(Duration::from_millis(5), Duration::from_millis(100))
 }

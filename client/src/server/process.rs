@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::port::Port;
+use super::port::{Port, until_next_look};
 use super::subject::with_port;
 use super::system::{self, Cost, Squeezed};
 use crate::system::{advice, is_lack};
@@ -132,9 +132,7 @@ impl ServerProcess {
                     last_words()
                 ));
             }
-            // The kernel goes through its table of all connections for this. So a server that
-            // has to be compiled first is looked for less and less often.
-            thread::sleep(LOOK.max(began.elapsed() / 20));
+            thread::sleep(until_next_look(began.elapsed()));
         }
     }
 

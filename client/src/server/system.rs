@@ -104,6 +104,10 @@ mod proc {
 
     use super::Cost;
 
+    /// How many bytes a line of `/proc/net/tcp` has, to which it is filled up with blanks (TMPSZ in
+    /// net/ipv4/tcp_ipv4.c of the kernel). Lines of `tcp6` are longer.
+    const LINE: usize = 150;
+
     /// TCP_LISTEN in the `st` column (include/net/tcp_states.h of the kernel).
     const LISTEN: &str = "0A";
 
@@ -111,8 +115,10 @@ mod proc {
     /// with a connection.
     pub(crate) fn listener_on(port: u16) -> Option<SocketAddr> {
         ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|table| {
-            let lines = BufReader::new(File::open(table).ok()?).lines().map_while(Result::ok);
-            // Those who listen stand first, and there may be thousands of others after them.
+            // Those who listen stand first, and there may be thousands of others after them. To
+            // fill a larger buffer, the kernel would look for those, too.
+            let table = BufReader::with_capacity(LINE, File::open(table).ok()?);
+            let lines = table.lines().map_while(Result::ok);
             let mut listeners = lines.skip(1).map_while(|line| listener_of(&line));
             listeners.find(|listener| listener.port() == port)
         })
