@@ -1,10 +1,36 @@
-//! Tests that keep all processors busy take turns. Beside them run those that mostly wait.
+//! Tests that keep the processors busy take turns. Beside them run those that mostly wait.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 
-/// Waits for the turn of the calling test, which lasts until the value is dropped.
-pub fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    // A test that has failed leaves nothing behind that another one uses.
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// How many turns there are at the same time, at most. These tests wait, too, if not as much.
+const TURNS: usize = 2;
+
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static GIVEN_BACK: Condvar = Condvar::new();
+
+/// A turn, until it is dropped.
+pub struct Turn;
+
+/// Waits for the turn of the calling test.
+pub fn turn() -> Turn {
+    let turns = available_parallelism().map_or(1, |cores| cores.get().min(TURNS));
+    let mut taken = taken();
+    while *taken >= turns {
+        taken = GIVEN_BACK.wait(taken).unwrap_or_else(PoisonError::into_inner);
+    }
+    *taken += 1;
+    Turn
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *taken() -= 1;
+        GIVEN_BACK.notify_one();
+    }
+}
+
+fn taken() -> MutexGuard<'static, usize> {
+    // Nothing that panics happens while it is locked.
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
