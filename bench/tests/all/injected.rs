@@ -29,7 +29,8 @@ use client::{Crowd, Happening, Kind, Mix, flood};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::turns::turn;
+use crate::survival::server::one_loop;
+use crate::turns::{alone, turn};
 
 use crate::available::{available, left_out};
 
@@ -287,9 +288,7 @@ fn one_request(model: Model, expressions: &[&str]) -> (String, Outcome) {
         strace.args(["-e", expression]);
     }
     let program = Path::new(env!("CARGO_BIN_EXE_bench"));
-    let one_loop: &[&str] =
-        if model.name() == "prefork-server" { &["--workers", "1"] } else { &[] };
-    let command = ServerProcess::command(program, model, one_loop);
+    let command = ServerProcess::command(program, model, one_loop(model));
     strace.arg(command.get_program()).args(command.get_args());
     let server = ServerProcess::start(strace).unwrap();
     let crowd = Crowd { connections: 1, requests: 1, mix: Mix::default(), ..prompt_crowd() };
@@ -331,6 +330,45 @@ fn a_client_that_epoll_has_no_room_for_waits_until_it_has() {
             assert!(failed.is_some_and(is_added), "{}: {failed:?}", model.label);
             assert!(outcome.lines.iter().any(|line| line.contains(what)), "{outcome:?}");
         }
+    }
+}
+
+/// The same without strace: for a moment, no process may watch anything more.
+#[test]
+#[ignore = "it lowers `fs.epoll.max_user_watches` of the whole machine; `.ci/long` takes it"]
+fn clients_wait_while_no_more_watches_are_allowed() {
+    const LIMIT: &str = "/proc/sys/fs/epoll/max_user_watches";
+    /// The limit as it was. Dropping it puts that back.
+    struct Before(String);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            fs::write(LIMIT, &self.0).unwrap();
+        }
+    }
+
+    let _alone = alone();
+    let program = Path::new(env!("CARGO_BIN_EXE_bench"));
+    for model in available(&[Model::POLL, Model::PREFORK, Model::ASYNC]) {
+        let command = ServerProcess::command(program, model, one_loop(model));
+        let mut server = ServerProcess::start(command).unwrap();
+        let address = server.address();
+        let visit = move || {
+            let crowd =
+                Crowd { connections: 1, requests: 1, mix: Mix::default(), ..prompt_crowd() };
+            let report = flood(address, &crowd, &mut |_| ControlFlow::Continue(())).unwrap();
+            assert!(report.is_good() && report.answered == 1, "{}: {report}", model.label);
+        };
+        visit(); // all of its processes are there
+        let before = Before(fs::read_to_string(LIMIT).unwrap());
+        if let Err(error) = fs::write(LIMIT, "0") {
+            return eprintln!("left out, because {LIMIT} can't be changed here: {error}");
+        }
+        let waiting = thread::spawn(visit);
+        let is_reported = server.has_printed(1, "no room in epoll is left");
+        drop(before);
+        assert!(is_reported, "{}", model.label);
+        waiting.join().unwrap();
+        server.stop().unwrap();
     }
 }
 

@@ -9,24 +9,37 @@ const TURNS: usize = 2;
 static TAKEN: Mutex<usize> = Mutex::new(0);
 static GIVEN_BACK: Condvar = Condvar::new();
 
-/// A turn, until it is dropped.
-pub struct Turn;
+/// A turn, or all of them, until it is dropped.
+pub struct Turn(usize);
 
 /// Waits for the turn of the calling test.
 pub fn turn() -> Turn {
-    let turns = available_parallelism().map_or(1, |cores| cores.get().min(TURNS));
+    take(1)
+}
+
+/// Waits until no other test has a turn, and lets none have one.
+pub fn alone() -> Turn {
+    take(all())
+}
+
+fn all() -> usize {
+    available_parallelism().map_or(1, |cores| cores.get().min(TURNS))
+}
+
+fn take(turns: usize) -> Turn {
     let mut taken = taken();
-    while *taken >= turns {
+    while *taken + turns > all() {
         taken = GIVEN_BACK.wait(taken).unwrap_or_else(PoisonError::into_inner);
     }
-    *taken += 1;
-    Turn
+    *taken += turns;
+    Turn(turns)
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *taken() -= 1;
-        GIVEN_BACK.notify_one();
+        let Turn(turns) = self;
+        *taken() -= *turns;
+        GIVEN_BACK.notify_all();
     }
 }
 

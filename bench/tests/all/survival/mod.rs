@@ -12,7 +12,7 @@ mod costs;
 mod deadlines;
 #[cfg(unix)]
 mod descriptors;
-mod server;
+pub mod server;
 mod stopping;
 mod stream;
 #[cfg(unix)]
