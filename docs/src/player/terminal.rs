@@ -144,6 +144,13 @@ impl Session {
             if let Some(out_of_bounds) = fitting.out_of_bounds {
                 why += &format!("\n{out_of_bounds}");
             }
+            // Perhaps a signal has ended it, of which nothing is printed.
+            if state.ended
+                && let Ok(status) = self.child.wait()
+                && !status.success()
+            {
+                why += &format!("\n{status}");
+            }
             return Err(self.different(&why));
         }
         let pairs = fitting.pairs.iter().map(|&(of, line)| (of, self.lines[line].clone()));
