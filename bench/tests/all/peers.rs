@@ -1,5 +1,7 @@
 //! The servers outside of this workspace, as far as their tools are installed here.
 
+use std::env;
+use std::iter;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -113,7 +115,12 @@ fn what_the_compiler_says_is_told() {
     assert!(shell.unwrap().success());
 
     let mut command = Command::new(program);
-    let output = command.args(["--server", "c-select"]).env("CC", compiler).output().unwrap();
+    // `CC` is words, as in make, so a path with blanks would be several.
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&folders);
+    let path = env::join_paths(iter::once(folder.path().to_owned()).chain(folders)).unwrap();
+    command.env("PATH", path).env("CC", "compiler");
+    let output = command.args(["--server", "c-select"]).output().unwrap();
     assert_eq!(output.status.code(), Some(69), "{output:?}");
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("c-select is left out: select.c does not compile:\nnot today"), "{text}");

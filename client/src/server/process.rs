@@ -85,7 +85,11 @@ impl ServerProcess {
         let mut child = command.spawn().map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::NotFound => "; is it installed, and the name right?",
-                io::ErrorKind::PermissionDenied => "; is it a program that you may run?",
+                // Also if it is nowhere in PATH, and some folder there may not be looked into
+                // (execvp(3), EACCES).
+                io::ErrorKind::PermissionDenied => {
+                    "; is it installed, the name right, and may you run it?"
+                }
                 _ => advice(&error),
             };
             let why = format!("`{program}` can't be started: {error}{advice}");
