@@ -239,8 +239,10 @@ impl Connection {
 }
 
 /// ECANCELED: we have asked for it. ENOBUFS: no buffer was left; all of them are back when
-/// this turn is over. EINTR: a signal came first. All mean: queue it again when it is time.
+/// this turn is over. ENOMEM: the kernel had no memory for the operation, and the loop rests
+/// (`Ring::is_without_memory`). EINTR: a signal came first. All mean: queue it again when it is
+/// time.
 fn is_not_now(error: &io::Error) -> bool {
-    let again = [Errno::ECANCELED, Errno::ENOBUFS, Errno::EINTR];
+    let again = [Errno::ECANCELED, Errno::ENOBUFS, Errno::ENOMEM, Errno::EINTR];
     error.raw_os_error().is_some_and(|code| again.contains(&Errno::from_raw(code)))
 }

@@ -196,7 +196,7 @@ impl UringServer<'_> {
         let calls = self.ring.submit_and_wait(began, deadline, done)?;
         (0..calls).for_each(|_| self.journal.count(Call::IoUringEnter));
         if self.ring.is_without_memory() {
-            rest_without_memory(&mut self.journal); // EAGAIN, which may pass
+            rest_without_memory(&mut self.journal); // EAGAIN or ENOMEM, which may pass
         }
 
         let count = |kind: fn(&Completion) -> bool| done.iter().filter(|&c| kind(c)).count();

@@ -317,8 +317,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Whether the kernel had no memory for what was queued: who comes again at once may find
-    /// none again.
+    /// Whether the kernel had no memory for what was queued, or for one of the operations. The
+    /// same may happen again if it is queued again at once.
     pub(crate) fn is_without_memory(&self) -> bool {
         self.resources == Resources::NoMemory
     }
@@ -343,7 +343,12 @@ impl Ring {
                 }
             }
             let result = match entry.result() {
-                error @ ..0 => Err(io::Error::from_raw_os_error(-error)),
+                error @ ..0 => {
+                    if Errno::from_raw(-error) == Errno::ENOMEM {
+                        self.resources = Resources::NoMemory;
+                    }
+                    Err(io::Error::from_raw_os_error(-error))
+                }
                 number => Ok(number.unsigned_abs()),
             };
             done.push(match kind {

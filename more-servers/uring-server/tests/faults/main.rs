@@ -44,6 +44,7 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
         10 => Just(Fate::Short(1)),
         15 => Just(Fate::NotNow),
         15 => Just(Fate::Interrupted),
+        5 => Just(Fate::NoMemory),
         10 => Just(Fate::Last),
         2 => broken.prop_map(Fate::Broken),
     ];

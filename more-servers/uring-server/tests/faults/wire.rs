@@ -19,6 +19,8 @@ pub enum Fate {
     NotNow,
     /// EINTR.
     Interrupted,
+    /// ENOMEM.
+    NoMemory,
     /// A receive brings what there is, and nothing after it.
     Last,
     /// The connection is broken.
@@ -53,6 +55,7 @@ impl Wire {
             Fate::Short(count) => most = count,
             Fate::NotNow => return Some((Err(Errno::ENOBUFS.into()), false)),
             Fate::Interrupted => return Some((Err(Errno::EINTR.into()), false)),
+            Fate::NoMemory => return Some((Err(Errno::ENOMEM.into()), false)),
             Fate::Last => more = false,
             Fate::Broken(error) => return Some((Err(self.break_off(error)), false)),
         }
@@ -76,6 +79,7 @@ impl Wire {
             Fate::All | Fate::Last | Fate::NotNow => {}
             Fate::Short(most) => count = count.min(most),
             Fate::Interrupted => return Some(Err(Errno::EINTR.into())),
+            Fate::NoMemory => return Some(Err(Errno::ENOMEM.into())),
             Fate::Broken(error) => return Some(Err(self.break_off(error))),
         }
         self.talk.get(&bytes[..count]);
