@@ -18,6 +18,7 @@ pub fn turn() -> Turn {
 }
 
 /// Waits until no other test has a turn, and lets none have one.
+#[cfg(target_os = "linux")]
 pub fn alone() -> Turn {
     take(all())
 }

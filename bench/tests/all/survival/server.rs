@@ -77,7 +77,7 @@ impl Server {
 
     /// Left out: the same for other systems, where threads that have nothing to do any more are not
     /// waited for.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(all(unix, not(target_os = "linux")))]
     pub fn threads(&self) -> usize {
         0
     }
