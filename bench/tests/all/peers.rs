@@ -2,6 +2,7 @@
 
 use std::env;
 use std::iter;
+#[cfg(target_os = "linux")]
 use std::path::Path;
 use std::process::{Command, Output};
 

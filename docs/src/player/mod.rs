@@ -89,9 +89,18 @@ impl Player {
                 continue;
             }
             let terminal = terminals.entry(terminal).or_insert_with(|| Terminal::new(*patience));
-            play_block(terminal, &mut stage, block, &mut recorded).map_err(|why| {
-                format!("line {}, terminal {}: {why}", block.begin, block.terminal)
-            })?;
+            if let Err(why) = play_block(terminal, &mut stage, block, &mut recorded) {
+                let mut why = format!("line {}, terminal {}: {why}", block.begin, block.terminal);
+                // What is wrong may be in another one, such as a server that has ended.
+                for (number, other) in &mut terminals {
+                    if *number != block.terminal
+                        && let Some(state) = other.state()
+                    {
+                        why += &format!("\nterminal {number}: {state}");
+                    }
+                }
+                return Err(why);
+            }
         }
         for (number, mut terminal) in terminals {
             terminal.finish().map_err(|why| format!("at the end, terminal {number}: {why}"))?;

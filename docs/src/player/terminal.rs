@@ -78,6 +78,19 @@ impl Terminal {
         self.session.as_mut().ok_or("nothing runs here")?.expect(expected, self.patience)
     }
 
+    /// What has become of the command, if there is one, and what it has printed, for a reader who
+    /// looks for what went wrong.
+    pub(super) fn state(&mut self) -> Option<String> {
+        let session = self.session.as_mut()?;
+        let screen = Arc::clone(&session.screen);
+        session.take_lines(&mut screen.state());
+        let state = match session.child.try_wait() {
+            Ok(Some(status)) => format!("has ended ({status})"),
+            _ => "is running".to_owned(),
+        };
+        Some(session.different(&state))
+    }
+
     /// Waits until the command has ended, if there is one, and all that it printed stands in the
     /// page.
     pub(super) fn finish(&mut self) -> Result<(), String> {
@@ -92,6 +105,9 @@ impl Session {
         let mut modes = tcgetattr(&pts)?;
         // What is typed is not shown, since the page has it already; LF stays LF.
         modes.local_modes.remove(LocalModes::ECHO);
+        // After Ctrl-C, a terminal throws away what was printed and not yet shown, though that may
+        // be what the program has to say to it (NOFLSH, termios(3)).
+        modes.local_modes.insert(LocalModes::NOFLSH);
         modes.output_modes.remove(OutputModes::OPOST);
         tcsetattr(&pts, OptionalActions::Now, &modes)?;
         // Before the command, so that none is left behind where there is no thread for it.
