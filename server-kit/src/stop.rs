@@ -43,7 +43,7 @@ impl Stop {
     }
 
     /// A stop that Ctrl-C, SIGTERM and SIGHUP (the terminal is closed) ask for. Asked a second
-    /// time, the process ends at once. Ctrl-C and SIGHUP do nothing if they were ignored when the
+    /// time by Ctrl-C or SIGTERM, the process ends at once. Ctrl-C and SIGHUP do nothing if they were ignored when the
     /// process started ([`signals::on_termination`]).
     ///
     /// # Errors

@@ -5,6 +5,10 @@ use std::io;
 /// Calls `handler`, in a thread of its own, each time the process gets SIGINT (Ctrl-C), SIGTERM
 /// or SIGHUP (its terminal was closed).
 ///
+/// A SIGHUP beside one of the others is not reported, since it is not a second request: a shell
+/// that dies of the same Ctrl-C causes it, if it leads the session of the terminal (setsid(2)).
+/// It may even come first, since of two signals that wait the kernel delivers the lower number.
+///
 /// SIGINT and SIGHUP stay ignored if they were when the process started; see the
 /// [description of this package](crate). No handler is installed for them then, so processes that
 /// this one starts inherit that they are ignored. SIGTERM always calls `handler`: it is what asks
@@ -17,6 +21,7 @@ use std::io;
 #[cfg(unix)]
 pub fn on_termination(mut handler: impl FnMut() + Send + 'static) -> io::Result<()> {
     use std::io::Read;
+    use std::mem;
     use std::sync::Arc;
     use std::thread;
 
@@ -44,16 +49,21 @@ pub fn on_termination(mut handler: impl FnMut() + Send + 'static) -> io::Result<
     thread::Builder::new().name("signals".into()).spawn(move || {
         // It is enough if one thread doesn't block them.
         unblock(&to_unblock);
+        let (mut is_first, mut was_asked, mut byte) = (true, false, [0]);
         // It can't fail: the handlers keep the other end open.
-        while signals.read_exact(&mut [0]).is_ok() {
-            handler();
+        while signals.read_exact(&mut byte).is_ok() {
+            let asks = byte != [Signal::SIGHUP as u8];
+            if mem::take(&mut is_first) || asks && was_asked {
+                handler();
+            }
+            was_asked |= asks;
         }
     })?;
     // Only now: without the thread, the handlers would swallow the signals.
     for signal in handled {
         let pipe = Arc::clone(&pipe);
         let wake = move || {
-            write(&*pipe, b"!").ok();
+            write(&*pipe, &[signal as u8]).ok();
         };
         // SAFETY: a handler may only do what is safe at any point of the program. It calls
         // write(2), which is, and neither allocates nor locks; the pipe is never dropped, since

@@ -110,12 +110,30 @@ fn each_signal_is_reported_even_if_several_come_at_once_or_are_blocked() {
         for signal in [SIGINT, SIGINT, SIGHUP, SIGTERM] {
             raise(signal).unwrap();
         }
-        (0..4).for_each(|_| asked.recv().unwrap());
+        // A hangup after the others is none of its own.
+        (0..3).for_each(|_| asked.recv().unwrap());
         // The thread that waits for signals inherits that one is blocked.
         [SIGTERM].into_iter().collect::<SigSet>().thread_block().unwrap();
         let (sender, asked) = mpsc::channel();
         on_termination(move || sender.send(()).unwrap()).unwrap();
         nix::sys::signal::kill(nix::unistd::Pid::this(), SIGTERM).unwrap();
         asked.recv().unwrap();
+    });
+}
+
+#[test]
+fn a_hangup_beside_ctrl_c_is_no_second_request() {
+    let name = "a_hangup_beside_ctrl_c_is_no_second_request";
+    where_these_are_ignored("QUIT", name, || {
+        for both in [[SIGINT, SIGHUP], [SIGHUP, SIGINT]] {
+            let (sender, asked) = mpsc::channel();
+            on_termination(move || sender.send(()).unwrap()).unwrap();
+            for signal in both {
+                raise(signal).unwrap();
+            }
+            raise(SIGTERM).unwrap(); // this is one
+            (0..2).for_each(|_| asked.recv().unwrap());
+            assert!(asked.try_recv().is_err());
+        }
     });
 }

@@ -64,7 +64,7 @@ for_every_server! {
         deadlines: idle, delayed, lingering, stopping;
         time: idle_timeout, idle_timeout_beside_work, deaf_for_too_long, delay, work;
         stopping: half_sent_at_the_end, still_sending, parent_gone,
-            #[cfg(target_os = "linux")] without_loopback, #[cfg(unix)] ctrl_c, #[cfg(unix)] sigterm,
+            #[cfg(target_os = "linux")] without_loopback, #[cfg(unix)] ctrl_c, #[cfg(unix)] ctrl_c_and_hangup, #[cfg(unix)] sigterm,
             #[cfg(unix)] second_ctrl_c, #[cfg(unix)] deaf_client,
             #[cfg(unix)] ignored_at_the_start, #[cfg(unix)] sigterm_ignored_at_the_start;
     }

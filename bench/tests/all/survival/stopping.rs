@@ -68,6 +68,16 @@ pub fn sigterm(model: Model) {
     stop_while_replies_are_owed(model, |server| server.signal(nix::sys::signal::Signal::SIGTERM));
 }
 
+/// A shell that runs the server dies of the same Ctrl-C at once, and then its terminal hangs up.
+/// That is not a second Ctrl-C.
+#[cfg(unix)]
+pub fn ctrl_c_and_hangup(model: Model) {
+    stop_while_replies_are_owed(model, |server| {
+        server.signal(nix::sys::signal::Signal::SIGINT);
+        server.signal(nix::sys::signal::Signal::SIGHUP);
+    });
+}
+
 /// A client that does not read can't hold up a server that sleeps in send(2) for it.
 #[cfg(unix)]
 pub fn deaf_client(model: Model) {
