@@ -90,7 +90,7 @@ fn start_with_limit(model: Model, limit: &str) -> Server {
 pub fn few_descriptors(model: Model) {
     let server = start_with_limit(model, "-n 32");
     probe(server.address());
-    let at_rest = server.threads() + 1; // one more may be there for the next client
+    let at_rest = server.threads_and_descriptors() + 1; // a thread may be there for the next client
     // Twice: it is told once for as long as it lasts, and again when it comes again.
     for _ in 0..2 {
         let mut crowd = Crowd::ask(&server, 80);
@@ -110,8 +110,8 @@ pub fn few_descriptors(model: Model) {
         let took = began.elapsed();
         assert!(took < Duration::from_secs(4), "16 were served after {took:?}");
         crowd.leave_in_turns();
-        // Before that there is no room again: a thread may still have the descriptor of a client.
-        wait_until("all threads have ended", || server.threads() <= at_rest);
+        // Before that there is no room again.
+        wait_until("all is given back", || server.threads_and_descriptors() <= at_rest);
         probe(server.address());
     }
     let outcome = server.stop();

@@ -69,16 +69,18 @@ impl Server {
         self.stats().map(|stat| stat.processor_time()).sum()
     }
 
-    /// How many threads the process has.
+    /// How many threads and descriptors the process and its children have.
     #[cfg(target_os = "linux")]
-    pub fn threads(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/task", self.id())).unwrap().count()
+    pub fn threads_and_descriptors(&self) -> usize {
+        let count = |what: &str, id: i32| {
+            fs::read_dir(format!("/proc/{id}/{what}")).map_or(0, |entries| entries.count())
+        };
+        self.processes().into_iter().map(|id| count("task", id) + count("fd", id)).sum()
     }
 
-    /// Left out: the same for other systems, where threads that have nothing to do any more are not
-    /// waited for.
+    /// Left out: the same for other systems, where a test does not wait until they are given back.
     #[cfg(all(unix, not(target_os = "linux")))]
-    pub fn threads(&self) -> usize {
+    pub fn threads_and_descriptors(&self) -> usize {
         0
     }
 

@@ -11,13 +11,13 @@ use super::server::Server;
 fn whoever_comes_when_all_threads_are_taken_waits_for_one_to_end() {
     let server = Server::start(Model::THREAD, &["-q", "--max-threads", "8"]);
     probe(server.address());
-    let at_rest = server.threads() + 1; // one more may be there for the next client
+    let at_rest = server.threads_and_descriptors() + 1; // a thread may be there for the next client
     for _ in 0..2 {
         let mut crowd = Crowd::ask(&server, 30);
         assert_eq!(crowd.settle(), 8);
         server.expect_sleep(Model::THREAD, "all threads are taken");
         crowd.leave_in_turns();
-        wait_until("all threads have ended", || server.threads() <= at_rest);
+        wait_until("all is given back", || server.threads_and_descriptors() <= at_rest);
     }
     let outcome = server.stop();
     let told = outcome.lines.iter().filter(|line| line.contains("(--max-threads 8)")).count();
