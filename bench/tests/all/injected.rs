@@ -16,6 +16,8 @@
 
 use std::fmt;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::panic;
 use std::path::Path;
@@ -28,6 +30,7 @@ use client::report::Report;
 use client::{Crowd, Happening, Kind, Mix, flood};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use protocol::Protocol;
 
 use crate::survival::server::one_loop;
 use crate::turns::{alone, turn};
@@ -352,22 +355,27 @@ fn clients_wait_while_no_more_watches_are_allowed() {
         let command = ServerProcess::command(program, model, one_loop(model));
         let mut server = ServerProcess::start(command).unwrap();
         let address = server.address();
-        let visit = move || {
-            let crowd =
-                Crowd { connections: 1, requests: 1, mix: Mix::default(), ..prompt_crowd() };
-            let report = flood(address, &crowd, &mut |_| ControlFlow::Continue(())).unwrap();
-            assert!(report.is_good() && report.answered == 1, "{}: {report}", model.label);
+        // A client that needs no epoll itself.
+        let ask = || {
+            let mut client = TcpStream::connect(address).unwrap();
+            client.write_all(b"hello\n").unwrap();
+            client
         };
-        visit(); // all of its processes are there
+        let expect_reply = |mut client: TcpStream| {
+            let mut reply = vec![0; Protocol::Lines.reply().len()];
+            client.read_exact(&mut reply).unwrap();
+            assert_eq!(reply, Protocol::Lines.reply(), "{}", model.label);
+        };
+        expect_reply(ask()); // all of its processes are there
         let before = Before(fs::read_to_string(LIMIT).unwrap());
         if let Err(error) = fs::write(LIMIT, "0") {
             return eprintln!("left out, because {LIMIT} can't be changed here: {error}");
         }
-        let waiting = thread::spawn(visit);
+        let waiting = ask();
         let is_reported = server.has_printed(1, "no room in epoll is left");
         drop(before);
         assert!(is_reported, "{}", model.label);
-        waiting.join().unwrap();
+        expect_reply(waiting);
         server.stop().unwrap();
     }
 }
