@@ -58,9 +58,17 @@ impl Port {
 /// Binds a socket to the port, as a server does, but does not listen. Connections that are over
 /// keep a port for a minute from servers that don't ask for it all the same (`SO_REUSEADDR`,
 /// socket(7)); so does this one not ask.
+///
+/// A process that another thread is starting has this socket, too, until it has been executed, and
+/// would keep the port from the server. So a second one looks whether that is so. It does ask for
+/// `SO_REUSEADDR`, so that it disturbs no server that does the same.
 fn is_free(port: u16) -> io::Result<()> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())
+    for reuse in [false, true] {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(reuse)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    }
+    Ok(())
 }
 
 /// Where to reach the server that listens on the port of this number, if there is one.
