@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
 
 use client::server::Port;
 use regex::{Captures, Regex};
@@ -42,7 +42,7 @@ impl<'a> Stage<'a> {
         programs: &'a Programs,
         folder: &Path,
     ) -> Result<Self, String> {
-        let ports = vec![(USUAL, take_port()?)];
+        let ports = vec![(USUAL, Port::take()?)];
         Ok(Stage { workspace, programs, folder: folder.to_owned(), ports })
     }
 
@@ -91,7 +91,7 @@ impl<'a> Stage<'a> {
         for port in PORT.find_iter(&command) {
             let number = port.as_str().parse().map_err(|_| "8680 to 8689 are numbers")?;
             if !self.ports.iter().any(|(known, _)| *known == number) {
-                self.ports.push((number, take_port()?));
+                self.ports.push((number, Port::take()?));
             }
         }
         let port = |found: &Captures<'_>| {
@@ -112,19 +112,6 @@ impl<'a> Stage<'a> {
 }
 
 /// For the shell, whatever is in it.
-fn take_port() -> Result<Port, String> {
-    let _alone = alone();
-    Port::take()
-}
-
-/// No other port is tried, and no other program is started, until this is dropped. A program that
-/// another page starts while a port is tried has the socket, too, until it has been executed, and
-/// keeps the port from the server that it is for.
-pub(super) fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

@@ -12,7 +12,7 @@ use pty_process::blocking::{Command, Pty, open};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::termios::{LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr};
 
-use super::command::{Stage, Translator, alone};
+use super::command::{Stage, Translator};
 use super::fit::Fitting;
 use crate::console::Line;
 
@@ -118,7 +118,6 @@ impl Session {
         // A shell can't trap a signal that it inherits as ignored, and programs below it would
         // inherit that, too: keys would do nothing.
         signals::defaults_for_children();
-        let alone = alone();
         let child = Command::new("sh")
             .args(["-c", here])
             .current_dir(stage.workspace)
@@ -130,7 +129,6 @@ impl Session {
             .env("LC_ALL", "C.UTF-8")
             .env_remove("RUST_BACKTRACE")
             .spawn(pts)?;
-        drop(alone);
         let translator = stage.translator();
         let command = command.into();
         Ok(Session { command, child, pty, screen, translator, lines: Vec::new(), gap: false })
