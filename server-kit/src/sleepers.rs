@@ -40,7 +40,7 @@ struct List {
 
 struct Entry {
     thread: Thread,
-    /// Without it, the thread sleeps on until the stop has no patience left.
+    /// If there is none, the thread sleeps until the grace period of the stop is over.
     #[cfg(unix)]
     interrupter: Option<Interrupter>,
     /// It knows that the server is to stop.

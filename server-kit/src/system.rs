@@ -30,7 +30,7 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|code| full.contains(&code))
 }
 
-/// Of what nothing is left, in a word, where [`is_out_of_resources`].
+/// What has run out, in a few words, if [`is_out_of_resources`].
 pub(crate) fn what_is_used_up(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         _ if is_out_of_descriptors(error) => "descriptor",
@@ -146,7 +146,7 @@ fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
     address
 }
 
-/// Recv(2) does the sleeping: a signal to the thread ends it.
+/// Does nothing: recv(2) itself sleeps, and a signal to the thread ends it (EINTR).
 #[cfg(unix)]
 pub(crate) fn sleep_until_readable(
     _stream: &TcpStream,

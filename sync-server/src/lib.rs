@@ -31,8 +31,8 @@ use server_kit::{
 /// has sent a part doesn't say when that was. With eight of them, the time is known to an eighth.
 const SENDS_PER_TIME_OUT: u32 = 8;
 
-/// Less would be no time at all, which the socket takes for none: `struct timeval` counts in
-/// microseconds.
+/// The shortest time-out of a send: `struct timeval` counts in microseconds, and 0 would mean
+/// that there is no time-out (socket(7), `SO_SNDTIMEO`).
 const SHORTEST_SLEEP: Duration = Duration::from_micros(1);
 
 /// Serves one client after the other until `stop` is requested.

@@ -21,8 +21,8 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 pub(crate) struct Listener {
     socket: std::net::TcpListener,
-    /// The same socket once more. To epoll(7) a listener is a socket as any other, but tokio lets
-    /// only streams wait for readiness without doing something at once.
+    /// A duplicate of the socket. To epoll(7), a listener is a socket like any other, but tokio has
+    /// no wait for a pending connection that doesn't accept it, too. A stream has such a wait.
     readiness: TcpStream,
     /// A client that was accepted, but could not be registered.
     unwatched: Option<(std::net::TcpStream, SocketAddr)>,
@@ -56,7 +56,7 @@ impl Listener {
             None => loop {
                 ready!(self.readiness.poll_read_ready(task))?;
                 match self.readiness.try_io(Interest::READABLE, || self.socket.accept()) {
-                    // tokio takes it down as not ready, and the next turn of this waits.
+                    // EAGAIN: tokio marks the socket as not ready, so the next round waits.
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     result => break result?,
                 }
