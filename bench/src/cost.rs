@@ -317,7 +317,7 @@ impl Running {
 /// A server and its clients, all connected.
 struct Scene {
     askers: Askers,
-    _silent: Silent,
+    _idle: Vec<Silent>,
     meter: Meter,
     memory_per_connection: Option<f64>,
     server: ServerProcess,
@@ -331,14 +331,14 @@ impl Scene {
         visit(server.address())?; // so that it has started whatever it starts
         let before = Meter::of(server.id());
         let memory_before = before.memory();
-        let silent = Silent::connect(program, server.address(), plan.idle)?;
+        let idle = connect_idle(plan.idle, &server, &before, program)?;
         let mut askers = Askers::connect(server.address(), plan.active, PATIENCE)?;
         askers.ask(1)?;
         let meter = Meter::of(server.id());
         let memory = meter.memory().zip(memory_before).filter(|_| meter == before);
         let memory_per_connection = memory
             .map(|(with, without)| (with as f64 - without as f64) / plan.connections() as f64);
-        Ok(Scene { askers, _silent: silent, meter, memory_per_connection, server })
+        Ok(Scene { askers, _idle: idle, meter, memory_per_connection, server })
     }
 
     /// How long it takes until each client has asked once, and is answered, if they ask all the
@@ -363,4 +363,27 @@ impl Scene {
         let outcome = self.server.stop()?;
         outcome.usage.ok_or_else(|| io::Error::other("the server died"))
     }
+}
+
+/// How many connect while a server is stopped: they have to fit into its backlog (1024 at the
+/// servers here).
+const AT_ONCE: usize = 500;
+
+/// Connects clients that say nothing, such that the server accepts as many of them in each turn
+/// as it can. Were it free to accept them one by one while they come, then the number of its
+/// turns, and so of its calls, would be a matter of luck.
+fn connect_idle(
+    count: usize,
+    server: &ServerProcess,
+    meter: &Meter,
+    program: &Path,
+) -> io::Result<Vec<Silent>> {
+    let mut idle = Vec::new();
+    for first in (0..count).step_by(AT_ONCE) {
+        let paused = meter.pause();
+        idle.push(Silent::connect(program, server.address(), AT_ONCE.min(count - first))?);
+        drop(paused);
+        visit(server.address())?; // so that these have been accepted before the next come
+    }
+    Ok(idle)
 }

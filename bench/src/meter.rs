@@ -1,4 +1,4 @@
-//! What a server costs, seen from outside, while it runs.
+//! What a server costs, seen from outside, while it runs; and how it is stopped for a moment.
 
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::Meter;
@@ -12,6 +12,8 @@ mod linux {
     use std::fs;
     use std::time::Duration;
 
+    use nix::errno::Errno;
+    use nix::sys::signal::{Signal, kill};
     use nix::time::{ClockId, clock_getcpuclockid};
     use nix::unistd::Pid;
 
@@ -81,6 +83,31 @@ mod linux {
                 }
             };
             self.processes.iter().map(of_one).sum()
+        }
+
+        /// Stops them, as Ctrl-Z does, until the value is dropped. They may still be on their way
+        /// out of a system call when this returns.
+        pub(crate) fn pause(&self) -> Paused<'_> {
+            self.send(Signal::SIGSTOP);
+            Paused(self)
+        }
+
+        fn send(&self, signal: Signal) {
+            for &process in &self.processes {
+                match kill(process, signal) {
+                    Ok(()) | Err(Errno::ESRCH) => {} // ESRCH: it has ended meanwhile
+                    Err(error) => debug_assert!(false, "kill(2): {error}"),
+                }
+            }
+        }
+    }
+
+    /// Processes that are stopped. Dropping this lets them go on.
+    pub(crate) struct Paused<'a>(&'a Meter);
+
+    impl Drop for Paused<'_> {
+        fn drop(&mut self) {
+            self.0.send(Signal::SIGCONT);
         }
     }
 
@@ -192,5 +219,13 @@ mod elsewhere {
         pub fn descriptors(&self) -> Option<usize> {
             None
         }
+
+        /// Stops nobody here.
+        pub(crate) fn pause(&self) -> Paused {
+            Paused
+        }
     }
+
+    /// Nobody is stopped.
+    pub(crate) struct Paused;
 }
