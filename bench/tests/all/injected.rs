@@ -164,20 +164,15 @@ struct Run {
 
 impl Run {
     fn new(model: Model, injections: &[Injection]) -> Self {
-        let mut strace = Command::new("strace");
         let log = tempfile::NamedTempFile::new().unwrap();
-        // As a grandchild (-D), so that the child is the server, and its status the server's.
-        strace.args(["-D", "-f", "-e", "signal=none", "-o"]).arg(log.path());
         let calls: Vec<_> = injections.iter().map(|injection| injection.calls).collect();
-        strace.arg("-e").arg(format!("trace={}", calls.join(",")));
-        for injection in injections {
-            strace.arg("-e").arg(format!("inject={injection}"));
-        }
-        let program = Path::new(env!("CARGO_BIN_EXE_bench"));
-        let command = ServerProcess::command(program, model, &[]);
-        strace.arg(command.get_program()).args(command.get_args());
+        let trace = format!("trace={}", calls.join(","));
+        let inject = injections.iter().map(|injection| format!("inject={injection}"));
+        let expressions: Vec<String> = [trace].into_iter().chain(inject).collect();
+        let expressions: Vec<&str> = expressions.iter().map(String::as_str).collect();
 
         signals::defaults_for_children(); // it gets SIGINT
+        let strace = traced(model, log.path(), &[], &expressions);
         let server = ServerProcess::start(strace).unwrap();
         let is_costly = injections.iter().any(|injection| injection.loss.is_some());
         let crowd = if is_costly { prompt_crowd() } else { mixed_crowd() };
@@ -281,19 +276,26 @@ fn nobody_notices_what_the_kernel_may_do() {
     });
 }
 
-/// What strace writes down of a server that one client sends one request to, and the last words of
-/// the server. The client must be answered.
-fn one_request(model: Model, expressions: &[&str]) -> (String, Outcome) {
-    let log = tempfile::NamedTempFile::new().unwrap();
+/// A server under strace, which writes down what these expressions choose.
+fn traced(model: Model, log: &Path, options: &[&str], expressions: &[&str]) -> Command {
     let mut strace = Command::new("strace");
-    strace.args(["-D", "-f", "-e", "signal=none", "-o"]).arg(log.path());
+    // As a grandchild (-D), so that the child is the server, and its status the server's.
+    strace.args(["-D", "-f", "-e", "signal=none", "-o"]).arg(log);
     for expression in expressions {
         strace.args(["-e", expression]);
     }
     let program = Path::new(env!("CARGO_BIN_EXE_bench"));
-    let command = ServerProcess::command(program, model, one_loop(model));
+    let command = ServerProcess::command(program, model, options);
     strace.arg(command.get_program()).args(command.get_args());
-    let server = ServerProcess::start(strace).unwrap();
+    strace
+}
+
+/// What strace writes down of a server that one client sends one request to, and the last words of
+/// the server. The client must be answered.
+fn one_request(model: Model, expressions: &[&str]) -> (String, Outcome) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let server =
+        ServerProcess::start(traced(model, log.path(), one_loop(model), expressions)).unwrap();
     let crowd = Crowd { connections: 1, requests: 1, mix: Mix::default(), ..prompt_crowd() };
     let report = flood(server.address(), &crowd, &mut |_| ControlFlow::Continue(())).unwrap();
     let outcome = server.stop().unwrap();

@@ -141,7 +141,11 @@ impl Worker {
     }
 
     /// How it has ended. Without wait(2) it would stay in the list of processes, as a zombie.
+    ///
+    /// When its lifeline has ended, it is exiting, and a signal changes nothing. But if the
+    /// lifeline failed (recv(2), ENOMEM), it may live on, and nothing would report its end.
     pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.process.kill()?;
         self.process.wait()
     }
 }
@@ -151,5 +155,18 @@ impl Drop for Worker {
         // Both fail only for a process that has ended already, and then all is well.
         self.process.kill().ok();
         self.process.wait().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_outlives_its_lifeline_is_not_waited_for() {
+        let process = Command::new("sleep").arg("1000").spawn().unwrap();
+        let (lifeline, _) = UnixStream::pair().unwrap();
+        let mut worker = Worker { process, lifeline, started: Instant::now() };
+        assert!(!worker.wait().unwrap().success());
     }
 }
