@@ -272,7 +272,7 @@ impl Conversation {
     /// The sending half is shut down: the server has had its last word.
     pub fn half_closed(&mut self, now: Instant) {
         self.half_closed = true;
-        self.give_up.get_or_insert(later(now, LINGER));
+        self.give_up_at(later(now, LINGER));
     }
 
     /// What the socket should be watched for.
@@ -318,12 +318,13 @@ impl Conversation {
     }
 
     /// The server stops: no more requests are taken, delayed replies are released, and
-    /// whatever is not sent at `give_up` never will be.
+    /// whatever is not sent at `give_up` never will be. If the client would have been given up
+    /// before that, it still is.
     pub fn stop(&mut self, now: Instant, give_up: Instant) {
         while !self.delayed.is_empty() {
             self.release_one(now);
         }
-        self.give_up = Some(give_up);
+        self.give_up_at(give_up);
         self.phase = match self.phase {
             Phase::Open => Phase::Lingering(Ending::Stopped),
             Phase::Closing(Ending::Complete) => Phase::Closing(Ending::Stopped),
@@ -359,6 +360,11 @@ impl Conversation {
         // Replies keep the order of their requests: only the first in the queue is looked at,
         // and one whose time comes sooner is released together with those before it.
         self.delayed.push_back(Delayed { due: later(now, delay), reply });
+    }
+
+    /// Whatever comes first ends the conversation.
+    fn give_up_at(&mut self, at: Instant) {
+        self.give_up = Some(self.give_up.map_or(at, |earlier| earlier.min(at)));
     }
 
     fn release_one(&mut self, now: Instant) {

@@ -163,6 +163,19 @@ fn a_stopping_server_sends_what_it_owes_and_takes_no_more_requests() {
 }
 
 #[test]
+fn a_stop_puts_off_no_end_that_comes_before_it() {
+    let (mut conversation, start) = conversation(Terms::default());
+    conversation.receive(&[b'x'; 1025], start);
+    conversation.sent(TOO_LONG.len(), start);
+    conversation.half_closed(start);
+    let last_word = conversation.deadline();
+    conversation.stop(start + 4 * SECOND, start + 6 * SECOND);
+    assert_eq!(conversation.deadline(), last_word);
+    conversation.stop(start + 4 * SECOND, start + 4 * SECOND);
+    assert_eq!(conversation.deadline(), Some(start + 4 * SECOND));
+}
+
+#[test]
 fn a_stopping_server_gives_up_clients_that_do_not_read() {
     let (mut conversation, start) = conversation(Terms::default());
     conversation.receive(b"one\n", start);

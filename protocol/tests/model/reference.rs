@@ -95,7 +95,8 @@ impl Reference {
                 self.expire();
             }
             Step::Stop(grace) => {
-                self.stopped = Some(self.now + grace);
+                let give_up = self.now + grace;
+                self.stopped = Some(self.stopped.unwrap_or(give_up).min(give_up));
                 self.release(|_| true);
             }
         }
@@ -159,9 +160,8 @@ impl Reference {
             None => self.idle_timeout.map(|timeout| self.moved + timeout),
             Some(_) => None,
         };
-        // A server that stops doesn't linger on.
-        let give_up = self.stopped.or(self.half_closed.map(|at| at + LINGER));
-        [next_reply, idle, give_up].into_iter().flatten().min()
+        let has_lingered = self.half_closed.map(|at| at + LINGER);
+        [next_reply, idle, self.stopped, has_lingered].into_iter().flatten().min()
     }
 
     pub fn ending(&self) -> Option<Ending> {
