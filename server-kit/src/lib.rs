@@ -11,13 +11,14 @@
 //! - [`work`](work()): what a request costs.
 //! - [`Deadlines`]: when the next wait has to end; [`rest_without_memory`]: when there can be
 //!   none.
-//! - [`Stop`] for Ctrl-C, and [`Sleepers`] for servers that sleep where no flag is seen.
+//! - [`Stop`] for Ctrl-C, and [`BlockingCalls`] for servers that sleep where no flag is seen.
 //! - [`Journal`] (made of [`Console`] and [`Counters`]): what the server tells.
 //! - [`run`]: a server's `main`.
 
 #![forbid(unsafe_code)]
 
 mod acceptor;
+mod blocking;
 mod connection;
 mod console;
 mod counters;
@@ -26,7 +27,6 @@ mod journal;
 mod memory;
 mod run;
 mod settings;
-mod sleepers;
 mod stop;
 mod stream;
 mod system;
@@ -35,6 +35,7 @@ mod work;
 pub use acceptor::{
     ACCEPTS_PER_TURN, Acceptor, Admission, Refusal, TRY_AGAIN, listen, listen_with,
 };
+pub use blocking::{BlockingCalls, BlockingStream, BlockingThreads};
 pub use connection::{Connection, READ_MAX};
 pub use console::{Console, Verbosity};
 pub use counters::{Call, Counters};
@@ -45,7 +46,6 @@ pub use run::{
     Serve, ServeWith, UNAVAILABLE, run, run_with_arguments, run_with_options, unavailable,
 };
 pub use settings::{NoOptions, OwnOptions, Settings, duration, whole_number};
-pub use sleepers::{Served, Sleeper, Sleepers};
 pub use stop::{STOP_GRACE, Stop};
 pub use stream::Stream;
 pub use system::advice;

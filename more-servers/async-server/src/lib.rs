@@ -125,13 +125,11 @@ impl AsyncServer {
         let Some((stream, peer)) = client else {
             return Ok(()); // a client has left, the server stops, or it is time to try again
         };
-        let number = self.journal.connected(peer);
-        let client = Client { stream, peer, number };
         let mut sleeper = self.sleeper.clone();
         let (settings, stop) = (Arc::clone(&self.settings), self.stop.clone());
         let mut journal = self.journal.for_another_thread();
         self.clients.spawn(async move {
-            client.serve(&mut sleeper, &settings, &stop, &mut journal).await;
+            serve_client(stream, peer, &mut sleeper, &settings, &stop, &mut journal).await;
             journal.into_counters()
         });
         Ok(())
@@ -180,47 +178,28 @@ impl AsyncServer {
     }
 }
 
-/// A client that has been accepted.
-struct Client {
+/// Serves one client to its end, in a task of its own. What goes wrong ends this connection only.
+async fn serve_client(
     stream: TcpStream,
     peer: SocketAddr,
-    /// From 1.
-    number: u64,
+    sleeper: &mut Sleeper,
+    settings: &Settings,
+    stop: &Stop,
+    journal: &mut Journal,
+) {
+    let (number, now) = (journal.connected(peer), Instant::now());
+    let conversation = Conversation::new(settings.terms(), number, now);
+    let give_up = None;
+    let mut connection =
+        Connection { stream, peer, conversation, give_up, now, sleeper, settings, stop, journal };
+    let result = connection.converse().await;
+    let Connection { conversation, journal, .. } = connection;
+    let ending = result.map(|()| conversation.ending());
+    journal.count(Call::Close);
+    journal.closing(peer, ending, conversation.owed());
 }
 
-impl Client {
-    /// Serves it to the end, in a task of its own. What goes wrong meanwhile is told, and ends
-    /// this connection only.
-    async fn serve(
-        self,
-        sleeper: &mut Sleeper,
-        settings: &Settings,
-        stop: &Stop,
-        journal: &mut Journal,
-    ) {
-        let Client { stream, peer, number } = self;
-        let now = Instant::now();
-        let mut talk = Talk {
-            stream,
-            peer,
-            conversation: Conversation::new(settings.terms(), number, now),
-            give_up: None,
-            now,
-            sleeper,
-            settings,
-            stop,
-            journal,
-        };
-        let result = talk.converse().await;
-        let Talk { conversation, journal, .. } = talk;
-        let ending = result.map(|()| conversation.ending());
-        journal.count(Call::Close);
-        journal.closing(peer, ending, conversation.owed());
-    }
-}
-
-/// A client that is being served.
-struct Talk<'a> {
+struct Connection<'a> {
     stream: TcpStream,
     peer: SocketAddr,
     conversation: Conversation,
@@ -234,8 +213,8 @@ struct Talk<'a> {
     journal: &'a mut Journal,
 }
 
-impl Talk<'_> {
-    /// Speaks and listens in turns until all is said.
+impl Connection<'_> {
+    /// Receives and sends in turns until all is said.
     async fn converse(&mut self) -> io::Result<()> {
         // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
         // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time.
@@ -246,15 +225,15 @@ impl Talk<'_> {
             self.look_for_stop();
             let interest = self.conversation.interest();
             if interest.writable {
-                self.speak().await?;
+                self.send().await?;
             } else if self.conversation.half_close_is_due() {
                 self.journal.count(Call::Shutdown);
                 self.stream.shutdown().await?;
                 self.conversation.half_closed(self.now);
             } else if interest.readable {
-                self.listen().await?;
+                self.receive().await?;
             } else {
-                // Nothing to say yet, and nothing to hear: only a reply that is delayed.
+                // Nothing to send yet, and nothing to receive: only a reply that is delayed.
                 self.sleeper.sleep_until(self.conversation.deadline()).await;
                 self.now = Instant::now();
             }
@@ -271,7 +250,7 @@ impl Talk<'_> {
     }
 
     /// Sends what is pending: it is put aside while the client does not read.
-    async fn speak(&mut self) -> io::Result<()> {
+    async fn send(&mut self) -> io::Result<()> {
         let deadline = self.conversation.deadline();
         let began = self.journal.waits(format_args!("write().await, for {}", self.peer));
         let write = self.stream.write(self.conversation.pending());
@@ -285,7 +264,7 @@ impl Talk<'_> {
     }
 
     /// Receives what the client says: it is put aside while the client says nothing.
-    async fn listen(&mut self) -> io::Result<()> {
+    async fn receive(&mut self) -> io::Result<()> {
         let deadline = self.conversation.deadline();
         let room = self.conversation.room().min(READ_MAX);
         let began = self.journal.waits(format_args!("read().await, for {}", self.peer));
@@ -426,8 +405,7 @@ mod tests {
             let settings = Settings::try_parse_from(["server", "-q"]).unwrap();
             let (stop, mut journal) = (Stop::new(), Journal::new(&settings));
             let mut sleeper = Sleeper::woken_by(&stop);
-            let client = Client { stream, peer, number: 1 };
-            let task = client.serve(&mut sleeper, &settings, &stop, &mut journal);
+            let task = serve_client(stream, peer, &mut sleeper, &settings, &stop, &mut journal);
             assert!(size_of_val(&task) < READ_MAX / 2, "{} bytes", size_of_val(&task));
         });
     }

@@ -2,7 +2,7 @@
 //! at the same time.
 //!
 //! One thread sleeps in accept(2). Each client gets a thread of its own, which does for it what
-//! `sync-server` does for its one: it is the same code, [`Client::serve`], and it still reads
+//! `sync-server` does for its one: it is the same code, [`serve_client`], and it still reads
 //! from top to bottom. A slow client stops its own thread and no other. Nor does work that
 //! blocks (`--work`): no loop of one thread can say that. And whoever comes while hundreds
 //! are being served is answered soon, since the scheduler of the kernel lets those go first
@@ -40,19 +40,19 @@
 
 use std::fmt;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Scope, Thread};
 use std::time::Instant;
 
 use clap::Args;
 use server_kit::{
-    Acceptor, Call, Counters, Journal, OwnOptions, Settings, Sleeper, Sleepers, Stop, TRY_AGAIN,
+    BlockingCalls, BlockingThreads, Call, Counters, Journal, OwnOptions, Settings, Stop, TRY_AGAIN,
     whole_number,
 };
-use sync_server::Client;
+use sync_server::serve_client;
 
 mod pool;
 mod room;
@@ -123,20 +123,18 @@ pub fn serve(
         more if more > room => (room, format!("a process has room for {room}")),
         threads => (threads, format!("--max-threads {threads}")),
     };
-    let listener = Arc::new(listener);
     let crowd = Crowd {
         size: AtomicUsize::new(0),
         counters: Mutex::default(),
         accepting: thread::current(),
-        sleepers: Sleepers::woken_by(stop, &listener)?,
+        threads: BlockingThreads::new(listener, stop)?,
         settings,
         stop,
     };
     // The scope waits for all threads, and panics if one of them has.
     let result = thread::scope(|scope| {
         let mut server = ThreadServer {
-            acceptor: Acceptor::blocking(listener),
-            sleeper: crowd.sleepers.join(),
+            calls: crowd.threads.calls(),
             next_thread: None,
             max_threads: max_threads as usize,
             why_no_more: &why_no_more,
@@ -159,10 +157,9 @@ pub fn serve(
 
 /// The thread that accepts.
 struct ThreadServer<'scope, 'env> {
-    acceptor: Acceptor,
-    sleeper: Sleeper,
+    calls: BlockingCalls,
     /// Where the thread of the next client waits for it.
-    next_thread: Option<SyncSender<Client>>,
+    next_thread: Option<SyncSender<(TcpStream, SocketAddr)>>,
     max_threads: usize,
     /// What sets that bound, for whoever reads the console.
     why_no_more: &'env str,
@@ -182,29 +179,19 @@ impl ThreadServer<'_, '_> {
             return Ok(());
         }
         let size = self.crowd.size();
-        let began = self.journal.waits(format_args!("accept(2), for a client"));
-        let client = self.acceptor.accept(began, &mut self.journal);
-        self.journal.woke_up(began, 0, matches!(client, Ok(Some(_))));
-        if self.crowd.stop.is_requested() {
-            return Ok(()); // what has ended the sleep, or a client that comes too late
-        }
-        let Some((stream, peer)) = client? else {
-            // No descriptor is left. Each thread that ends gives one back. (Or the call did not
-            // sleep: somebody else has made the listener non-blocking, EAGAIN.)
+        let Some(client) = self.calls.accept(&mut self.journal)? else {
+            // The server stops, or no descriptor is left. Each thread that ends gives one back,
+            // and unparks this one.
             self.full_at.get_or_insert(size);
-            let try_again = self.acceptor.deadline().unwrap_or(began + TRY_AGAIN);
-            self.wait_for_an_end(size, Some(try_again));
-            self.acceptor.resume();
             return Ok(());
         };
         if self.full_at.is_some_and(|full_at| self.crowd.size() <= full_at.div_ceil(2)) {
             self.full_at = None;
-            self.acceptor.had_room();
+            self.calls.had_room();
         }
-        let number = self.journal.connected(peer);
         if let Some(thread) = self.next_thread.take() {
             // It fails only if nobody is there to receive, but the thread waits for just that.
-            thread.send(Client { stream, peer, number }).ok();
+            thread.send(client).ok();
         }
         Ok(())
     }
@@ -235,7 +222,7 @@ impl ThreadServer<'_, '_> {
         // It is woken for less, too: std unparks it when the last of the threads has gone,
         // even if that one was refused and has never been.
         while self.crowd.size() == size && !self.crowd.stop.is_requested() && !is_due() {
-            self.sleeper.sleep_until(deadline, &mut self.journal);
+            self.calls.sleep_until(deadline, &mut self.journal);
         }
     }
 
@@ -255,8 +242,8 @@ impl ThreadServer<'_, '_> {
         thread::Builder::new().stack_size(STACK).spawn_scoped(self.scope, move || {
             let _member = Member { crowd };
             // It fails if the server stops before there is a client.
-            if let Ok(client) = receiver.recv() {
-                crowd.serve(client, journal);
+            if let Ok((stream, peer)) = receiver.recv() {
+                crowd.serve(stream, peer, journal);
             }
         })?;
         // It can't have left yet: nobody has been sent to it.
@@ -273,7 +260,7 @@ struct Crowd<'a> {
     counters: Mutex<Counters>,
     /// The thread that accepts: it is woken when one of them ends.
     accepting: Thread,
-    sleepers: Sleepers,
+    threads: BlockingThreads,
     settings: &'a Settings,
     stop: &'a Stop,
 }
@@ -284,8 +271,8 @@ impl Crowd<'_> {
     }
 
     /// What each thread does.
-    fn serve(&self, client: Client, mut journal: Journal) {
-        client.serve(&self.sleepers.join(), self.settings, self.stop, &mut journal);
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, mut journal: Journal) {
+        serve_client(stream, peer, &self.threads.calls(), self.settings, &mut journal);
         // A sum that one thread has left half-done is worth no panic of another: that one's
         // own is told.
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner) += &journal.into_counters();

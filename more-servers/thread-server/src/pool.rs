@@ -8,10 +8,10 @@
 use std::io;
 use std::net::TcpListener;
 use std::panic;
-use std::sync::Arc;
 use std::thread;
 
-use server_kit::{Counters, Journal, Settings, Sleepers, Stop};
+use server_kit::{BlockingCalls, BlockingThreads, Counters, Journal, Settings, Stop};
+use sync_server::serve_client;
 
 use crate::STACK;
 
@@ -21,17 +21,14 @@ pub(crate) fn serve(
     threads: u32,
     stop: &Stop,
 ) -> io::Result<Counters> {
-    let listener = Arc::new(listener);
-    let sleepers = Sleepers::woken_by(stop, &listener)?;
+    let blocking = BlockingThreads::new(listener, stop)?;
     let mut journal = Journal::new(settings);
     journal.cannot_count("futex(2), where threads wait for each other");
     thread::scope(|scope| {
         let start_thread = |_| {
-            let listener = Arc::clone(&listener);
-            let sleepers = sleepers.clone();
-            let journal = journal.for_another_thread();
+            let (blocking, journal) = (blocking.clone(), journal.for_another_thread());
             thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || {
-                sync_server::serve_as(sleepers.join(), listener, settings, stop, journal)
+                one_of_them(blocking.calls(), settings, stop, journal)
                     .inspect_err(|_| stop.request())
             })
         };
@@ -44,4 +41,20 @@ pub(crate) fn serve(
         }
         Ok(sum)
     })
+}
+
+/// What each thread does: the loop of `sync-server`.
+fn one_of_them(
+    mut calls: BlockingCalls,
+    settings: &Settings,
+    stop: &Stop,
+    mut journal: Journal,
+) -> io::Result<Counters> {
+    while !stop.is_requested() {
+        if let Some((stream, peer)) = calls.accept(&mut journal)? {
+            calls.had_room();
+            serve_client(stream, peer, &calls, settings, &mut journal);
+        }
+    }
+    Ok(journal.into_counters())
 }
