@@ -185,7 +185,7 @@ impl Conversation {
         if bytes.is_empty() {
             return 0; // Nothing has moved.
         }
-        self.last_moved = now;
+        self.moved(now);
         if self.phase != Phase::Open {
             return 0;
         }
@@ -227,7 +227,7 @@ impl Conversation {
             Phase::Lingering(ending) => ending,
             Phase::Closing(_) | Phase::Over(_) => return 0, // It was heard before.
         };
-        self.last_moved = now;
+        self.moved(now);
         self.enter(Phase::Closing(ending));
         requests
     }
@@ -248,8 +248,7 @@ impl Conversation {
         if count == 0 {
             return 0; // Nothing has moved.
         }
-        // A send may be reported after what came later: time doesn't go back for that.
-        self.last_moved = self.last_moved.max(now);
+        self.moved(now);
         let replies = if count == self.pending.len() {
             self.pending.clear();
             self.owed - self.delayed.len()
@@ -365,6 +364,11 @@ impl Conversation {
     /// Whatever comes first ends the conversation.
     fn give_up_at(&mut self, at: Instant) {
         self.give_up = Some(self.give_up.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// What is moved may be reported after what came later: time doesn't go back for that.
+    fn moved(&mut self, now: Instant) {
+        self.last_moved = self.last_moved.max(now);
     }
 
     fn release_one(&mut self, now: Instant) {

@@ -34,6 +34,10 @@ pub(crate) struct Connection {
     /// cancelled then, but may have filled every buffer that there is before the kernel hears
     /// of it, and once more those that were given back meanwhile: a megabyte at the very most.
     kept: Vec<u8>,
+    /// When something last came from the client.
+    heard_at: Instant,
+    /// When the kernel last took something for the client.
+    sent_at: Instant,
     /// The client has sent its last byte.
     has_ended: bool,
     /// What went wrong with the socket: then it can only be closed.
@@ -60,6 +64,8 @@ impl Connection {
             given: 0,
             is_full: false,
             kept: Vec::new(),
+            heard_at: now,
+            sent_at: now,
             has_ended: false,
             failure: None,
         }
@@ -78,11 +84,15 @@ impl Connection {
         }
         match result {
             Ok(Some(bytes)) => {
+                self.heard_at = now;
                 let taken =
                     if self.kept.is_empty() { self.listen(&bytes, &mut now, journal) } else { 0 };
                 self.kept.extend(&bytes[taken..]);
             }
-            Ok(None) => self.has_ended = true,
+            Ok(None) => {
+                self.heard_at = now;
+                self.has_ended = true;
+            }
             Err(error) if is_not_now(&error) => {}
             Err(error) => self.fail(error),
         }
@@ -94,6 +104,7 @@ impl Connection {
         match result {
             Ok(count) => {
                 journal.replied(self.conversation.sent(count, when));
+                self.sent_at = self.sent_at.max(when);
                 // More may be pending, which has come about since.
                 self.is_full = count < self.given;
             }
@@ -219,9 +230,12 @@ impl Connection {
     }
 
     fn listen_to_what_was_kept(&mut self, now: &mut Instant, journal: &mut Journal) {
+        // A send may be reported late, and only then is it known that there is room. What was kept
+        // counts from when there was.
+        let mut at = self.heard_at.max(self.sent_at);
         let mut kept = mem::take(&mut self.kept);
         if !kept.is_empty() {
-            let taken = self.listen(&kept, now, journal);
+            let taken = self.listen(&kept, &mut at, journal);
             if taken < kept.len() {
                 kept.drain(..taken);
                 self.kept = kept;
@@ -229,12 +243,13 @@ impl Connection {
         }
         let is_last = self.has_ended && self.kept.is_empty();
         if is_last && self.conversation.interest().readable {
-            let requests = self.conversation.receive_end(*now);
+            let requests = self.conversation.receive_end(at);
             journal.received(&[], requests);
             if work(requests, self.work, journal) {
-                *now = Instant::now();
+                at = Instant::now();
             }
         }
+        *now = at.max(*now);
     }
 }
 
