@@ -7,8 +7,8 @@ use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client::report::Latencies;
-use client::{Crowd, Happening, Kind, Order, Phase, Report};
+use load_generator::report::Latencies;
+use load_generator::{Crowd, Happening, Kind, Order, Phase, Report};
 use protocol::Protocol;
 
 use super::floods::{assert_good, flood};
@@ -62,9 +62,12 @@ fn a_stall_is_seen_by_all_who_were_due_in_it() {
     assert_good(&report);
     assert_eq!(report.asked, 800, "all that were due in two seconds");
     let (sent, due) = (&report.reply, since_due(&report));
-    // Of the upper quarter, nine tenths of all are 60% up: 0.3 s.
+    // Of the upper quarter, nine tenths of all are 60% up: 0.3 s. On a busy machine, the client
+    // itself is late, too.
+    let late = report.open_loop.as_ref().unwrap().sent_late.max();
     let p90 = due.quantile(0.9);
-    assert!(p90 > Duration::from_millis(200) && p90 < Duration::from_millis(450), "{report}");
+    assert!(p90 > Duration::from_millis(200), "{report}");
+    assert!(p90 < Duration::from_millis(450) + late, "{report}");
     // By the other clock one request of each connection has waited, ten of 800.
     assert!(sent.quantile(0.9) < Duration::from_millis(150), "{report}");
     assert!(sent.max() > Duration::from_millis(400), "{report}");
@@ -228,7 +231,7 @@ fn a_client_that_stands_still_itself_does_not_blame_the_server() {
         ..Crowd::default()
     };
     let (mut under_way, mut answered) = (0, 0);
-    let report = client::flood(polite_server(), &crowd, &mut |happening| {
+    let report = load_generator::flood(polite_server(), &crowd, &mut |happening| {
         match happening {
             Happening::Entered { phase: Phase::AwaitingReply, .. } => under_way += 1,
             Happening::Answered { .. } => {
