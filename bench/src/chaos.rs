@@ -1,14 +1,14 @@
-//! Chaos at every server: random crowds, stops and missing descriptors, by `client::chaos`, as far
+//! Chaos at every server: random crowds, stops and missing descriptors, by `chaos`, as far
 //! as its model can stand them.
 
 use std::io;
 use std::path::Path;
 
-use client::chaos::{self, Outcome, Plan, Progress};
+use chaos::{Outcome, Plan, Progress, run};
 
 use crate::Model;
 use crate::figures::Quantity;
-use crate::matrix::subject;
+use crate::matrix::target;
 use crate::table::aligned;
 
 /// How long the accept queues of our servers are, unless asked otherwise.
@@ -38,8 +38,8 @@ pub fn chaos(
     program: &Path,
     progress: &dyn Fn(Progress),
 ) -> io::Result<Outcome> {
-    let subject = subject(model, plan.protocol, program)?;
-    Ok(chaos::run(&subject, &plan_for(model, plan), progress))
+    let target = target(model, plan.protocol, program)?;
+    Ok(run(&target, &plan_for(model, plan), progress))
 }
 
 /// The outcomes as a table, with a line below for whatever went wrong or was not tried.

@@ -102,7 +102,7 @@ pub fn run() -> ExitCode {
         // Whoever read this has seen enough (`| head`).
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
-            complain(format_args!("{error}{}", server_kit::advice(&error)));
+            complain(format_args!("{error}{}", system::advice(&error)));
             ExitCode::FAILURE
         }
     }

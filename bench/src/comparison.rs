@@ -14,12 +14,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client::report::{Failure, Latencies, Stage};
-use client::timeline::{self, Ending, Recorder, Step, Timeline};
-use client::{Crowd, Happening, Kind, Order, Phase, Probe, Report, flood};
 use indicatif::ProgressBar;
+use load_generator::report::{Failure, Latencies, Stage};
+use load_generator::{Crowd, Happening, Kind, Order, Phase, Probe, Report, flood};
 use protocol::Protocol;
 use serde::Serialize;
+use timeline::{self, Ending, Recorder, Step, Timeline};
 
 use crate::{Model, Outcome, ProcessUsage, ServerProcess, Usage};
 

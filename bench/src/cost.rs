@@ -25,8 +25,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use client::Askers;
 use indicatif::ProgressBar;
+use load_generator::Askers;
 use serde::Serialize;
 
 use crate::figures::thousands;
@@ -194,7 +194,7 @@ fn enough_descriptors(plan: &CostPlan) -> io::Result<()> {
     let by_clients = plan.models.len() * (plan.active + 10) + 10;
     // Besides, it has its standard streams, a listener, a poller and pipes of its own.
     let by_server = plan.connections() + 50;
-    let limit = rlimit::increase_nofile_limit(u64::MAX)?;
+    let limit = system::raise_descriptor_limit()?;
     let too_many = |needed: usize, whose: &str, cure: &str| {
         let what = format!("{whose} {needed} descriptors, and {limit} is the limit: take {cure}");
         Err(io::Error::other(what))

@@ -268,7 +268,7 @@ mod tests {
     /// A row of a server that kept each of 200 probes waiting so long, and used so much of a
     /// core in ten seconds.
     fn row(server: &'static str, waited: Duration, share: f64) -> Row {
-        let mut probe = client::report::Latencies::default();
+        let mut probe = load_generator::report::Latencies::default();
         (0..200).for_each(|_| probe.record(waited));
         let process = ProcessUsage { processor_seconds: 10.0 * share, sleeps: Some(500) };
         let usage = Usage { requests: 1000, process: Some(process), ..Usage::default() };
@@ -283,7 +283,7 @@ mod tests {
             is_peer: false,
             to_poll_server: None,
             trouble: Vec::new(),
-            timeline: client::timeline::Timeline::default(),
+            timeline: timeline::Timeline::default(),
         }
     }
 

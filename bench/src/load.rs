@@ -1,5 +1,5 @@
 //! What a server has to bear in a measurement: clients that say nothing, and clients that
-//! dribble. (Those that keep it busy are [`client::Askers`].)
+//! dribble. (Those that keep it busy are [`load_generator::Askers`].)
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use client::{Crowd, Happening, Kind, Probe, flood};
+use load_generator::{Crowd, Happening, Kind, Probe, flood};
 use protocol::Protocol;
 
 mod held;

@@ -26,8 +26,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client::report::Latencies;
 use indicatif::ProgressBar;
+use load_generator::report::Latencies;
 use serde::{Serialize, Serializer};
 
 use crate::cost::LeftOut;

@@ -1,12 +1,12 @@
-//! The survival matrix: every promise, tried at every server by the checker of `client`, and
+//! The survival matrix: every promise, tried at every server by the checker, and
 //! compared with what a server of this kind can keep.
 
 use std::io;
 use std::path::Path;
 
-use client::check::{self, Column, Plan, Progress, Verdict};
-use client::server::Subject;
+use checker::{Cell, Column, Matrix, Plan, Progress, Verdict, run};
 use protocol::Protocol;
+use server_process::Target;
 
 use crate::{Model, ServerProcess};
 
@@ -32,25 +32,25 @@ pub fn matrix(
     protocol: Protocol,
     program: &Path,
     progress: &(dyn Fn(Progress) + Sync),
-) -> io::Result<check::Matrix> {
-    let subjects: io::Result<Vec<_>> =
-        models.iter().map(|&model| subject(model, protocol, program)).collect();
-    Ok(check::run(&subjects?, &Plan::all(protocol), progress))
+) -> io::Result<Matrix> {
+    let targets: io::Result<Vec<_>> =
+        models.iter().map(|&model| target(model, protocol, program)).collect();
+    Ok(run(&targets?, &Plan::all(protocol), progress))
 }
 
 /// A server of this model, as somebody who tries it starts it.
-pub(crate) fn subject(model: Model, protocol: Protocol, program: &Path) -> io::Result<Subject> {
+pub(crate) fn target(model: Model, protocol: Protocol, program: &Path) -> io::Result<Target> {
     let options = ["--quiet", "--protocol", protocol.name()];
     let command = ServerProcess::command_at("127.0.0.1:{port}", program, model, &options);
     let words = [command.get_program()].into_iter().chain(command.get_args());
     let words: Option<Vec<&str>> = words.map(|word| word.to_str()).collect();
     let words = words.ok_or_else(|| io::Error::other("this program's path is not text"))?;
-    Ok(Subject::command(words).map_err(io::Error::other)?.named(model.label))
+    Ok(Target::command(words).map_err(io::Error::other)?.named(model.label))
 }
 
 /// Where the column of a server is not as its model must be: a sentence each.
 pub fn surprises(model: Model, column: &Column) -> Vec<String> {
-    let surprise = |cell: &check::Cell| {
+    let surprise = |cell: &Cell| {
         let name = cell.check.name;
         let can = model.can_keep(name);
         match &cell.verdict {

@@ -2,8 +2,8 @@
 //! time axis, so that the ways to wait are seen at one glance. It needs no other file, no
 //! network and no script.
 
-use client::timeline::Picture;
 use maud::{DOCTYPE, PreEscaped, html};
+use timeline::Picture;
 
 use crate::Row;
 use crate::colours::{self, class};

@@ -268,7 +268,7 @@ impl ServerProcess {
     ///
     /// Signals that this program ignores are ignored by the server, too: it is a part of this
     /// program, so it has to survive them as well. A caller that sends it such a signal starts it
-    /// after [`signals::defaults_for_children`].
+    /// after [`system::defaults_for_children`].
     ///
     /// # Errors
     ///

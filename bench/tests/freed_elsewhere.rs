@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use server_kit::{Counters, NoOptions, Serve, Settings, Stop};
 use socket2::{Domain, Socket, Type};
 
@@ -85,7 +86,8 @@ impl Scene {
 
 #[test]
 fn servers_try_again_although_no_connection_is_closed() {
-    rlimit::setrlimit(rlimit::Resource::NOFILE, 128, 128).unwrap();
+    let limit = Rlimit { current: Some(128), maximum: Some(128) };
+    setrlimit(Resource::Nofile, limit).unwrap();
     let scenes: Vec<Scene> = SERVERS.iter().map(|&serve| Scene::new(serve)).collect();
 
     let mut taken = take_all();

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use bench::{Model, ServerProcess};
-use client::{Crowd, Report, flood};
+use load_generator::{Crowd, Report, flood};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

@@ -1,8 +1,5 @@
 //! The program: from its options to the exit status.
 
-pub(crate) mod options;
-mod talk;
-
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -13,24 +10,21 @@ use std::time::Instant;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::addresses::addresses_of;
-use crate::chaos::cli::Options as ChaosOptions;
-use crate::check::cli::Options as CheckOptions;
-use crate::console::{self, Console};
-use crate::crowd::Crowd;
-use crate::flood::{Happening, flood};
+use load_generator::report::{PERCENTILES, Report};
+use load_generator::{Crowd, Happening, flood};
+use server_process::addresses_of;
+use timeline::{Picture, Recorder};
+
+use crate::chaos::Options as ChaosOptions;
+use crate::check::Options as CheckOptions;
+use crate::console::{self, Console, INTERRUPTED_STATUS};
 use crate::hdr::{HdrFile, HdrLog};
-use crate::report::{PERCENTILES, Report};
-use crate::system;
-use crate::timeline::{Picture, Recorder};
-use options::{Options, Other, OutputOptions, Server};
+use crate::options::{Options, Other, OutputOptions, Server};
+use crate::talk;
 
 /// Whether somebody has pressed Ctrl-C: then the flood is broken off, and what is known by
 /// then is told. Who presses it again does not even want to know that.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// What the shell says of a program that Ctrl-C has ended: 128 and the number of SIGINT.
-pub(crate) const INTERRUPTED_STATUS: u8 = 130;
 
 /// Does what the process's arguments say, and returns its exit status.
 ///
@@ -51,9 +45,9 @@ pub fn run() -> ExitCode {
         Options::command().error(ErrorKind::ArgumentConflict, why).exit();
     }
     // Should it fail, there are fewer descriptors, and the flood tells when they are used up.
-    rlimit::increase_nofile_limit(u64::MAX).ok();
+    system::raise_descriptor_limit().ok();
     // Should it fail, Ctrl-C ends the program without a summary.
-    signals::on_termination(|| {
+    system::on_termination(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             process::exit(INTERRUPTED_STATUS.into());
         }

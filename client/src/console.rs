@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::crowd::Crowd;
-use crate::expected::Shown;
-use crate::flood::Happening;
-use crate::kind::Kind;
+use load_generator::{Crowd, Happening, Kind, Shown};
+
+/// What the shell says of a program that Ctrl-C has ended: 128 and the number of SIGINT.
+pub(crate) const INTERRUPTED_STATUS: u8 = 130;
 
 /// With more connections than this, nobody would read the replies.
 const MOST_CONNECTIONS: usize = 50;

@@ -13,9 +13,10 @@ use hdrhistogram::serialization::interval_log::{
     IntervalLogWriter, IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
 };
 
+use load_generator::Happening;
+use load_generator::report::Latencies;
+
 use crate::console::cannot_write;
-use crate::flood::Happening;
-use crate::report::Latencies;
 
 /// How much time a line stands for.
 const INTERVAL: Duration = Duration::from_secs(1);

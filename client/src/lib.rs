@@ -1,5 +1,5 @@
-//! A crowd of clients that shows how a server waits for them, measures what that costs, draws
-//! it, and judges which promises the server keeps.
+//! The program `client`: floods a server with clients, prompt and slow ones, measures what that
+//! costs them, draws it, and checks what the server promises.
 //!
 //! ```text
 //! cargo run -p sync-server                            # in one terminal, and in another one:
@@ -12,58 +12,33 @@
 //! cargo run -p client -- --help                       # all that it can do
 //! ```
 //!
-//! [`flood`] drives the whole crowd in one thread, the same way as an event-driven server:
-//! it never waits for one client, but for all of them at once. So it can hold as many
-//! connections as there are descriptors and local ports, which are some 28,000 on Linux.
+//! What it does is in packages of their own, one job each, which `bench` uses, too:
 //!
-//! In a closed loop, each client asks only after it has been answered: a slow server is asked
-//! less, and so looks better than its users find it (*coordinated omission*). `--rate` is the
-//! open loop, whose second clock counts from when a request was due. Each connection still
-//! carries one request at a time: beyond what the server can do, the plan queues in the client.
+//! | Package | What it does |
+//! |---|---|
+//! | `load-generator` | any number of clients of every kind in one thread, and a report of them |
+//! | `timeline` | what each client went through, as a picture |
+//! | `server-process` | a server that is tried: an address, or a process that is started and ended |
+//! | `checker` | which promises does a server keep? |
+//! | `chaos` | does it stand a crowd that nobody has planned? |
 //!
-//! Read in this order:
+//! Here are the command line and what is printed:
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | `kind`, `crowd` | what the clients do: of which kinds they are, how many, in which order, how often |
-//! | `phase` | how far a client is |
-//! | `expected` | checks each byte that comes from the server |
-//! | `flood` | the event loop; its `connection` is one client, `outbox` what it sends, `plan` when, `errors` what the kernel refuses, `watched` its socket and the poller's eye on it, `record` the way into the report |
-//! | [`report`] | figures, errors by stage, in words why nothing moves any more, and how far the figures can be trusted |
-//! | [`timeline`] | what each client went through, as a picture |
-//! | [`probe`] | one well-behaved client, to be measured beside a flood |
-//! | [`Askers`] | many that only keep a server busy, as cheaply as can be |
-//! | [`server`] | the server that is tried, if this program has started it |
-//! | [`check`] | which promises a server keeps: `client check` |
-//! | [`chaos`] | whether it stands a crowd that nobody has planned: `client chaos` |
-//! | [`cli`], `console`, `hdr` | the program: its options, what it prints meanwhile, and the log for other plotters |
-//! | `addresses` | whom `HOST:PORT` stands for |
-//! | `system` | the door to what systems do differently |
-//!
-//! The library prints nothing but in [`cli::run`].
+//! | [`cli`] | from the command line to the exit status |
+//! | `options`, `values` | the options of a flood, and how values are read |
+//! | `check`, `chaos`, `talk` | the subcommands |
+//! | `console` | what is printed while a flood goes on |
+//! | `hdr` | latencies as a log for other plotters |
 
-mod addresses;
-mod askers;
-pub mod chaos;
-pub mod check;
+#![forbid(unsafe_code)]
+
+mod chaos;
+mod check;
 pub mod cli;
 mod console;
-mod crowd;
-mod expected;
-mod flood;
 mod hdr;
-mod kind;
-mod phase;
-pub mod probe;
-pub mod report;
-pub mod server;
-mod system;
-pub mod timeline;
-
-pub use askers::Askers;
-pub use crowd::{Crowd, Order};
-pub use flood::{Happening, Latency, flood};
-pub use kind::{Kind, Mix};
-pub use phase::Phase;
-pub use probe::Probe;
-pub use report::Report;
+mod options;
+mod talk;
+mod values;

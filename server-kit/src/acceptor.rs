@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use protocol::Interest;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::{Call, Journal, Settings, system};
+use crate::{Call, Journal, Settings, platform};
 
 /// Listens where the settings say, with the backlog that they ask for.
 ///
@@ -256,7 +256,7 @@ impl Admission {
         }
         // This client is gone or can't be reached any more; the next one may be well
         // (ECONNABORTED and its like).
-        if system::is_about_one_connection(&error) {
+        if platform::is_about_one_connection(&error) {
             self.lost_in_a_row += 1;
             if self.lost_in_a_row < LOST_IN_A_ROW {
                 return Ok(Refusal::ThisOne);

@@ -15,11 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-#[cfg(unix)]
-use signals::Interrupter;
 use slab::Slab;
+#[cfg(unix)]
+use system::Interrupter;
 
-use crate::system::{self, AcceptWaker};
+use crate::platform::{self, AcceptWaker};
 use crate::{Acceptor, Call, Journal, STOP_GRACE, Stop, TRY_AGAIN};
 
 /// How many sends sleep one after the other in an idle time-out. A send that times out after it
@@ -173,7 +173,7 @@ impl BlockingStream<'_> {
         }
         let began = journal.waits(format_args!("recv(2), for {}", self.peer));
         journal.count(Call::Recv);
-        let count = system::sleep_until_readable(&self.stream, || self.calls.is_to_notice())
+        let count = platform::sleep_until_readable(&self.stream, || self.calls.is_to_notice())
             .and_then(|()| (&*self.stream).read(buffer));
         let count = unless_time_is_up(count)?;
         journal.woke_up(began, usize::from(count.is_some()), false);

@@ -10,7 +10,7 @@ use std::time::Instant;
 use protocol::Ending;
 
 use crate::console::Printable;
-use crate::{Call, Console, Counters, Settings, Verbosity, system};
+use crate::{Call, Console, Counters, Settings, Verbosity, platform};
 
 /// A server's journal: every event is noted here once, and comes out as a line on the
 /// [`Console`] and as a number in the [`Counters`].
@@ -91,7 +91,7 @@ impl Journal {
     /// There is no descriptor for the next client, or no memory, or no room in epoll(7).
     pub fn out_of_resources(&mut self, error: &io::Error) {
         self.count(Call::Write);
-        let what = system::what_is_used_up(error);
+        let what = platform::what_is_used_up(error);
         Console::complain(format_args!(
             "no {what} is left ({error}): new clients wait in the backlog until a connection is \
              closed"

@@ -25,11 +25,11 @@ mod counters;
 mod deadlines;
 mod journal;
 mod memory;
+mod platform;
 mod run;
 mod settings;
 mod stop;
 mod stream;
-mod system;
 mod work;
 
 pub use acceptor::{
@@ -48,5 +48,4 @@ pub use run::{
 pub use settings::{NoOptions, OwnOptions, Settings, duration, whole_number};
 pub use stop::{STOP_GRACE, Stop};
 pub use stream::Stream;
-pub use system::advice;
 pub use work::work;

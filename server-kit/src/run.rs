@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use crate::settings::{NoOptions, OwnOptions};
-use crate::{Console, Counters, Settings, Stop, Verbosity, system};
+use crate::{Console, Counters, Settings, Stop, Verbosity};
 
 /// What every server is: given a listening socket, it serves until it is told to stop, and
 /// returns what it has counted.
@@ -72,7 +72,7 @@ fn serve_until_stopped<Own: OwnOptions>(
     serve: impl FnOnce(TcpListener, &Settings, &Own, &Stop) -> io::Result<Counters>,
 ) -> io::Result<()> {
     // A descriptor for each client: most systems allow far more than they hand out unasked.
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+    if let Err(error) = system::raise_descriptor_limit() {
         Console::complain(format_args!("can't raise the limit of descriptors: {error}"));
     }
     let listener = own.listen(settings)?;

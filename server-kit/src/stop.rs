@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::{Console, system};
+use crate::Console;
 
 /// How long a stopping server goes on sending what it owes. Half of the second within which
 /// it has to be gone.
@@ -44,7 +44,7 @@ impl Stop {
 
     /// A stop that Ctrl-C, SIGTERM and SIGHUP (the terminal is closed) ask for. Asked a second
     /// time by Ctrl-C or SIGTERM, the process ends at once. Ctrl-C and SIGHUP do nothing if they were ignored when the
-    /// process started ([`signals::on_termination`]).
+    /// process started ([`system::on_termination`]).
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Stop {
         let stop = Stop::new();
         let asked = stop.clone();
         let mut before = false;
-        signals::on_termination(move || {
+        system::on_termination(move || {
             if mem::replace(&mut before, true) {
                 process::exit(ENDED_BY_CTRL_C);
             }

@@ -8,7 +8,7 @@
 //! in vain.
 //!
 //! **Holds fixed** that a request is 29 bytes in one piece, and that the clients' thread never
-//! sleeps, so that no reply has to wake it up (see [`client::Askers`]).
+//! sleeps, so that no reply has to wake it up (see [`load_generator::Askers`]).
 //!
 //! **Would make it lie:** a client that is slower than the server. This one makes two system calls for a
 //! request and none to wait; `cargo run --release -p bench -- cost` shows that it keeps the servers
@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 
 use bench::load::{PATIENCE, Silent};
 use bench::{Meter, ServerProcess};
-use client::Askers;
 use criterion::{Criterion, Throughput};
+use load_generator::Askers;
 
 use crate::group::Group;
 use crate::servers::{bench_at_server, can_have, is_smoke_test, models, program};

@@ -81,7 +81,7 @@ impl Pairs {
 
 /// How many descriptors pairs may take: the limit (getrlimit(2)), raised as far as it goes.
 pub fn room() -> usize {
-    let limit = rlimit::increase_nofile_limit(u64::MAX).expect("the limit can be asked for");
+    let limit = system::raise_descriptor_limit().expect("the limit can be asked for");
     usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(OTHERS)
 }
 

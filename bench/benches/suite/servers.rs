@@ -65,7 +65,7 @@ pub fn can_have(model: &Model, connections: usize) -> Result<(), String> {
     }
     // This is the limit of the servers, too, which are started from here. Some descriptors are
     // needed besides: standard streams, listener, poller, pipes between processes.
-    let limit = rlimit::increase_nofile_limit(u64::MAX).map_err(|error| error.to_string())?;
+    let limit = system::raise_descriptor_limit().map_err(|error| error.to_string())?;
     if limit < connections as u64 + 50 {
         return Err(format!("the limit of descriptors is {limit}"));
     }

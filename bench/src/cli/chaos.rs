@@ -4,8 +4,8 @@ use std::env;
 use std::io;
 use std::time::Duration;
 
+use chaos::{Outcome, Plan, Progress};
 use clap::Args;
-use client::chaos::{Outcome, Plan, Progress};
 use protocol::Protocol;
 use serde::Serialize;
 use server_kit::{duration, whole_number};

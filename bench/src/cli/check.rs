@@ -3,8 +3,8 @@
 use std::env;
 use std::io;
 
+use checker::Progress;
 use clap::Args;
-use client::check::Progress;
 use protocol::Protocol;
 
 use super::{Choice, print, progress_bar};

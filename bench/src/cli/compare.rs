@@ -86,7 +86,7 @@ fn compare_and_tell(plan: &Plan, left_out: &[String], options: &Options) -> io::
     };
     write_page(&path, "")?; // it would be a pity to find out afterwards that it can't be written
     // Both ends of each connection need descriptors, the client's all in this process.
-    rlimit::increase_nofile_limit(u64::MAX)?;
+    system::raise_descriptor_limit()?;
     let progress = progress_bar("answered, {msg}");
     let result = compare(plan, &program, &progress);
     progress.finish_and_clear();

@@ -48,7 +48,7 @@ impl Options {
     /// Returns whether every connection was held and answered.
     pub(super) fn run(self) -> io::Result<bool> {
         let (models, mut left_out) = self.choice.sort_out(Protocol::Lines);
-        let limit = usize::try_from(rlimit::increase_nofile_limit(u64::MAX)?).unwrap_or(usize::MAX);
+        let limit = usize::try_from(system::raise_descriptor_limit()?).unwrap_or(usize::MAX);
         let asked = self.connections.map(|count| count as usize);
         let connections = asked.unwrap_or_else(|| many::most_connections(limit));
         let sources = self.sources.map(usize::from);

@@ -209,7 +209,7 @@ const AT_ONCE: usize = 256;
 
 /// That process: holds connections until its standard input ends.
 pub(crate) fn hold(errand: &Errand) -> io::Result<()> {
-    rlimit::increase_nofile_limit(u64::MAX)?;
+    system::raise_descriptor_limit()?;
     let mut connections = Vec::with_capacity(errand.count);
     let trouble = connect_all(errand, &mut connections).err().map(|error| error.to_string());
     Said::Held { held: connections.len(), trouble }.print()?;

@@ -21,11 +21,11 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
-use client::server::{Port, listener_on, until_next_look};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::Protocol;
 use server_kit::{Console, Stop};
+use server_process::{Port, listener_on, until_next_look};
 
 use super::Peer;
 use crate::server_process::{Message, PATIENCE};
@@ -143,7 +143,7 @@ impl Running {
         // It gets SIGINT from the stand-in only. In the stand-in's group, it would also get the
         // terminal's, even if the stand-in was started with SIGINT ignored.
         command.process_group(0);
-        signals::defaults_for_children();
+        system::defaults_for_children();
         let mut child = command.spawn()?;
         let stdout = child.stdout.take();
         let running = Running(child);

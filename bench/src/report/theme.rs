@@ -7,8 +7,8 @@
 
 use std::fmt::Write;
 
-use client::timeline::palette;
 use plotters::style::RGBColor;
+use timeline::palette;
 
 use crate::colours::{self, Colour, class};
 

@@ -127,7 +127,7 @@ fn a_reader_that_is_gone_is_told_while_the_server_serves_and_not_when_it_ends() 
     for serves_on in [true, false] {
         let mut command = command(BENCH, &["serve", "poll-server", "--address", "127.0.0.1:0"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        signals::defaults_for_children(); // it gets SIGINT
+        system::defaults_for_children(); // it gets SIGINT
         let mut server = command.spawn().unwrap();
         let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
         let running = lines.next().unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bench::Model;
 use bench::chaos::{chaos, text};
-use client::chaos::{Outcome, Plan};
+use chaos::{Outcome, Plan};
 use protocol::Protocol;
 
 use crate::available::available;

@@ -26,8 +26,8 @@ use std::thread;
 use std::time::Duration;
 
 use bench::{Model, Outcome, ServerProcess};
-use client::report::Report;
-use client::{Crowd, Happening, Kind, Mix, flood};
+use load_generator::report::Report;
+use load_generator::{Crowd, Happening, Kind, Mix, flood};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::Protocol;
@@ -171,7 +171,7 @@ impl Run {
         let expressions: Vec<String> = [trace].into_iter().chain(inject).collect();
         let expressions: Vec<&str> = expressions.iter().map(String::as_str).collect();
 
-        signals::defaults_for_children(); // it gets SIGINT
+        system::defaults_for_children(); // it gets SIGINT
         let strace = traced(model, log.path(), &[], &expressions);
         let server = ServerProcess::start(strace).unwrap();
         let is_costly = injections.iter().any(|injection| injection.loss.is_some());

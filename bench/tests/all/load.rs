@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bench::load::{Dribblers, EVERY, Silent, kept_probe};
 use bench::{Model, ServerProcess};
-use client::Askers;
+use load_generator::Askers;
 use serde_json::Value;
 
 use crate::turns::turn;

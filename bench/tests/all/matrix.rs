@@ -6,7 +6,7 @@ use std::thread;
 
 use bench::Model;
 use bench::matrix::{matrix, surprises};
-use client::check::{Cell, Column, Matrix, Verdict};
+use checker::{Cell, Column, Matrix, Verdict};
 use protocol::Protocol;
 
 use crate::available::available;

@@ -7,7 +7,7 @@ use std::process::Command;
 /// The same command, started while these signals (`"INT HUP"`) are ignored, and no other.
 pub fn ignoring(signals: &str, command: &Command) -> Command {
     // The shell can't take back what it inherits, and this test may have been started so itself.
-    signals::defaults_for_children();
+    system::defaults_for_children();
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("trap '' {signals}; exec \"$0\" \"$@\"")]);
     shell.arg(command.get_program()).args(command.get_args());

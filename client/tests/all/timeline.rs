@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use client::Phase;
-use client::report::{Failure, Stage};
-use client::timeline::{Ending, Picture, Row, Step, Timeline};
+use load_generator::Phase;
+use load_generator::report::{Failure, Stage};
 use roxmltree::{Document, Node};
+use timeline::{Ending, Picture, Row, Step, Timeline};
 
 const MS: Duration = Duration::from_millis(1);
 

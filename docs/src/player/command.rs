@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use client::server::Port;
 use regex::{Captures, Regex};
+use server_process::Port;
 
 use super::Programs;
 

@@ -117,7 +117,7 @@ impl Session {
         thread::Builder::new().spawn(move || to.show(&from))?;
         // A shell can't trap a signal that it inherits as ignored, and programs below it would
         // inherit that, too: keys would do nothing.
-        signals::defaults_for_children();
+        system::defaults_for_children();
         let child = Command::new("sh")
             .args(["-c", here])
             .current_dir(stage.workspace)

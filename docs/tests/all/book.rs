@@ -127,7 +127,7 @@ fn every_term_of_the_glossary_is_there_once_and_in_order() {
 #[test]
 fn the_checker_names_chapters_by_their_titles() {
     let chapters = chapters();
-    for check in client::check::ALL {
+    for check in checker::ALL {
         let chapter = check.chapter;
         let (title, _) = &chapters[usize::from(chapter.number) - 1];
         assert_eq!(title, chapter.title, "check {}", check.name);

@@ -57,7 +57,8 @@ use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use server_kit::{Console, Counters, Settings, Stop, Verbosity, advice};
+use server_kit::{Console, Counters, Settings, Stop, Verbosity};
+use system::advice;
 
 mod handover;
 mod options;

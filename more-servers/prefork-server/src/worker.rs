@@ -16,7 +16,8 @@ use std::process::{self, Child, Command, ExitCode, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use server_kit::{Console, STOP_GRACE, Settings, Stop, advice};
+use server_kit::{Console, STOP_GRACE, Settings, Stop};
+use system::advice;
 
 use crate::Options;
 use crate::handover::{receive_listener, send_listener};

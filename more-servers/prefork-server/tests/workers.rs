@@ -45,7 +45,7 @@ fn command(options: &[&str]) -> Command {
 impl Server {
     fn start(options: &[&str]) -> Self {
         // They get signals, which this test may have been told to ignore.
-        signals::defaults_for_children();
+        system::defaults_for_children();
         Server::start_as(command(options))
     }
 

@@ -22,7 +22,7 @@ impl Crowd {
     pub fn ask(server: &Server, size: usize) -> Self {
         // Many crowds share this process, and macOS gives it 256 descriptors unasked. (Where it
         // can't be raised, connecting fails, and says so.)
-        rlimit::increase_nofile_limit(u64::MAX).ok();
+        system::raise_descriptor_limit().ok();
         let mut waiting: Vec<_> = (0..size).map(|_| Client::connect(server.address())).collect();
         for client in &mut waiting {
             client.send("hello\n");

@@ -44,7 +44,7 @@ impl Server {
     /// Signals that this test ignores aren't ignored by the server.
     pub fn start_as(command: Command) -> Self {
         #[cfg(unix)]
-        signals::defaults_for_children();
+        system::defaults_for_children();
         Server { process: ServerProcess::start(command).unwrap() }
     }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use client::Kind;
-use client::chaos::{Outcome, Plan, run};
-use client::server::Subject;
+use chaos::{Outcome, Plan, run};
+use load_generator::Kind;
+use server_process::Target;
 
 /// Short and small, so that all of them can run at the same time; without the deaf, who move
 /// megabytes.
@@ -17,14 +17,14 @@ fn plan() -> Plan {
 const FAULTY_SERVER: &str = env!("CARGO_BIN_EXE_faulty-server");
 
 fn chaos(fault: &str, plan: &Plan) -> Outcome {
-    let subject = Subject::command([FAULTY_SERVER, "--fault", fault, "127.0.0.1:{port}"]).unwrap();
+    let subject = Target::command([FAULTY_SERVER, "--fault", fault, "127.0.0.1:{port}"]).unwrap();
     run(&subject, plan, &|_| {})
 }
 
 /// A server that a shell starts, in which `$0` is the program.
 fn chaos_in_a_shell(script: &str) -> Outcome {
     let words = ["sh", "-c", script, FAULTY_SERVER, "127.0.0.1:{port}"];
-    run(&Subject::command(words).unwrap(), &plan(), &|_| {})
+    run(&Target::command(words).unwrap(), &plan(), &|_| {})
 }
 
 fn found(fault: &str, words: &str) -> Outcome {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::ignoring::ignoring;
 
 fn chaos() -> Command {
-    signals::defaults_for_children(); // one gets SIGINT
+    system::defaults_for_children(); // one gets SIGINT
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
     command.arg("chaos").stdin(Stdio::null());
     command

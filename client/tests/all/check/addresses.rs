@@ -3,14 +3,14 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use client::check::{Cell, Check, Column, Plan, Verdict, run};
-use client::server::Subject;
+use checker::{Cell, Check, Column, Plan, Verdict, run};
 use protocol::Protocol;
+use server_process::Target;
 
 use super::servers::{in_a_thread, one_after_the_other};
 
 fn check(address: &str, plan: &Plan) -> Column {
-    let subject = Subject::address(address).unwrap();
+    let subject = Target::address(address).unwrap();
     run(&[subject], plan, &|_| {}).columns.remove(0)
 }
 

@@ -5,9 +5,9 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 
-use client::check::{Column, Plan, Verdict, run};
-use client::server::Subject;
+use checker::{Column, Plan, Verdict, run};
 use protocol::Protocol;
+use server_process::Target;
 
 use super::servers::faulty;
 
@@ -28,7 +28,7 @@ static MATRIX: LazyLock<BTreeMap<&str, Column>> = LazyLock::new(|| {
 });
 
 fn check(faults: Vec<&str>) -> Vec<(&str, Column)> {
-    let subjects: Vec<Subject> = faults.iter().map(|fault| faulty(fault)).collect();
+    let subjects: Vec<Target> = faults.iter().map(|fault| faulty(fault)).collect();
     let matrix = run(&subjects, &Plan::all(Protocol::Lines), &|_| {});
     faults.into_iter().zip(matrix.columns).collect()
 }

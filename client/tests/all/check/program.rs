@@ -98,8 +98,8 @@ fn the_list_names_every_check() {
     assert_eq!(output.status.code(), Some(0));
     let list = text(&output.stdout);
     let names: Vec<_> = list.lines().filter(|line| !line.starts_with(' ')).collect();
-    assert_eq!(names.len(), client::check::ALL.len(), "{list}");
-    for check in client::check::ALL {
+    assert_eq!(names.len(), checker::ALL.len(), "{list}");
+    for check in checker::ALL {
         assert!(names.iter().any(|line| line.starts_with(check.name)), "{list}");
     }
     let one_shot = check(&["--list", "--protocol", "one-shot"]);
@@ -186,7 +186,7 @@ fn nobody_is_left_behind() {
     // And if the checker is told to end.
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
     command.args(["check", &wrapper]).stdin(Stdio::null()).stdout(Stdio::null());
-    signals::defaults_for_children();
+    system::defaults_for_children();
     let mut checker = command.spawn().unwrap();
     wait_until(is_left);
     kill(Pid::from_raw(checker.id().cast_signed()), Signal::SIGINT).unwrap();

@@ -4,13 +4,13 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use client::server::Subject;
 use protocol::Protocol;
+use server_process::Target;
 
 /// A server with a fault, as a command.
-pub fn faulty(fault: &str) -> Subject {
+pub fn faulty(fault: &str) -> Target {
     let program = env!("CARGO_BIN_EXE_faulty-server");
-    Subject::command([program, "--fault", fault, "127.0.0.1:{port}"]).unwrap().named(fault)
+    Target::command([program, "--fault", fault, "127.0.0.1:{port}"]).unwrap().named(fault)
 }
 
 /// The same as somebody would write it, quoted if there are spaces in the path.

@@ -13,7 +13,7 @@ use super::servers::{for_each_line, polite_server, server};
 use crate::ignoring::ignoring;
 
 fn client(arguments: &[&str]) -> Command {
-    signals::defaults_for_children(); // some get signals
+    system::defaults_for_children(); // some get signals
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
     command.args(arguments).stdin(Stdio::null());
     command

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use client::report::Stage;
-use client::{Crowd, Kind};
+use load_generator::report::Stage;
+use load_generator::{Crowd, Kind};
 use protocol::Protocol;
 
 use super::floods::{assert_good, flood};

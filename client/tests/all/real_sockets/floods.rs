@@ -6,14 +6,14 @@ use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use client::report::{Stage, Stuck};
-use client::{Crowd, Happening, Kind, Order, Report};
+use load_generator::report::{Stage, Stuck};
+use load_generator::{Crowd, Happening, Kind, Order, Report};
 use protocol::Protocol;
 
 use super::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
 
 pub fn flood(address: SocketAddr, crowd: &Crowd) -> Report {
-    client::flood(address, crowd, &mut |_| ControlFlow::Continue(())).unwrap()
+    load_generator::flood(address, crowd, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 pub fn assert_good(report: &Report) {
@@ -45,7 +45,7 @@ fn a_request_costs_one_write_and_its_reply_one_read() {
 fn it_tells_what_happens() {
     let (mut connected, mut answered, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
     let crowd = Crowd { connections: 3, ..Crowd::default() };
-    let report = client::flood(polite_server(), &crowd, &mut |happening| {
+    let report = load_generator::flood(polite_server(), &crowd, &mut |happening| {
         match happening {
             Happening::Connected { client, .. } => connected.push(*client),
             Happening::Answered { client, .. } => answered.push(*client),
@@ -163,7 +163,7 @@ fn waiting_for_replies_is_no_busy_waiting() {
 fn whoever_watches_can_end_it_though_nothing_moves() {
     let address = server(never_answer);
     let crowd = Crowd { timeout: Duration::from_secs(3600), ..Crowd::default() };
-    let report = client::flood(address, &crowd, &mut |happening| match happening {
+    let report = load_generator::flood(address, &crowd, &mut |happening| match happening {
         Happening::Tick => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
@@ -177,7 +177,7 @@ fn who_breaks_it_off_hears_no_more() {
     let address = server(never_answer);
     let crowd = Crowd { timeout: Duration::from_millis(200), ..Crowd::default() };
     let mut failed = 0;
-    let report = client::flood(address, &crowd, &mut |happening| match happening {
+    let report = load_generator::flood(address, &crowd, &mut |happening| match happening {
         Happening::Failed { .. } => {
             failed += 1;
             ControlFlow::Break(())
@@ -344,7 +344,8 @@ fn a_busy_server_is_no_deadlock() {
 fn a_crowd_that_cannot_be_is_refused() {
     let crowd = Crowd { mix: [(Kind::Silent, 21)].into(), ..Crowd::default() };
     let nowhere = ([127, 0, 0, 1], 9).into();
-    let error = client::flood(nowhere, &crowd, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    let error =
+        load_generator::flood(nowhere, &crowd, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     assert!(error.to_string().contains("--connections 21"), "{error}");
 }

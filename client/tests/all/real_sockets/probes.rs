@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-use client::Probe;
+use load_generator::Probe;
 use protocol::Protocol;
 
 use super::servers::{for_each_line, polite_server, read_once, server};

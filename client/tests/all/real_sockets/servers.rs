@@ -29,7 +29,7 @@ pub fn server(serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'stat
 /// descriptors unasked.
 fn raise_descriptor_limit() {
     // Where it can't be raised, a test that has not enough of them fails, and says so.
-    rlimit::increase_nofile_limit(u64::MAX).ok();
+    system::raise_descriptor_limit().ok();
 }
 
 /// A server as it should be.

@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use client::report::Stage;
-use client::timeline::{Ending, Recorder, Timeline};
-use client::{Crowd, Kind, Phase};
+use load_generator::report::Stage;
+use load_generator::{Crowd, Kind, Phase};
 use protocol::Protocol;
+use timeline::{Ending, Recorder, Timeline};
 
 use super::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
 
 fn recorded(address: SocketAddr, crowd: &Crowd) -> Timeline {
     let mut recorder = Recorder::new();
-    client::flood(address, crowd, &mut |happening| {
+    load_generator::flood(address, crowd, &mut |happening| {
         recorder.watch(happening);
         ControlFlow::Continue(())
     })

@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client::report::{Part, Stage};
-use client::{Crowd, Happening, Kind, Mix};
+use load_generator::report::{Part, Stage};
+use load_generator::{Crowd, Happening, Kind, Mix};
 use protocol::Protocol;
 
 use super::floods::{assert_good, flood};
@@ -256,7 +256,7 @@ fn who_is_deaf_stays_so_until_the_others_are_done() {
     };
     assert_eq!([0, 1, 2].map(|number| crowd.kind(number)), [Kind::Deaf, Kind::Deaf, Kind::Prompt]);
     let mut heard = Vec::new();
-    let report = client::flood(address, &crowd, &mut |happening| {
+    let report = load_generator::flood(address, &crowd, &mut |happening| {
         match *happening {
             Happening::Received { client, .. } => heard.push(client),
             Happening::Failed { client, .. } => heard.push(client),

@@ -1,0 +1,231 @@
+//! The loop: waits for all sockets at once, and does what is due.
+
+use std::io::{self, ErrorKind, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::select::{FdSet, select};
+use protocol::Interest;
+
+use crate::connection::Connection;
+use crate::fault::Fault;
+
+/// How long it waits for a descriptor before it tries again to accept, in milliseconds.
+const TRY_AGAIN: u16 = 500;
+
+const READABLE: Interest = Interest { readable: true, writable: false };
+
+/// The server.
+pub(crate) struct EventLoop {
+    listener: TcpListener,
+    /// Whether a descriptor may be left for one more client.
+    accepts: bool,
+    connections: Vec<Connection>,
+    /// Becomes readable when somebody presses Ctrl-C.
+    stop: UnixStream,
+    /// Fault `leaks-descriptors`: of connections that are lost.
+    forgotten: Vec<OwnedFd>,
+    /// Fault `leaks-memory`: who was here.
+    guest_book: Vec<[u8; PAGE]>,
+    fault: Fault,
+}
+
+/// What fault `leaks-memory` writes down of each, in bytes: as much as many servers read at once,
+/// since buffers are what is forgotten most often.
+const PAGE: usize = 16 * 1024;
+
+/// What is ready: first the stop, then the listener, then the connections in their order.
+struct Ready {
+    stop: bool,
+    listener: bool,
+    connections: Vec<Interest>,
+}
+
+impl EventLoop {
+    pub(crate) fn new(listener: TcpListener, fault: Fault) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let (stop, mut wake) = UnixStream::pair()?;
+        system::on_termination(move || {
+            // Fault `ignores-ctrl-c`: whoever sleeps in poll(2) goes on sleeping, since the
+            // signal is handled in another thread, and nothing became readable.
+            if fault != Fault::IgnoresCtrlC {
+                // It fails only if the loop has ended already.
+                wake.write_all(b"!").ok();
+            }
+        })?;
+        Ok(EventLoop {
+            listener,
+            accepts: true,
+            connections: Vec::new(),
+            stop,
+            forgotten: Vec::new(),
+            guest_book: Vec::new(),
+            fault,
+        })
+    }
+
+    /// Serves until Ctrl-C.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        loop {
+            let ready = self.wait()?;
+            if ready.stop {
+                return Ok(());
+            }
+            self.serve_connections(&ready.connections)?;
+            if ready.listener {
+                self.accept_ready()?;
+            }
+        }
+    }
+
+    /// What is to be watched, in the order of [`Ready`].
+    fn watched(&self) -> Vec<(BorrowedFd<'_>, Interest)> {
+        // Fault `one-at-a-time`: as long as somebody is here, nobody else is let in.
+        let accepts = match self.fault {
+            Fault::OneAtATime => self.connections.is_empty(),
+            _ => self.accepts,
+        };
+        let listener = if accepts { READABLE } else { Interest::default() };
+        let connections = self.connections.iter().map(|it| (it.socket(), it.interest()));
+        let first = [(self.stop.as_fd(), READABLE), (self.listener.as_fd(), listener)];
+        first.into_iter().chain(connections).collect()
+    }
+
+    fn wait(&mut self) -> io::Result<Ready> {
+        let watched = self.watched();
+        let ready = match self.fault {
+            // Fault `select-beyond-1023`: it knows of no limit. `FdSet::insert` panics there.
+            // In C, FD_SET writes past the end of the set instead.
+            Fault::SelectBeyond1023 => wait_in_select(&watched)?,
+            // Fault `busy-wait`: who does not wait, asks again and again.
+            Fault::BusyWait => wait_in_poll(&watched, PollTimeout::ZERO)?,
+            _ if self.accepts => wait_in_poll(&watched, PollTimeout::NONE)?,
+            _ => wait_in_poll(&watched, TRY_AGAIN.into())?,
+        };
+        // Perhaps there are descriptors again, though nobody here has closed one.
+        self.accepts |= ready.iter().all(|ready| *ready == Interest::default());
+        Ok(Ready {
+            stop: ready[0].readable,
+            listener: ready[1].readable,
+            connections: ready[2..].to_vec(),
+        })
+    }
+
+    fn serve_connections(&mut self, ready: &[Interest]) -> io::Result<()> {
+        for (connection, ready) in self.connections.iter_mut().zip(ready) {
+            match connection.ready(*ready) {
+                Ok(()) => {}
+                // Fault `dies-on-reset`: it is an error, so it goes all the way up.
+                Err(error) if self.fault == Fault::DiesOnReset => return Err(error),
+                Err(_) => {
+                    if self.fault == Fault::LeaksDescriptors {
+                        // Fault `leaks-descriptors`: one is left open.
+                        self.forgotten.extend(connection.socket().try_clone_to_owned());
+                    }
+                    connection.fail(); // one connection is lost, and no other
+                }
+            }
+        }
+        let before = self.connections.len();
+        self.connections.retain(|connection| !connection.is_over());
+        if self.fault == Fault::LeaksMemory {
+            // Fault `leaks-memory`: a page for each, and nobody ever reads it.
+            self.guest_book
+                .resize(self.guest_book.len() + before - self.connections.len(), [1; PAGE]);
+        }
+        // Whoever has gone has left a descriptor for somebody else.
+        self.accepts |= self.connections.len() < before;
+        Ok(())
+    }
+
+    fn accept_ready(&mut self) -> io::Result<()> {
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    self.connections.push(Connection::new(stream, self.fault)?);
+                    if self.fault == Fault::OneAtATime {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                // accept(2), ERRORS: the client has gone again, or a signal came.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::ConnectionAborted | ErrorKind::Interrupted
+                    ) => {}
+                Err(error) if error.raw_os_error() == Some(Errno::EMFILE as i32) => {
+                    return match self.fault {
+                        // Fault `spins-without-descriptors`: the client is still in the
+                        // backlog, and so the listener is readable at once again.
+                        Fault::SpinsWithoutDescriptors => Ok(()),
+                        // Fault `dies-without-descriptors`.
+                        Fault::DiesWithoutDescriptors => Err(error),
+                        _ => {
+                            self.accepts = false;
+                            Ok(())
+                        }
+                    };
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn wait_in_poll(
+    watched: &[(BorrowedFd<'_>, Interest)],
+    time_out: PollTimeout,
+) -> io::Result<Vec<Interest>> {
+    let mut polled: Vec<PollFd<'_>> = watched
+        .iter()
+        .map(|&(socket, interest)| {
+            let mut events = PollFlags::empty();
+            events.set(PollFlags::POLLIN, interest.readable);
+            events.set(PollFlags::POLLOUT, interest.writable);
+            PollFd::new(socket, events)
+        })
+        .collect();
+    match poll(&mut polled, time_out) {
+        // A signal ends the wait early; then nothing is ready.
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    // poll(2): a connection that is lost (POLLERR, POLLHUP) is reported in any case. Reading
+    // tells why.
+    let lost = PollFlags::POLLERR | PollFlags::POLLHUP;
+    let ready = polled.iter().map(|polled| {
+        let events = polled.revents().unwrap_or(PollFlags::empty());
+        Interest {
+            readable: events.intersects(PollFlags::POLLIN | lost),
+            writable: events.contains(PollFlags::POLLOUT),
+        }
+    });
+    Ok(ready.collect())
+}
+
+fn wait_in_select(watched: &[(BorrowedFd<'_>, Interest)]) -> io::Result<Vec<Interest>> {
+    let (mut readable, mut writable) = (FdSet::new(), FdSet::new());
+    for &(socket, interest) in watched {
+        if interest.readable {
+            readable.insert(socket);
+        }
+        if interest.writable {
+            writable.insert(socket);
+        }
+    }
+    match select(None, &mut readable, &mut writable, None, None) {
+        Ok(_) => {}
+        // A signal: the sets are as they were, which says nothing.
+        Err(Errno::EINTR) => return Ok(vec![Interest::default(); watched.len()]),
+        Err(error) => return Err(error.into()),
+    }
+    let ready = watched.iter().map(|&(socket, _)| Interest {
+        readable: readable.contains(socket),
+        writable: writable.contains(socket),
+    });
+    Ok(ready.collect())
+}

@@ -1,0 +1,120 @@
+//! Checks what comes from a server: every byte, however the bytes are cut.
+
+use protocol::Protocol;
+
+/// The replies that a connection has still to get.
+///
+/// Wrong bytes and bytes that nobody asked for are refused with a few words that say what
+/// came instead of what.
+pub(crate) struct Expected {
+    protocol: Protocol,
+    /// Replies that were asked for and have not come to their last byte.
+    owed: usize,
+    /// Bytes of the next reply that have come.
+    matched: usize,
+    /// The article's select server never stops greeting, so in its protocol a greeting
+    /// too many is no error.
+    may_repeat: bool,
+}
+
+impl Expected {
+    pub(crate) fn new(protocol: Protocol) -> Self {
+        Expected { protocol, owed: 0, matched: 0, may_repeat: false }
+    }
+
+    /// A request is sent: one more reply is owed.
+    pub(crate) fn asked(&mut self) {
+        self.owed += 1;
+    }
+
+    /// How many replies are owed.
+    pub(crate) fn owed(&self) -> usize {
+        self.owed
+    }
+
+    /// Takes bytes up to the end of one reply; whether this was the end of a reply owed.
+    pub(crate) fn take(&mut self, bytes: &mut &[u8]) -> Result<bool, String> {
+        if self.owed == 0 && !self.may_repeat {
+            return Err(format!("got {} that nobody asked for", Shown(bytes)));
+        }
+        let due = &self.protocol.reply()[self.matched..];
+        let (piece, rest) = bytes.split_at(due.len().min(bytes.len()));
+        if !due.starts_with(piece) {
+            let due = Shown(due);
+            return Err(format!("got {} where {due} was due", Shown(bytes)));
+        }
+        *bytes = rest;
+        self.matched += piece.len();
+        if self.matched < self.protocol.reply().len() {
+            return Ok(false);
+        }
+        self.matched = 0;
+        self.may_repeat = self.protocol == Protocol::OneShot;
+        let was_owed = self.owed > 0;
+        self.owed = self.owed.saturating_sub(1);
+        Ok(was_owed)
+    }
+}
+
+/// Bytes as a person can read them: quoted, escaped, and not more than a line of them.
+pub struct Shown<'a>(pub &'a [u8]);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const MOST: usize = 60;
+        let Shown(bytes) = *self;
+        match bytes.get(..MOST) {
+            Some(start) => {
+                let more = bytes.len() - MOST;
+                write!(f, "\"{}\" and {more} bytes more", start.escape_ascii())
+            }
+            None => write!(f, "\"{}\"", bytes.escape_ascii()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks as often as told, then takes the bytes in pieces of the size given.
+    fn take(protocol: Protocol, asked: usize, bytes: &[u8], size: usize) -> Result<usize, String> {
+        let mut expected = Expected::new(protocol);
+        (0..asked).for_each(|_| expected.asked());
+        let mut answered = 0;
+        for mut piece in bytes.chunks(size) {
+            while !piece.is_empty() {
+                answered += usize::from(expected.take(&mut piece)?);
+            }
+        }
+        Ok(answered)
+    }
+
+    #[test]
+    fn replies_may_come_in_any_pieces() {
+        let replies = Protocol::Lines.reply().repeat(3);
+        for size in 1..=replies.len() {
+            assert_eq!(take(Protocol::Lines, 3, &replies, size), Ok(3));
+        }
+    }
+
+    #[test]
+    fn wrong_and_surplus_bytes_are_told() {
+        let lines = |bytes| take(Protocol::Lines, 1, bytes, 10).unwrap_err();
+        assert_eq!(
+            lines(b"Hello from swrver!\n"),
+            r#"got " swrver!\n" where " server!\n" was due"#
+        );
+        assert_eq!(lines(b"Hello from server!\n\0"), r#"got "\x00" that nobody asked for"#);
+        let flood = take(Protocol::Lines, 0, &[b'x'; 100], 100).unwrap_err();
+        assert!(flood.ends_with(r#"xxx" and 40 bytes more that nobody asked for"#));
+    }
+
+    #[test]
+    fn one_shot_takes_greetings_too_many_but_nothing_else() {
+        let greetings = Protocol::OneShot.reply().repeat(11);
+        assert_eq!(take(Protocol::OneShot, 1, &greetings[..190], 7), Ok(1));
+        assert!(take(Protocol::OneShot, 1, b"Hello from server!\n", 100).is_err());
+        assert!(take(Protocol::OneShot, 0, &greetings, 100).is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! The well-behaved client that is measured: one blocking socket, nothing clever.
+//!
+//! It connects, asks, reads exactly the reply, and may ask again. Beside a flood it shows
+//! what the crowd costs somebody who does nothing wrong.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use protocol::Protocol;
+
+use crate::expected::Expected;
+
+/// One client on one connection.
+///
+/// ```no_run
+/// use load_generator::Probe;
+/// use protocol::Protocol;
+/// use std::time::Duration;
+///
+/// let address = protocol::DEFAULT_ADDRESS.parse().unwrap();
+/// let mut probe = Probe::connect(address, Protocol::Lines, Duration::from_secs(5))?;
+/// println!("connected in {:?}", probe.connected_after());
+/// for _ in 0..10 {
+///     println!("answered in {:?}", probe.ask()?);
+/// }
+/// probe.end()?;
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// All errors are those of the socket, and besides:
+/// [`TimedOut`](ErrorKind::TimedOut) when the time is up,
+/// [`UnexpectedEof`](ErrorKind::UnexpectedEof) when the server closes before it has answered,
+/// [`InvalidData`](ErrorKind::InvalidData) when it sends anything but the replies due.
+pub struct Probe {
+    stream: TcpStream,
+    request: Vec<u8>,
+    expected: Expected,
+    timeout: Duration,
+    connected_after: Duration,
+}
+
+impl Probe {
+    /// Connects. Neither this nor any later call takes longer than `timeout`.
+    pub fn connect(address: SocketAddr, protocol: Protocol, timeout: Duration) -> io::Result<Self> {
+        let start = Instant::now();
+        let stream = TcpStream::connect_timeout(&address, timeout)?;
+        let connected_after = start.elapsed();
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(timeout))?;
+        Ok(Probe {
+            stream,
+            request: protocol.request("hello from the probe"),
+            expected: Expected::new(protocol),
+            timeout,
+            connected_after,
+        })
+    }
+
+    /// How long it took to connect.
+    pub fn connected_after(&self) -> Duration {
+        self.connected_after
+    }
+
+    /// Asks, and reads exactly the reply; returns how long it took from before the first
+    /// byte was sent until the last had come.
+    pub fn ask(&mut self) -> io::Result<Duration> {
+        let start = Instant::now();
+        self.stream.write_all(&self.request).map_err(told_alike)?;
+        self.expected.asked();
+        while self.expected.owed() > 0 {
+            if self.read_some(start)? == 0 {
+                let why = "the server closed the connection before the whole reply had come";
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, why));
+            }
+        }
+        Ok(start.elapsed())
+    }
+
+    /// Closes the sending half and reads to the end, which is to come and bring nothing.
+    pub fn end(mut self) -> io::Result<()> {
+        let start = Instant::now();
+        self.stream.shutdown(Shutdown::Write)?;
+        while self.read_some(start)? > 0 {}
+        Ok(())
+    }
+
+    /// Reads once, and checks what came; 0 is the end.
+    fn read_some(&mut self, start: Instant) -> io::Result<usize> {
+        let left = self.timeout.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        let mut buffer = [0; 1024];
+        let count = match self.stream.read(&mut buffer) {
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => return self.read_some(start),
+            Err(error) => return Err(told_alike(error)),
+        };
+        let mut bytes = &buffer[..count];
+        while !bytes.is_empty() {
+            self.expected
+                .take(&mut bytes)
+                .map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
+        }
+        Ok(count)
+    }
+}
+
+/// Whether the time-out of a socket has passed: `WouldBlock` on Unix, `TimedOut` on Windows.
+pub fn is_time_up(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+fn told_alike(error: io::Error) -> io::Error {
+    if is_time_up(&error) { ErrorKind::TimedOut.into() } else { error }
+}

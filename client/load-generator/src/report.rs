@@ -1,0 +1,431 @@
+//! What came of a flood: figures, errors by stage, in words why it stood still, and how far
+//! the figures can be trusted.
+
+mod doubts;
+mod latencies;
+mod stuck;
+
+pub use latencies::Latencies;
+pub use stuck::Stuck;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::crowd::Crowd;
+use crate::json::{as_seconds, as_seconds_if_any};
+use crate::kind::Kind;
+
+/// The percentiles that are shown unless others are asked for.
+pub const PERCENTILES: [f64; 3] = [50.0, 90.0, 99.0];
+
+/// What came of a flood. As text it is what a person reads, without a line's end at its end.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whom the crowd flooded.
+    pub address: SocketAddr,
+    /// The crowd.
+    pub crowd: Crowd,
+    /// Connections that came about.
+    pub connected: usize,
+    /// Requests that the crowd was to ask, whether it came to that or not.
+    pub asked: u64,
+    /// Replies that came, to the last byte and as they should be.
+    pub answered: u64,
+    /// From the call of `connect` until the connection was there.
+    #[serde(rename = "connect_us")]
+    pub connect: Latencies,
+    /// From the instant when the last byte of a request was let go of until the last
+    /// byte of its reply was there. Without the warm-up, and without those of deaf clients.
+    #[serde(rename = "reply_us")]
+    pub reply: Latencies,
+    /// What an open loop knows besides.
+    pub open_loop: Option<OpenLoop>,
+    /// What came of each kind of clients that the crowd had.
+    pub kinds: Vec<Part>,
+    /// What went wrong.
+    pub errors: Errors,
+    /// Silent connections that the server closed, which is its right.
+    pub silent_closed: usize,
+    /// Where the clients stood when nothing had moved for [`Crowd::timeout`].
+    pub stuck: Option<Stuck>,
+    /// Whether the one who watched ended the flood before it was over.
+    pub ended_early: bool,
+    /// What it cost the client's side.
+    pub calls: Calls,
+    /// From the first `connect` to the end.
+    #[serde(rename = "elapsed_s", serialize_with = "as_seconds")]
+    pub elapsed: Duration,
+    /// The processor time of the flood's thread, where the system tells it.
+    #[serde(rename = "processor_s", serialize_with = "as_seconds_if_any")]
+    pub processor_time: Option<Duration>,
+}
+
+/// What is known of a flood whose requests are sent by a plan ([`Crowd::rate`]).
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OpenLoop {
+    /// From the instant when a request was due until its reply was there: what somebody
+    /// waits who does not know that the server is late.
+    #[serde(rename = "reply_since_due_us")]
+    pub reply_since_due: Latencies,
+    /// How late the client itself was: from the instant when a request was due, and its
+    /// connection free for it, until it was sent. A connection that is free late because its
+    /// request before was sent late does not excuse it.
+    #[serde(rename = "sent_late_us")]
+    pub sent_late: Latencies,
+}
+
+/// What came of the clients of one kind.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    /// The kind.
+    pub kind: Kind,
+    /// How many clients there were.
+    pub clients: usize,
+    /// For how many of them something went wrong. All others got what they should, to the
+    /// byte, and nothing else.
+    pub failed: usize,
+    /// Requests that they were to ask.
+    pub asked: u64,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// As [`Report::reply`].
+    #[serde(rename = "reply_us")]
+    pub reply: Latencies,
+}
+
+/// How often the flood called the kernel for what it calls most.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Calls {
+    /// Waits for readiness, which are the turns of the loop.
+    pub waits: u64,
+    /// Reads, be they successful or not.
+    pub reads: u64,
+    /// Writes, be they successful or not.
+    pub writes: u64,
+}
+
+impl Report {
+    pub(crate) fn new(address: SocketAddr, crowd: &Crowd) -> Self {
+        let part = |kind| Part {
+            kind,
+            clients: crowd.count(kind),
+            failed: 0,
+            asked: crowd.count(kind) as u64 * crowd.requests_of(kind).unwrap_or(0) as u64,
+            answered: 0,
+            reply: Latencies::default(),
+        };
+        Report {
+            address,
+            crowd: crowd.clone(),
+            connected: 0,
+            asked: crowd.asked(),
+            answered: 0,
+            connect: Latencies::default(),
+            reply: Latencies::default(),
+            open_loop: crowd.rate.map(|_| OpenLoop::default()),
+            kinds: crowd.kinds().map(part).collect(),
+            errors: Errors::default(),
+            silent_closed: 0,
+            stuck: None,
+            ended_early: false,
+            calls: Calls::default(),
+            elapsed: Duration::ZERO,
+            processor_time: None,
+        }
+    }
+
+    /// Whether every request was answered and nothing else went wrong.
+    pub fn is_good(&self) -> bool {
+        self.answered == self.asked && self.errors.count() == 0
+    }
+
+    /// The report as one JSON object in one line. Units stand in the names: `_us` are
+    /// microseconds, `_s` seconds. If there are too few replies for one of the `percentiles`,
+    /// that is among the doubts.
+    pub fn json(&self, percentiles: &[f64]) -> io::Result<String> {
+        #[derive(Serialize)]
+        struct Object<'a> {
+            good: bool,
+            #[serde(flatten)]
+            report: &'a Report,
+            explanation: Option<String>,
+            doubts: Vec<String>,
+        }
+        Ok(serde_json::to_string(&Object {
+            good: self.is_good(),
+            report: self,
+            explanation: self.explanation(),
+            doubts: self.doubts().into_iter().chain(self.too_few_for(percentiles)).collect(),
+        })?)
+    }
+
+    /// Where the figures bear less than they seem to: a sentence each.
+    ///
+    /// See also [`too_few_for`](Self::too_few_for), which depends on what is asked for.
+    pub fn doubts(&self) -> Vec<String> {
+        doubts::doubts(self)
+    }
+
+    /// A sentence if there are too few replies for one of these percentiles.
+    pub fn too_few_for(&self, percentiles: &[f64]) -> Option<String> {
+        doubts::too_few(self, percentiles)
+    }
+
+    fn explanation(&self) -> Option<String> {
+        let stuck = self.stuck.as_ref().map(|stuck| stuck.explanation(&self.crowd));
+        stuck.or_else(|| doubts::coordinated_omission(self))
+    }
+
+    /// How much was answered, in one line.
+    pub fn headline(&self) -> String {
+        let Crowd { connections, rate, duration, .. } = self.crowd;
+        let Report { asked, answered, connected, elapsed, .. } = *self;
+        let mut line = format!(
+            "answered {answered} of {asked} requests, connected {connected} of {connections} \
+             clients, in {elapsed:.1?}"
+        );
+        if self.ended_early {
+            line += ", broken off";
+        }
+        if rate.is_some() || duration.is_some() {
+            line += &format!(": {:.0}/s", self.heard() as f64 / elapsed.as_secs_f64());
+        }
+        line
+    }
+
+    /// How many replies came to clients that waited for them: a deaf one gets thousands, and
+    /// does not wait.
+    pub fn heard(&self) -> u64 {
+        let waited = self.kinds.iter().filter(|part| part.kind != Kind::Deaf);
+        waited.map(|part| part.answered).sum()
+    }
+
+    /// What a person reads, with these percentiles. One that the replies are too few for is
+    /// shown as `-`.
+    pub fn text(&self, percentiles: &[f64]) -> String {
+        let mut text = self.headline();
+        text += &self.latencies_text(percentiles);
+        if self.kinds.len() > 1 {
+            text += &self.kinds_text();
+        }
+        if self.silent_closed > 0 {
+            let closed = self.silent_closed;
+            text += &format!("\n\nsilent clients that the server closed: {closed}");
+        }
+        if self.errors.count() > 0 {
+            text += "\n\nerrors";
+        }
+        for stage in Stage::ALL {
+            let Trouble { count, first } = self.errors.of(stage);
+            if let Some(first) = first {
+                let stage = stage.name();
+                text += &format!("\n{count:>6} {stage:<12} {first}");
+            }
+        }
+        let doubts = self.doubts().into_iter().map(|doubt| format!("Doubtful: {doubt}"));
+        for paragraph in self.explanation().into_iter().chain(doubts) {
+            text += &format!("\n\n{paragraph}");
+        }
+        text
+    }
+
+    fn latencies_text(&self, percentiles: &[f64]) -> String {
+        let since_due = self.open_loop.as_ref().map(|open_loop| &open_loop.reply_since_due);
+        let rows = [
+            ("connect", Some(&self.connect)),
+            ("reply", Some(&self.reply)),
+            ("since due", since_due),
+        ];
+        let rows: Vec<_> = rows
+            .into_iter()
+            .filter_map(|(name, latencies)| Some((name, latencies?)))
+            .filter(|(_, latencies)| latencies.count() > 0)
+            .collect();
+        if rows.is_empty() {
+            return String::new();
+        }
+        let mut text = format!("\n{:9}", "");
+        for percentile in percentiles {
+            text += &format!("{:>11}", format!("p{percentile}"));
+        }
+        text += &format!("{:>11}", "max");
+        for (name, latencies) in rows {
+            text += &format!("\n{name:9}");
+            for percentile in percentiles {
+                text += &format!("{:>11}", shown(latencies, percentile / 100.0));
+            }
+            text += &format!("{:>11}", shown(latencies, 1.0));
+        }
+        text
+    }
+
+    fn kinds_text(&self) -> String {
+        let mut text = format!(
+            "\n\n{:13}{:>8}{:>8}{:>10}{:>10}{:>11}{:>11}",
+            "", "clients", "failed", "asked", "answered", "reply p50", "max"
+        );
+        for Part { kind, clients, failed, asked, answered, reply } in &self.kinds {
+            text += &format!("\n{kind:13}{clients:>8}{failed:>8}{asked:>10}{answered:>10}");
+            text += &format!("{:>11}{:>11}", shown(reply, 0.5), shown(reply, 1.0));
+        }
+        text
+    }
+}
+
+/// A quantile for people, with `≥` if it may be greater. The median is told of ever so few.
+pub fn shown(latencies: &Latencies, share: f64) -> String {
+    if latencies.count() == 0 || share > 0.5 && share < 1.0 && !latencies.bears(share) {
+        return "-".into();
+    }
+    let sign = if latencies.is_at_least(share) { "≥" } else { "" };
+    format!("{sign}{:.1?}", latencies.quantile(share))
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(&PERCENTILES))
+    }
+}
+
+/// What a client was about when something went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The connection did not come about.
+    Connect,
+    /// The request could not be sent.
+    Send,
+    /// The reply was wrong, or more than was asked for, or could not be read.
+    Reply,
+    /// The server closed the connection before it had sent every reply, or did not close
+    /// it in order but reset it.
+    ClosedEarly,
+    /// Nothing had moved for [`Crowd::timeout`], and this client was not done.
+    TimedOut,
+}
+
+impl Stage {
+    /// Every stage, in the order in which a client goes through them.
+    pub const ALL: [Stage; 5] =
+        [Stage::Connect, Stage::Send, Stage::Reply, Stage::ClosedEarly, Stage::TimedOut];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Connect => "connect",
+            Stage::Send => "send",
+            Stage::Reply => "reply",
+            Stage::ClosedEarly => "closed early",
+            Stage::TimedOut => "timed out",
+        }
+    }
+}
+
+/// What went wrong for one client, which ends its part in the flood.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What the client was about.
+    pub stage: Stage,
+    /// What happened, and what can be done about it.
+    pub why: String,
+    /// Whether this machine could not even begin, because it has no port or no descriptor left
+    /// for the client: then the server can do nothing about it.
+    pub is_ours: bool,
+}
+
+/// What went wrong in a flood, by stage.
+#[derive(Clone, Debug, Default)]
+pub struct Errors {
+    by_stage: [Trouble; Stage::ALL.len()],
+    ours: usize,
+}
+
+/// What went wrong at one stage.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Trouble {
+    /// How many clients it befell.
+    pub count: usize,
+    /// The first of them, and what happened to it.
+    pub first: Option<String>,
+}
+
+impl Errors {
+    /// How many clients failed.
+    pub fn count(&self) -> usize {
+        self.by_stage.iter().map(|trouble| trouble.count).sum()
+    }
+
+    /// What went wrong at one stage.
+    pub fn of(&self, stage: Stage) -> &Trouble {
+        &self.by_stage[stage as usize]
+    }
+
+    /// How many clients failed for lack of ports or descriptors on this side
+    /// ([`Failure::is_ours`]). They are among the others.
+    pub fn ours(&self) -> usize {
+        self.ours
+    }
+
+    pub(crate) fn add(&mut self, client: usize, failure: &Failure) {
+        self.ours += usize::from(failure.is_ours);
+        let trouble = &mut self.by_stage[failure.stage as usize];
+        trouble.count += 1;
+        trouble.first.get_or_insert_with(|| format!("client number {client}: {}", failure.why));
+    }
+}
+
+impl Serialize for Errors {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Stage::ALL.map(|stage| {
+            let key = stage.name().replace(' ', "_");
+            (key, self.of(stage))
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(crowd: &Crowd) -> Report {
+        let mut report = Report::new(([127, 0, 0, 1], 8686).into(), crowd);
+        report.answered = report.asked;
+        report.elapsed = Duration::from_secs(2);
+        report
+    }
+
+    #[test]
+    fn a_percentile_that_too_few_replies_bear_is_a_dash() {
+        let mut report = report(&Crowd::default());
+        (0..20).for_each(|_| report.reply.record(Duration::from_millis(1)));
+        let text = report.text(&[50.0, 90.0, 99.0]);
+        let row: Vec<_> = text.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(row, ["reply", "1.0ms", "1.0ms", "-", "1.0ms"], "{text}");
+    }
+
+    #[test]
+    fn kinds_are_told_apart_if_there_are_several() {
+        assert!(!report(&Crowd::default()).to_string().contains("prompt"));
+        let mix = [(Kind::Silent, 5)].into();
+        let mut report = report(&Crowd { mix, ..Crowd::default() });
+        report.silent_closed = 3;
+        let text = report.to_string();
+        let rows: Vec<Vec<_>> =
+            text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert!(rows.contains(&vec!["prompt", "15", "0", "15", "0", "-", "-"]), "{text}");
+        assert!(rows.contains(&vec!["silent", "5", "0", "0", "0", "-", "-"]), "{text}");
+        assert!(text.contains("silent clients that the server closed: 3"), "{text}");
+    }
+
+    #[test]
+    fn who_asks_by_time_hears_how_many_a_second() {
+        assert!(!report(&Crowd::default()).headline().contains("/s"));
+        let by_time = Crowd { duration: Some(Duration::from_secs(2)), ..Crowd::default() };
+        let mut report = report(&by_time);
+        report.kinds[0].answered = 500;
+        assert!(report.headline().ends_with(" in 2.0s: 250/s"), "{}", report.headline());
+    }
+}

@@ -1,0 +1,466 @@
+//! The one door to what differs between systems: who listens where, what processes cost, how
+//! they are stopped and squeezed, and how they are told to end.
+//!
+//! Left out: anything but Linux for what processes cost, for their descriptors, and for limits
+//! that are set from outside. What asks for it is not tried elsewhere, and says so.
+
+use std::process::Command;
+use std::time::Duration;
+
+/// What a group of processes has cost so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// Processor time in user and kernel mode, in steps of a hundredth of a second.
+    pub processor_time: Duration,
+    /// How long those that live could have run, but others had the processors.
+    pub waited: Duration,
+    /// Memory in use, in bytes.
+    pub resident: u64,
+}
+
+/// Has the command start a process group of its own, so that a wrapper (`cargo run`, `sh`) and
+/// the server below it are counted and ended together.
+pub(crate) fn in_a_group_of_its_own(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command; // Left out: job objects; only the command itself is ended
+}
+
+/// The same command, with so many descriptors at most. A shell sets the limit, since a process
+/// can only lower its own. `None` where there is no such limit.
+pub fn with_descriptor_limit(command: &[String], limit: u32) -> Option<Vec<String>> {
+    let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+    let shell = ["sh".into(), "-c".into(), script];
+    cfg!(unix).then(|| shell.into_iter().chain(command.iter().cloned()).collect())
+}
+
+#[cfg(unix)]
+mod signals {
+    use nix::errno::Errno;
+    use nix::sys::signal::{Signal, killpg};
+    use nix::unistd::Pid;
+
+    /// Sends what a terminal sends when somebody presses Ctrl-C. Whether anybody could get it.
+    pub(crate) fn interrupt(group: u32) -> bool {
+        killpg(Pid::from_raw(group.cast_signed()), Signal::SIGINT).is_ok()
+    }
+
+    /// Stops every process of the group: none can refuse (signal(7), SIGSTOP). Whether anybody
+    /// is there to be stopped.
+    pub(crate) fn pause(group: u32) -> bool {
+        killpg(Pid::from_raw(group.cast_signed()), Signal::SIGSTOP).is_ok()
+    }
+
+    /// Lets every process of the group go on. Whether anybody is there to go on.
+    pub(crate) fn resume(group: u32) -> bool {
+        killpg(Pid::from_raw(group.cast_signed()), Signal::SIGCONT).is_ok()
+    }
+
+    /// Ends every process of the group.
+    pub(crate) fn kill(group: u32) {
+        match killpg(Pid::from_raw(group.cast_signed()), Signal::SIGKILL) {
+            // ESRCH: nobody is left. EPERM: only such as belong to somebody else are, and
+            // whoever has become somebody else is not ours to end.
+            Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => {}
+            Err(error) => debug_assert!(false, "killpg(2): {error}"),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod signals {
+    /// Left out: GenerateConsoleCtrlEvent.
+    pub(crate) fn interrupt(_group: u32) -> bool {
+        false
+    }
+
+    /// Left out: NtSuspendProcess, which nobody documents.
+    pub(crate) fn pause(_group: u32) -> bool {
+        false
+    }
+
+    pub(crate) fn resume(_group: u32) -> bool {
+        false
+    }
+
+    pub(crate) fn kill(_group: u32) {}
+}
+
+pub(crate) use signals::{interrupt, kill, pause, resume};
+
+#[cfg(target_os = "linux")]
+mod proc {
+    use std::collections::BTreeMap;
+    use std::fs::{self, File};
+    use std::io::{self, BufRead, BufReader};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+    use std::ops::Range;
+    use std::path::{Path, PathBuf};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use rlimit::{Resource, prlimit};
+
+    use super::Cost;
+
+    /// How many bytes a line of `/proc/net/tcp` has, to which it is filled up with blanks (TMPSZ in
+    /// net/ipv4/tcp_ipv4.c of the kernel). Lines of `tcp6` are longer.
+    const LINE: usize = 150;
+
+    /// TCP_LISTEN in the `st` column (include/net/tcp_states.h of the kernel).
+    const LISTEN: &str = "0A";
+
+    /// Where somebody listens on `port`; proc_pid_net(5) tells without disturbing the server
+    /// with a connection.
+    pub(crate) fn listener_on(port: u16) -> Option<SocketAddr> {
+        ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|table| {
+            // Those who listen stand first, and there may be thousands of others after them. To
+            // fill a larger buffer, the kernel would look for those, too.
+            let table = BufReader::with_capacity(LINE, File::open(table).ok()?);
+            let lines = table.lines().map_while(Result::ok);
+            let mut listeners = lines.skip(1).map_while(|line| listener_of(&line));
+            listeners.find(|listener| listener.port() == port)
+        })
+    }
+
+    /// The address in a line of such a table, if it is that of a listener.
+    fn listener_of(line: &str) -> Option<SocketAddr> {
+        let mut fields = line.split_whitespace().skip(1);
+        let (address, port) = fields.next()?.split_once(':')?;
+        let port = u16::from_str_radix(port, 16).ok()?;
+        (fields.nth(1)? == LISTEN).then(|| SocketAddr::new(reachable(address), port))
+    }
+
+    /// The address to call somebody at who listens there. Who listens everywhere is called at
+    /// 127.0.0.1: listening on all of IPv6 includes IPv4, unless asked otherwise (ipv6(7)).
+    fn reachable(hexadecimal: &str) -> IpAddr {
+        // Each 32 bits are written as a number in the machine's order of bytes.
+        let bytes: Vec<u8> = (0..hexadecimal.len() / 8)
+            .filter_map(|word| u32::from_str_radix(&hexadecimal[8 * word..][..8], 16).ok())
+            .flat_map(u32::to_ne_bytes)
+            .collect();
+        let address = <[u8; 4]>::try_from(&bytes[..])
+            .map(IpAddr::from)
+            .or_else(|_| <[u8; 16]>::try_from(&bytes[..]).map(|bytes| Ipv6Addr::from(bytes).into()))
+            .map(|address: IpAddr| address.to_canonical());
+        match address {
+            Ok(address) if !address.is_unspecified() => address,
+            _ => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// Ports that the kernel gives to nobody unasked (ip(7), ip_local_port_range).
+    pub(crate) fn quiet_ports() -> Range<u16> {
+        let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+        let first = range.ok().and_then(|range| range.split_whitespace().next()?.parse().ok());
+        super::quiet_ports_below(first.unwrap_or(32_768))
+    }
+
+    /// What the processes of a group have cost, those included that have ended and been
+    /// waited for.
+    pub(crate) fn cost(group: u32) -> Option<Cost> {
+        let mut cost = Cost::default();
+        for process in processes(group)? {
+            // One that ends meanwhile has no files any more: then its parent tells for it.
+            if let Some(of_one) = cost_of_one(process) {
+                cost.processor_time += of_one.processor_time;
+                cost.waited += of_one.waited;
+                cost.resident += of_one.resident;
+            }
+        }
+        Some(cost)
+    }
+
+    /// The numbers of the processes of a group.
+    fn processes(group: u32) -> Option<Vec<u32>> {
+        let entries = fs::read_dir("/proc").ok()?.flatten();
+        let all = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let is_in_it =
+            |&process: &u32| stat(process).is_some_and(|stat| stat.field(5) == Some(group.into()));
+        Some(all.filter(is_in_it).collect())
+    }
+
+    fn files_of(process: u32) -> PathBuf {
+        Path::new("/proc").join(process.to_string())
+    }
+
+    /// The fields of proc_pid_stat(5).
+    struct Stat(String);
+
+    fn stat(process: u32) -> Option<Stat> {
+        fs::read_to_string(files_of(process).join("stat")).ok().map(Stat)
+    }
+
+    impl Stat {
+        /// After the name in parentheses the third field is the first.
+        fn field(&self, number: usize) -> Option<u64> {
+            self.0.rsplit_once(')')?.1.split_whitespace().nth(number - 3)?.parse().ok()
+        }
+    }
+
+    fn cost_of_one(process: u32) -> Option<Cost> {
+        let stat = stat(process)?;
+        let field = |number| stat.field(number);
+        let process = &files_of(process);
+        // utime, stime, and the same of children that have been waited for, in clock ticks,
+        // of which Linux has 100 a second for all programs.
+        let ticks = field(14)? + field(15)? + field(16)? + field(17)?;
+        let status = fs::read_to_string(process.join("status")).ok()?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = resident.and_then(|text| text.split_whitespace().next()?.parse().ok());
+        Some(Cost {
+            processor_time: Duration::from_millis(10 * ticks),
+            waited: waited(process).unwrap_or_default(),
+            // A process that has ended and was not waited for has no memory any more.
+            resident: 1024 * kibibytes.unwrap_or(0),
+        })
+    }
+
+    /// The second figure of `schedstat`, in nanoseconds, of all threads (sched-stats.rst of the
+    /// kernel). A kernel that was built without it tells nothing.
+    fn waited(process: &Path) -> Option<Duration> {
+        let mut nanoseconds = 0;
+        for thread in fs::read_dir(process.join("task")).ok()?.flatten() {
+            // A thread that ends meanwhile is of no interest any more.
+            let stat = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+            let figure = stat.split_whitespace().nth(1).and_then(|figure| figure.parse().ok());
+            nanoseconds += figure.unwrap_or(0);
+        }
+        Some(Duration::from_nanos(nanoseconds))
+    }
+
+    /// Waits until every thread of the group has stopped: a signal is sent before it is heeded, and
+    /// on a busy machine long before. Whether it came to that within some seconds.
+    pub(crate) fn wait_until_paused(group: u32) -> bool {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
+        while !processes(group).is_some_and(|all| all.into_iter().all(has_stopped)) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
+    /// Whether no thread of the process runs.
+    fn has_stopped(process: u32) -> bool {
+        let threads = fs::read_dir(files_of(process).join("task")).into_iter().flatten().flatten();
+        let is_stopped = |stat: String| {
+            // The state is the first field after the name: stopped, a zombie, or dead.
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 'Z', 'X']))
+        };
+        // One that ends meanwhile has no files any more.
+        let mut stats = threads.filter_map(|it| fs::read_to_string(it.path().join("stat")).ok());
+        stats.all(is_stopped)
+    }
+
+    /// How many descriptors the processes of a group have open, together.
+    pub(crate) fn descriptors(group: u32) -> Option<u64> {
+        // One that ends meanwhile has none any more.
+        Some(processes(group)?.into_iter().filter_map(descriptors_of_one).sum())
+    }
+
+    fn descriptors_of_one(process: u32) -> Option<u64> {
+        Some(numbers_of_descriptors(process)?.count() as u64)
+    }
+
+    fn numbers_of_descriptors(process: u32) -> Option<impl Iterator<Item = u64>> {
+        let entries = fs::read_dir(files_of(process).join("fd")).ok()?.flatten();
+        Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+    }
+
+    /// What starts a server may hand something else down to it with a high number.
+    fn is_socket(process: u32, descriptor: u64) -> bool {
+        let link = files_of(process).join("fd").join(descriptor.to_string());
+        fs::read_link(link)
+            .is_ok_and(|it| it.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+    }
+
+    /// Processes whose soft limits of descriptors are low. Dropping this puts them back.
+    pub struct Squeezed {
+        group: u32,
+        /// The soft limits before, by the processes' numbers.
+        before: BTreeMap<u32, u64>,
+    }
+
+    /// Leaves each process of the group `spare` descriptors besides those that it has open, and
+    /// those of lower numbers that it has closed. `None` if not a single one could be squeezed:
+    /// they belong to somebody else (prlimit(2), EPERM), or are gone.
+    pub(crate) fn squeeze(group: u32, spare: u64) -> Option<Squeezed> {
+        let mut squeezed = Squeezed { group, before: BTreeMap::new() };
+        for process in processes(group)? {
+            let Some(open) = numbers_of_descriptors(process) else { continue };
+            let open: Vec<u64> = open.collect();
+            // The limit is one of numbers: below a connection's that is higher, those that are
+            // free could be taken, and there would be more of them than the limit allows. That
+            // never comes about by itself, and poll(2) refuses it (EINVAL).
+            let low = open.len() as u64 + spare;
+            let sockets = open.into_iter().filter(|&it| it >= low && is_socket(process, it));
+            let limit = sockets.max().map_or(low, |highest| highest + 1);
+            // Never more than it had: select(2) can't do with more than 1024.
+            let set = |(soft, _)| set_soft_limit(process, limit.min(soft)).map(|()| soft);
+            if let Ok(before) = limits(process).and_then(set) {
+                squeezed.before.insert(process, before);
+            }
+        }
+        (!squeezed.before.is_empty()).then_some(squeezed)
+    }
+
+    impl Drop for Squeezed {
+        fn drop(&mut self) {
+            // Whoever was started meanwhile has got the low limit of its parent, which is among
+            // the first, most probably.
+            let of_a_parent = self.before.values().next().copied();
+            for process in processes(self.group).unwrap_or_default() {
+                if let Some(before) = self.before.get(&process).copied().or(of_a_parent) {
+                    // It fails only for a process that is gone.
+                    set_soft_limit(process, before).ok();
+                }
+            }
+        }
+    }
+
+    /// The soft and the hard limit.
+    fn limits(process: u32) -> io::Result<(u64, u64)> {
+        let (mut soft, mut hard) = (0, 0);
+        let limits = Some((&mut soft, &mut hard));
+        prlimit(process.cast_signed(), Resource::NOFILE, None, limits)?;
+        Ok((soft, hard))
+    }
+
+    /// The hard one stays, so that the soft one can come back.
+    fn set_soft_limit(process: u32, soft: u64) -> io::Result<()> {
+        let (_, hard) = limits(process)?;
+        prlimit(process.cast_signed(), Resource::NOFILE, Some((soft.min(hard), hard)), None)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::net::{TcpListener, TcpStream};
+
+        use super::*;
+
+        #[test]
+        fn who_listens_is_found_and_who_is_connected_is_not() {
+            for host in ["127.0.0.1:0", "0.0.0.0:0", "127.0.0.2:0"] {
+                let listener = TcpListener::bind(host).unwrap();
+                let port = listener.local_addr().unwrap().port();
+                let found = listener_on(port).unwrap();
+                let client = TcpStream::connect(found).unwrap();
+                drop(listener);
+                assert_eq!(listener_on(port), None, "{client:?}");
+            }
+        }
+
+        #[test]
+        fn addresses_are_read_as_the_kernel_writes_them() {
+            let words = if cfg!(target_endian = "little") { "0100007F" } else { "7F000001" };
+            assert_eq!(reachable(words), Ipv4Addr::LOCALHOST);
+            assert_eq!(reachable(&"0".repeat(32)), Ipv4Addr::LOCALHOST);
+            let last = if cfg!(target_endian = "little") { "01000000" } else { "00000001" };
+            assert_eq!(reachable(&("0".repeat(24) + last)), Ipv6Addr::LOCALHOST);
+        }
+
+        #[test]
+        fn this_test_costs_something() {
+            let group = nix::unistd::getpgrp().as_raw().cast_unsigned();
+            assert!(cost(group).unwrap().resident > 1 << 16);
+        }
+
+        /// Ended even if the test fails: it would keep the test's output open.
+        struct Sleeper(std::process::Child);
+
+        impl Drop for Sleeper {
+            fn drop(&mut self) {
+                self.0.kill().unwrap();
+                self.0.wait().unwrap();
+            }
+        }
+
+        #[test]
+        fn a_process_can_be_squeezed_stopped_and_left_alone_again() {
+            let mut command = std::process::Command::new("sleep");
+            super::super::in_a_group_of_its_own(&mut command);
+            let sleeper = Sleeper(command.arg("1000").spawn().unwrap());
+            let group = sleeper.0.id();
+            let limit = || {
+                let limits = fs::read_to_string(files_of(group).join("limits")).unwrap();
+                let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+                line.split_whitespace().nth(3).unwrap().parse::<u64>().unwrap()
+            };
+            let before = limit();
+            // Stopped, since it opens and closes files while it starts.
+            assert!(super::super::pause(group));
+            assert!(wait_until_paused(group));
+            let open = descriptors(group).unwrap();
+            assert!(open >= 3);
+            let squeezed = squeeze(group, 5).unwrap();
+            assert_eq!(limit(), open + 5);
+            drop(squeezed);
+            assert_eq!(limit(), before);
+
+            assert!(super::super::resume(group));
+            while has_stopped(group) {
+                thread::yield_now();
+            }
+            drop(sleeper);
+            assert!(squeeze(group, 7).is_none());
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod proc {
+    use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+    use std::ops::Range;
+    use std::time::Duration;
+
+    use super::Cost;
+
+    /// Where somebody listens on `port`. Here there is no other way than to connect, which the
+    /// server sees: a client that comes and goes.
+    pub(crate) fn listener_on(port: u16) -> Option<SocketAddr> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok().map(|_| address)
+    }
+
+    /// Ports that the system gives to nobody unasked; the BSDs of old begin at 10000 with that,
+    /// others at 49152.
+    pub(crate) fn quiet_ports() -> Range<u16> {
+        super::quiet_ports_below(10_000)
+    }
+
+    /// Left out: what processes cost.
+    pub(crate) fn cost(_group: u32) -> Option<Cost> {
+        None
+    }
+
+    /// Left out: how many descriptors others have open.
+    pub(crate) fn descriptors(_group: u32) -> Option<u64> {
+        None
+    }
+
+    pub(crate) fn wait_until_paused(_group: u32) -> bool {
+        false
+    }
+
+    /// Nobody can be squeezed, so there is none.
+    pub enum Squeezed {}
+
+    /// Left out: only Linux can set the limits of another process.
+    pub(crate) fn squeeze(_group: u32, _spare: u64) -> Option<Squeezed> {
+        None
+    }
+}
+
+pub use proc::Squeezed;
+pub(crate) use proc::{cost, descriptors, listener_on, quiet_ports, squeeze, wait_until_paused};
+
+/// As many as there are below `first`, but none below 5000, where well-known servers live; if
+/// so few are left that it makes no sense, those above.
+fn quiet_ports_below(first: u16) -> std::ops::Range<u16> {
+    const LOWEST: u16 = 5000;
+    if first > LOWEST + 1000 { LOWEST..first } else { 10_000..u16::MAX }
+}

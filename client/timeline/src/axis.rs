@@ -1,0 +1,189 @@
+//! Where in the picture an instant lies, and how times are written.
+//!
+//! The axis is linear, with one exception: where a flood was given up because nothing had
+//! moved for seconds, those seconds would squeeze all that did move into the first pixel.
+//! They are then drawn as a narrow strip that is torn, and it says how long it was.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Ending, Timeline};
+use load_generator::report::Stage;
+
+/// The share of the axis that the torn strip takes.
+const TORN_SHARE: f64 = 0.2;
+
+/// The strip is torn if it would take more than this share of a linear axis.
+const TORN_FROM: f64 = 0.7;
+
+/// How much of the standstill is seen before it is torn, as a share of what comes before.
+const BEFORE_TEAR: f64 = 0.15;
+
+/// About how far ticks are apart, in pixels.
+const BETWEEN_TICKS: f64 = 110.0;
+
+/// The time axis.
+pub(super) struct Axis {
+    left: f64,
+    right: f64,
+    /// When it ends.
+    pub(super) end: Duration,
+    pub(super) tear: Option<Tear>,
+}
+
+/// The strip that is not drawn to scale, at the right end of the axis.
+pub(super) struct Tear {
+    /// When it begins; it ends with the axis.
+    pub(super) from: Duration,
+    /// How long nothing had moved in the end.
+    pub(super) standstill: Duration,
+    x: f64,
+}
+
+impl Axis {
+    /// An axis for a timeline, between the pixels `left` and `right`, or one that ends at
+    /// `until`.
+    pub(super) fn new(timeline: &Timeline, until: Option<Duration>, left: f64, right: f64) -> Self {
+        // One that takes no time at all could not be drawn to scale.
+        let shortest = Duration::from_micros(1);
+        let end = until.unwrap_or(timeline.length).max(shortest);
+        let mut axis = Axis { left, right, end, tear: None };
+        if until.is_none()
+            && let Some(moved) = last_moved_before_giving_up(timeline)
+        {
+            let standstill = end.saturating_sub(moved);
+            let from = moved.mul_f64(1.0 + BEFORE_TEAR).max(shortest);
+            if standstill > end.mul_f64(TORN_FROM) && from < end {
+                let x = right - (right - left) * TORN_SHARE;
+                axis.tear = Some(Tear { from, standstill, x });
+            }
+        }
+        axis
+    }
+
+    /// Where an instant lies, in pixels.
+    pub(super) fn x(&self, at: Duration) -> f64 {
+        let (from, to, left, right) = match &self.tear {
+            Some(tear) if at > tear.from => (tear.from, self.end, tear.x, self.right),
+            _ => (Duration::ZERO, self.to_scale(), self.left, self.right_to_scale()),
+        };
+        let share = (at.saturating_sub(from)).as_secs_f64() / (to - from).as_secs_f64();
+        left + share.min(1.0) * (right - left)
+    }
+
+    /// Until when it is drawn to scale.
+    pub(super) fn to_scale(&self) -> Duration {
+        self.tear.as_ref().map_or(self.end, |tear| tear.from)
+    }
+
+    fn right_to_scale(&self) -> f64 {
+        self.tear.as_ref().map_or(self.right, |tear| tear.x)
+    }
+
+    /// How long a pixel is; never no time at all.
+    pub(super) fn pixel(&self) -> Duration {
+        let pixel = self.to_scale().div_f64(self.right_to_scale() - self.left);
+        pixel.max(Duration::from_nanos(1))
+    }
+
+    /// Where the ticks are, and what stands at them.
+    pub(super) fn ticks(&self) -> Vec<(Duration, String)> {
+        let length = self.to_scale().as_secs_f64();
+        let most = ((self.right_to_scale() - self.left) / BETWEEN_TICKS).floor().max(1.0);
+        let step = round_up(length / most);
+        let (unit, name) = unit(length);
+        let count = (length / step + 1e-9).floor() as usize;
+        let tick = |number| {
+            let at = number as f64 * step;
+            // Ticks are multiples of 1, 2 or 5 times a power of ten, so three digits after
+            // the point are exact.
+            let label = format!("{:.3}", at / unit);
+            let label = label.trim_end_matches('0').trim_end_matches('.');
+            (Duration::from_secs_f64(at), format!("{label} {name}"))
+        };
+        (0..=count).map(tick).collect()
+    }
+}
+
+/// When anything last moved, if nobody was done after that and the rest was given up.
+fn last_moved_before_giving_up(timeline: &Timeline) -> Option<Duration> {
+    let mut is_given_up = false;
+    let mut moved = Duration::ZERO;
+    for row in &timeline.rows {
+        moved = row.steps.last().map_or(moved, |step| moved.max(step.at()));
+        match &row.ending {
+            Ending::Failed { failure, .. } if failure.stage == Stage::TimedOut => {
+                is_given_up = true
+            }
+            ending => moved = ending.at().map_or(moved, |at| moved.max(at)),
+        }
+    }
+    is_given_up.then_some(moved)
+}
+
+/// The next number that is 1, 2 or 5 times a power of ten.
+pub(super) fn round_up(number: f64) -> f64 {
+    let power = 10_f64.powf(number.log10().floor());
+    // What comes out a hair too large by the division is not to be the next larger one.
+    let digit = [1.0, 2.0, 5.0].into_iter().find(|digit| number <= digit * power * (1.0 + 1e-9));
+    digit.unwrap_or(10.0) * power
+}
+
+/// The unit, in seconds, in which so many seconds are best read, and its name.
+fn unit(seconds: f64) -> (f64, &'static str) {
+    match seconds {
+        0.0..1e-6 => (1e-9, "ns"),
+        1e-6..1e-3 => (1e-6, "µs"),
+        1e-3..1.0 => (1e-3, "ms"),
+        _ => (1.0, "s"),
+    }
+}
+
+/// A time as it is written: three digits, and the unit that needs the fewest.
+#[derive(Clone, Copy)]
+pub(super) struct Span(pub(super) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        let (unit, name) = unit(seconds);
+        let number = seconds / unit;
+        let digits = match number {
+            0.0 => 0,
+            ..10.0 => 2,
+            ..100.0 => 1,
+            _ => 0,
+        };
+        write!(f, "{number:.digits$} {name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits() {
+        let spans = [0, 7, 999, 1_000, 12_345, 999_999, 1_000_000, 61_000_000_000];
+        let spans = spans.map(|nanoseconds| Span(Duration::from_nanos(nanoseconds)).to_string());
+        assert_eq!(
+            spans,
+            ["0 ns", "7.00 ns", "999 ns", "1.00 µs", "12.3 µs", "1000 µs", "1.00 ms", "61.0 s"]
+        );
+    }
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        for (length, labels) in [
+            (Duration::from_micros(1230), ["0 ms", "0.2 ms"]),
+            (Duration::from_millis(999), ["0 ms", "200 ms"]),
+            (Duration::from_secs(7), ["0 s", "1 s"]),
+            (Duration::ZERO, ["0 µs", "0.2 µs"]),
+        ] {
+            let timeline = Timeline { length, ..Timeline::default() };
+            let ticks = Axis::new(&timeline, None, 0.0, 900.0).ticks();
+            assert_eq!([&ticks[0].1, &ticks[1].1], labels, "{length:?}");
+            assert!((4..=9).contains(&ticks.len()), "{ticks:?}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Timelines: what each client went through, as a picture that anybody understands.
+//!
+//! A row for each connection, time to the right, a colour for each phase. Under a server
+//! that serves one connection at a time the replies are a staircase; under an event loop
+//! they are a wall.
+//!
+//! ```no_run
+//! use timeline::{Picture, Recorder};
+//! use load_generator::{Crowd, flood};
+//! use std::ops::ControlFlow;
+//! use std::time::Instant;
+//!
+//! let crowd = Crowd::default();
+//! let address = protocol::DEFAULT_ADDRESS.parse().unwrap();
+//! let mut recorder = Recorder::new();
+//! flood(address, &crowd, &mut |happening| {
+//!     recorder.watch(happening);
+//!     ControlFlow::Continue(())
+//! })?;
+//! let timeline = recorder.finish(Instant::now(), |_client| "prompt");
+//! let picture = Picture { title: "20 clients".into(), ..Picture::default() };
+//! std::fs::write("timeline.svg", picture.svg(&timeline))?;
+//! # std::io::Result::Ok(())
+//! ```
+//!
+//! Read in this order: `recorder` turns happenings into rows; `groups` chooses the rows that
+//! are shown; `bars` makes bars of steps, and one bar of those too narrow to be seen; `axis`
+//! says where in the picture an instant lies; `picture` puts everything in its place, with
+//! the `legend`, in `shapes`, `style` and [`palette`]; `replay` lets it draw itself.
+
+#![forbid(unsafe_code)]
+
+mod axis;
+mod bars;
+mod groups;
+mod legend;
+pub mod palette;
+mod picture;
+mod recorder;
+mod replay;
+mod shapes;
+mod style;
+
+pub use picture::Picture;
+pub use recorder::Recorder;
+
+use std::time::Duration;
+
+use load_generator::Phase;
+use load_generator::report::Failure;
+
+/// What the clients of a flood, or of several at once, went through. Every time in it counts
+/// from one common beginning.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// A row for each client. Those of a kind are drawn together, in the order in which
+    /// they stand here, and so are the kinds.
+    pub rows: Vec<Row>,
+    /// How long it went on. A row that is [open](Ending::Open) goes on until then.
+    pub length: Duration,
+    /// When the recording stopped because there was too much of it.
+    pub full_at: Option<Duration>,
+}
+
+impl Timeline {
+    /// Adds the rows of another timeline with the same beginning below those of this one.
+    pub fn append(&mut self, mut other: Timeline) {
+        self.rows.append(&mut other.rows);
+        self.length = self.length.max(other.length);
+        self.full_at = [self.full_at, other.full_at].into_iter().flatten().min();
+    }
+}
+
+/// What one client went through.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Of which kind the client is, for example "dribbling".
+    pub kind: &'static str,
+    /// Its number among those of its flood.
+    pub number: usize,
+    /// What it did and what came, in the order of time.
+    pub steps: Vec<Step>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+impl Row {
+    /// When a reply came, each in its turn.
+    fn replies(&self) -> impl Iterator<Item = Duration> {
+        self.steps.iter().filter(|step| step.phase.is_none()).map(|step| step.at())
+    }
+}
+
+/// How a client ended.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// It had not ended when the record did.
+    Open,
+    /// It had done all that it was to do.
+    Closed {
+        /// When.
+        at: Duration,
+    },
+    /// Something went wrong.
+    Failed {
+        /// When.
+        at: Duration,
+        /// What went wrong.
+        failure: Failure,
+    },
+}
+
+impl Ending {
+    fn at(&self) -> Option<Duration> {
+        match *self {
+            Ending::Open => None,
+            Ending::Closed { at } | Ending::Failed { at, .. } => Some(at),
+        }
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Ending::Failed { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+/// A client enters a phase, or gets a reply: 16 bytes, since there may be millions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Enough for 584 years.
+    nanoseconds: u64,
+    /// The phase that is entered; a reply has come if it is `None`.
+    phase: Option<Phase>,
+}
+
+impl Step {
+    /// The client enters a phase.
+    pub fn entered(phase: Phase, at: Duration) -> Self {
+        Step { phase: Some(phase), ..Step::answered(at) }
+    }
+
+    /// A whole reply has come.
+    pub fn answered(at: Duration) -> Self {
+        Step { nanoseconds: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX), phase: None }
+    }
+
+    /// When.
+    pub fn at(self) -> Duration {
+        Duration::from_nanos(self.nanoseconds)
+    }
+
+    /// The phase that is entered; `None` if it is a reply that comes.
+    pub fn phase(self) -> Option<Phase> {
+        self.phase
+    }
+}

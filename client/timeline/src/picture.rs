@@ -1,0 +1,413 @@
+//! Draws a timeline as SVG.
+
+use std::time::Duration;
+
+use svg::Document;
+use svg::node::element::{Description, Group as Element, Rectangle, Style, Title};
+
+use super::axis::{Axis, Span};
+use super::bars::{Bar, bars, who};
+use super::groups::groups;
+use super::legend::{Sample, legend};
+use super::replay::Replay;
+use super::shapes::{bar, before, cross, line, printable, replies, text, torn};
+use super::style::sheet;
+use super::{Row, Timeline};
+use load_generator::Crowd;
+use load_generator::report::{Report, shown};
+
+/// What stands around the rows, and how large they are drawn.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// The headline.
+    pub title: String,
+    /// The figures, for example; each entry is a paragraph.
+    pub lines: Vec<String>,
+    /// What is to be learned from it, if that needs to be said.
+    pub caption: Option<String>,
+    /// When the time axis ends, for pictures that are compared. Otherwise it ends with the
+    /// timeline.
+    pub until: Option<Duration>,
+    /// Whether it draws itself.
+    pub replay: bool,
+    /// The width in pixels; at least 320.
+    pub width: u32,
+    /// How many rows are shown; if there are more, evenly picked ones of each kind are.
+    pub rows: usize,
+    /// The element's `id`. If several pictures stand in one HTML page, each needs another;
+    /// letters, digits and hyphens.
+    pub id: String,
+}
+
+impl Default for Picture {
+    fn default() -> Self {
+        Picture {
+            title: String::new(),
+            lines: Vec::new(),
+            caption: None,
+            until: None,
+            replay: false,
+            width: 960,
+            rows: 50,
+            id: "timeline".into(),
+        }
+    }
+}
+
+impl Picture {
+    /// A picture of the flood of the server called `server`: the title says whom it flooded
+    /// with which mix of clients, the lines what came of it.
+    pub fn of(report: &Report, server: &str) -> Self {
+        let Crowd { connections, ref mix, .. } = report.crowd;
+        let kinds: Vec<_> =
+            report.kinds.iter().map(|part| format!("{} {}", part.clients, part.kind)).collect();
+        let crowd = if mix.total() == 0 {
+            format!("{connections} prompt clients")
+        } else {
+            format!("{connections} clients, {}", kinds.join(", "))
+        };
+        let reply = &report.reply;
+        let replies = (reply.count() > 0).then(|| {
+            let (p50, max) = (shown(reply, 0.5), shown(reply, 1.0));
+            format!("waiting for a reply: {p50} (the median), {max} (the longest)")
+        });
+        Picture {
+            title: format!("{server}: {crowd}"),
+            lines: [Some(report.headline()), replies].into_iter().flatten().collect(),
+            caption: report.stuck.map(|stuck| stuck.headline(&report.crowd)),
+            ..Picture::default()
+        }
+    }
+}
+
+/// Narrower than this, words of the legend would not fit.
+const NARROWEST: u32 = 320;
+
+/// Around everything, in pixels.
+const MARGIN: f64 = 20.0;
+
+/// Where the rows begin; left of it stand the clients' numbers.
+const LEFT: f64 = 62.0;
+
+/// Room for the time beside a reply that comes at the very end.
+const RIGHT: f64 = 64.0;
+
+/// With more bars the file would be larger than about a megabyte, 200 bytes each.
+const MOST_BARS: usize = 4000;
+
+/// Closer together, marks of replies could not be told apart, in pixels.
+const BETWEEN_REPLIES: f64 = 3.0;
+
+/// Rows as high as this have room for a time.
+pub(super) const PITCH_WITH_TIMES: f64 = 14.0;
+
+/// What is shorter is drawn so wide all the same, in pixels.
+const NARROWEST_BAR: f64 = 1.0;
+
+/// An average character's width as a share of the font's size: rather more than less, since
+/// which font it will be is not known.
+const CHARACTER: f64 = 0.56;
+
+/// Before time 0, so that what happens then is not taken for the edge, in pixels.
+const BEFORE_ZERO: f64 = 8.0;
+
+impl Picture {
+    /// The picture: one `svg` element, for a file of its own or inside of an HTML page.
+    ///
+    /// The same timeline always gives the same text.
+    pub fn svg(&self, timeline: &Timeline) -> String {
+        let width = f64::from(self.width.max(NARROWEST));
+        let axis = Axis::new(timeline, self.until, LEFT + BEFORE_ZERO, width - RIGHT);
+        let (groups, shortest) = drawn(timeline, self.rows, axis.pixel());
+        let mut page = Page { document: self.document(), width, y: MARGIN };
+        page.paragraph(&self.title, 20.0, "ink bold");
+        for line in &self.lines {
+            page.paragraph(line, 14.0, "faint");
+        }
+        if let Some(caption) = &self.caption {
+            page.paragraph(caption, 14.0, "caption");
+        }
+        page.legend(&legend(&groups, &axis));
+        page.plot(&groups, &axis, self.replay.then(|| Replay::new(&axis)).as_ref(), &self.id);
+        for note in self.notes(timeline, &groups, &axis, shortest) {
+            page.paragraph(&note, 12.0, "faint");
+        }
+        page.finish()
+    }
+
+    fn document(&self) -> Document {
+        let description = self.lines.iter().chain(&self.caption).map(String::as_str);
+        let description = description.collect::<Vec<_>>().join(" ");
+        let [title, description] = [&self.title, &description].map(|text| printable(text));
+        Document::new()
+            .set("id", self.id.as_str())
+            .set("role", "img")
+            .set("aria-labelledby", format!("{0}-title {0}-description", self.id))
+            .set("style", "max-width: 100%; height: auto")
+            .add(Title::new(title).set("id", format!("{}-title", self.id)))
+            .add(
+                Description::new()
+                    .set("id", format!("{}-description", self.id))
+                    .add(svg::node::Text::new(description)),
+            )
+            .add(Style::new(sheet(&self.id)))
+            .add(
+                Rectangle::new()
+                    .set("class", "paper")
+                    .set("width", "100%")
+                    .set("height", "100%")
+                    .set("rx", 8),
+            )
+    }
+
+    /// What has to be known in order not to be misled.
+    fn notes(
+        &self,
+        timeline: &Timeline,
+        groups: &[Drawn<'_>],
+        axis: &Axis,
+        shortest: Duration,
+    ) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.replay {
+            notes.push(Replay::new(axis).note());
+        }
+        if let Some(full_at) = timeline.full_at {
+            notes.push(format!(
+                "The recording was full after {}: what came later is not drawn.",
+                Span(full_at)
+            ));
+        }
+        let mut bars = groups.iter().flat_map(|group| &group.rows).flat_map(|(_, bars)| bars);
+        if bars.any(Bar::is_joined) {
+            notes.push(format!(
+                "What took less than {} is drawn together with what came next, in the colour of \
+                 what took longest.",
+                Span(shortest)
+            ));
+        }
+        notes.push(
+            "Each row is a connection. In a browser, point at a bar to read what it is.".into(),
+        );
+        notes
+    }
+}
+
+/// A group with the bars of its rows.
+pub(super) struct Drawn<'a> {
+    heading: String,
+    pub(super) rows: Vec<(&'a Row, Vec<Bar>)>,
+}
+
+/// What is drawn, and how short a bar may be; at least as long as a `pixel`, and so long that
+/// the bars are not too many.
+fn drawn(timeline: &Timeline, most_rows: usize, pixel: Duration) -> (Vec<Drawn<'_>>, Duration) {
+    let mut shortest = pixel;
+    loop {
+        let with_bars = |row| (row, bars(row, timeline.length, shortest));
+        let groups: Vec<_> = groups(timeline, most_rows)
+            .into_iter()
+            .map(|group| Drawn {
+                heading: group.heading,
+                rows: group.rows.into_iter().map(with_bars).collect(),
+            })
+            .collect();
+        let count: usize = rows(&groups).map(|(_, bars)| bars.len()).sum();
+        // Each row has a bar at least, so there is an end to it.
+        if count <= MOST_BARS || shortest > timeline.length {
+            return (groups, shortest);
+        }
+        shortest *= 2;
+    }
+}
+
+pub(super) fn rows<'a, 'g>(
+    groups: &'g [Drawn<'a>],
+) -> impl Iterator<Item = &'g (&'a Row, Vec<Bar>)> {
+    groups.iter().flat_map(|group| &group.rows)
+}
+
+/// The picture as far as it is drawn, from top to bottom.
+struct Page {
+    document: Document,
+    width: f64,
+    /// Down to here it is full.
+    y: f64,
+}
+
+impl Page {
+    fn add(&mut self, node: impl Into<Box<dyn svg::Node>>) {
+        svg::Node::append(&mut self.document, node);
+    }
+
+    fn paragraph(&mut self, words: &str, size: f64, class: &str) {
+        let columns = (self.width - 2.0 * MARGIN) / (size * CHARACTER);
+        for line in textwrap::wrap(words, columns as usize) {
+            self.y += size * 1.3;
+            self.add(text(&line, MARGIN, self.y, size, class));
+        }
+        self.y += size * 0.2;
+    }
+
+    fn legend(&mut self, samples: &[Sample]) {
+        const SIZE: f64 = 12.0;
+        const SAMPLE: f64 = 24.0;
+        self.y += 18.0;
+        let mut x = MARGIN;
+        for sample in samples {
+            let length = SAMPLE + 6.0 + sample.name().chars().count() as f64 * SIZE * 0.5;
+            if x + length > self.width - MARGIN && x > MARGIN {
+                x = MARGIN;
+                self.y += 20.0;
+            }
+            let middle = self.y + 6.0;
+            match sample {
+                Sample::Before => self.add(before(x, x + SAMPLE, middle)),
+                Sample::Bar(phase) => self.add(bar(*phase, x, x + SAMPLE, middle, 15.0)),
+                Sample::Reply { .. } => self.add(replies(&[x + SAMPLE / 2.0], self.y - 2.0, 16.0)),
+                Sample::Failure(_) => self.add(cross(x + SAMPLE / 2.0, middle)),
+            }
+            self.add(text(sample.name(), x + SAMPLE + 6.0, self.y + 10.0, SIZE, "ink"));
+            x += length + 16.0;
+        }
+        self.y += 20.0;
+    }
+
+    /// The rows and the time axis below them.
+    fn plot(&mut self, groups: &[Drawn<'_>], axis: &Axis, replay: Option<&Replay>, id: &str) {
+        let pitch = pitch(groups);
+        const HEADING: f64 = 26.0;
+        let top = self.y;
+        let heights = groups.iter().map(|group| HEADING + group.rows.len() as f64 * pitch);
+        let bottom = top + heights.sum::<f64>() + 8.0;
+        self.add(grid(axis, top, bottom));
+        let mut headings = Vec::new();
+        for group in groups {
+            headings.push(text(&group.heading, MARGIN, self.y + 18.0, 13.0, "ink bold"));
+            self.y += HEADING;
+            for (row, bars) in &group.rows {
+                self.add(lane(row, bars, axis, self.y, pitch));
+                let size = (pitch - 1.0_f64).min(11.0);
+                let number = text(
+                    &row.number.to_string(),
+                    LEFT - 8.0,
+                    self.y + pitch / 2.0 + size * 0.36,
+                    size,
+                    "faint",
+                );
+                self.add(number.set("text-anchor", "end"));
+                self.y += pitch;
+            }
+        }
+        if let Some(tear) = &axis.tear {
+            let middle = f64::midpoint(axis.x(tear.from), axis.x(axis.end));
+            self.add(torn(middle, top, bottom));
+        }
+        if let Some(replay) = replay {
+            self.add(replay.curtain(axis, top, bottom, id));
+        }
+        for heading in headings {
+            self.add(heading);
+        }
+        self.add(labels(axis, bottom));
+        self.y = bottom + 40.0;
+    }
+
+    fn finish(self) -> String {
+        let (width, height) = (self.width, (self.y + MARGIN).round());
+        let document = self.document.set("viewBox", (0, 0, width, height));
+        document.set("width", width).set("height", height).to_string()
+    }
+}
+
+/// How far rows are apart, in pixels.
+pub(super) fn pitch(groups: &[Drawn<'_>]) -> f64 {
+    match rows(groups).count() {
+        ..=24 => 18.0,
+        25..=36 => 14.0,
+        _ => 11.0,
+    }
+}
+
+/// Where a row begins, in pixels, if that is seen to be later than the others.
+pub(super) fn begins(row: &Row, bars: &[Bar], axis: &Axis) -> Option<f64> {
+    let begins = bars.first().map(|bar| bar.from).or(row.ending.at());
+    let begins = axis.x(begins.unwrap_or(axis.end));
+    (begins > axis.x(Duration::ZERO) + 2.0).then_some(begins)
+}
+
+/// A client's bars and marks.
+fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
+    let middle = y + pitch / 2.0;
+    let mut lane = Element::new();
+    if let Some(begins) = begins(row, bars, axis) {
+        lane = lane.add(before(axis.x(Duration::ZERO), begins, middle));
+    }
+    for stretch in bars {
+        let (from, to) = (axis.x(stretch.from), axis.x(stretch.to));
+        let to = to.max(from + NARROWEST_BAR);
+        let rectangle = bar(stretch.phase(), from, to, middle, pitch);
+        lane = lane.add(rectangle.add(Title::new(stretch.tooltip(row))));
+    }
+    let marks = marks(row, axis);
+    if !marks.is_empty() {
+        lane = lane.add(replies(&marks, y, pitch));
+    }
+    if let (Some(at), Some(failure)) = (row.ending.at(), row.ending.failure()) {
+        let what =
+            format!("{}: {} at {}: {}", who(row), failure.stage.name(), Span(at), failure.why);
+        lane = lane.add(cross(axis.x(at), middle).add(Title::new(printable(&what))));
+    } else if let Some(last) = row.replies().last()
+        && pitch >= PITCH_WITH_TIMES
+    {
+        let end = bars.last().map_or(last, |bar| bar.to.max(last));
+        lane =
+            lane.add(text(&Span(last).to_string(), axis.x(end) + 8.0, middle + 3.6, 10.0, "faint"));
+    }
+    lane
+}
+
+/// Where a client's replies are marked, in pixels.
+fn marks(row: &Row, axis: &Axis) -> Vec<f64> {
+    let mut marks: Vec<f64> = Vec::new();
+    for reply in row.replies() {
+        let x = axis.x(reply);
+        if marks.last().is_none_or(|last| x - last >= BETWEEN_REPLIES) {
+            marks.push(x);
+        }
+    }
+    marks
+}
+
+fn grid(axis: &Axis, top: f64, bottom: f64) -> Element {
+    let lines = axis.ticks().into_iter().map(|(at, _)| {
+        let x = axis.x(at);
+        line("grid", (x, top), (x, bottom))
+    });
+    lines.fold(Element::new(), Element::add)
+}
+
+/// The axis itself, below the rows.
+fn labels(axis: &Axis, y: f64) -> Element {
+    let (left, right) = (axis.x(Duration::ZERO), axis.x(axis.end));
+    let mut labels = Element::new().add(line("axis", (left, y), (right, y)));
+    let centred = |words: &str, x: f64, class: &str, row: f64| {
+        text(words, x, y + 4.0 + row * 14.0, 12.0, class).set("text-anchor", "middle")
+    };
+    let mut limit = f64::INFINITY;
+    if let Some(tear) = &axis.tear {
+        let middle = f64::midpoint(axis.x(tear.from), right);
+        let how_long = format!("for {}", Span(tear.standstill));
+        labels = labels.add(centred("nothing moved", middle, "ink", 1.0));
+        labels = labels.add(centred(&how_long, middle, "ink", 2.0));
+        limit = middle - 75.0; // half of these words and half of a tick's
+    }
+    for (at, label) in axis.ticks() {
+        let x = axis.x(at);
+        labels = labels.add(line("axis", (x, y), (x, y + 4.0)));
+        if x < limit {
+            labels = labels.add(centred(&label, x, "ink", 1.0));
+        }
+    }
+    labels
+}

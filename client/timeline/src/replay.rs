@@ -1,0 +1,127 @@
+//! A picture that draws itself, slower or faster than it was recorded.
+//!
+//! A curtain in the colour of the background hangs before the rows, and a CSS animation draws
+//! it away to the right, with a line at its edge. There is no script, so it works in an `<img>`,
+//! too. Who has asked the system for less motion, and who reads the picture with a program
+//! that knows no animations, sees all of it at once.
+
+use std::time::Duration;
+
+use svg::node::element::{Group, Rectangle, Style};
+
+use super::axis::{Axis, round_up};
+use super::shapes::{line, pixels};
+
+/// How long a replay lasts at least, in seconds; it lasts less than three times as long.
+const SHORTEST: f64 = 5.0;
+
+/// How long the empty picture is seen before, in seconds.
+const PAUSE: f64 = 0.6;
+
+/// How much of the time is left for a strip that is not drawn to scale.
+const TORN_SHARE: f64 = 0.1;
+
+/// How fast a recording is replayed.
+pub(super) struct Replay {
+    /// How many times slower than it was.
+    slower: f64,
+    /// How long it lasts.
+    seconds: f64,
+}
+
+impl Replay {
+    pub(super) fn new(axis: &Axis) -> Self {
+        let length = axis.to_scale().as_secs_f64();
+        let slower = match length {
+            5.0..=13.0 => 1.0,
+            _ => round_up(SHORTEST / length),
+        };
+        let whole = if axis.tear.is_some() { 1.0 - TORN_SHARE } else { 1.0 };
+        Replay { slower, seconds: length * slower / whole }
+    }
+
+    /// The tempo in words.
+    pub(super) fn note(&self) -> String {
+        let tempo = if self.slower == 1.0 {
+            "as fast as it was".into()
+        } else if self.slower > 1.0 {
+            format!("{:.0} times slower than it was", self.slower)
+        } else {
+            format!("{:.0} times faster than it was", 1.0 / self.slower)
+        };
+        format!("Drawn {tempo}. In a browser, press anywhere on it to see it again.")
+    }
+
+    /// What lies over the rows, and is drawn away.
+    ///
+    /// What comes to lie beyond the axis has the colour of what is there. Only the animation
+    /// makes it visible.
+    pub(super) fn curtain(&self, axis: &Axis, top: f64, bottom: f64, id: &str) -> Group {
+        let (left, right) = (axis.x(Duration::ZERO), axis.x(axis.end));
+        let cloth = Rectangle::new()
+            .set("class", "paper")
+            .set("x", pixels(left))
+            .set("y", pixels(top))
+            .set("width", "100%")
+            .set("height", pixels(bottom - top - 1.0));
+        Group::new()
+            .set("class", "curtain")
+            .set("opacity", 0)
+            .set("pointer-events", "none")
+            .add(Style::new(self.sheet(id, axis.x(axis.to_scale()) - left, right - left)))
+            .add(cloth)
+            .add(line("hand", (left, top), (left, bottom)))
+    }
+
+    fn sheet(&self, id: &str, to_scale: f64, width: f64) -> String {
+        let torn = match to_scale < width {
+            true => format!("{}% {{ {} }}", 100.0 * (1.0 - TORN_SHARE), moved(to_scale)),
+            false => String::new(),
+        };
+        let (first, last, seconds) = (moved(0.0), moved(width), self.seconds);
+        format!(
+            "@keyframes {id}-draw {{ from {{ opacity: 1; {first} }} {torn} \
+             99.9% {{ opacity: 1 }} to {{ opacity: 0; {last} }} }}\n\
+             @media (prefers-reduced-motion: no-preference) {{\n\
+             #{id} .curtain {{ animation: {id}-draw {seconds:.3}s linear {PAUSE}s both }}\n\
+             #{id}:active .curtain {{ animation: none }}\n}}\n"
+        )
+    }
+}
+
+fn moved(x: f64) -> String {
+    format!("transform: translateX({}px)", pixels(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Timeline;
+
+    fn replay(length: Duration) -> Replay {
+        let timeline = Timeline { length, ..Timeline::default() };
+        Replay::new(&Axis::new(&timeline, None, 0.0, 900.0))
+    }
+
+    #[test]
+    fn it_lasts_five_to_fifteen_seconds_at_a_round_tempo() {
+        for power in 0..100 {
+            let length = Duration::from_nanos(1).mul_f64(1.4_f64.powi(power));
+            let Replay { slower, seconds } = replay(length);
+            assert!((4.999..=15.0).contains(&seconds), "{length:?}: {seconds}");
+            assert!(slower < 1e10);
+        }
+    }
+
+    #[test]
+    fn it_tells_its_tempo() {
+        for (millis, tempo) in [
+            (100, "Drawn 50 times slower than it was."),
+            (7_000, "Drawn as fast as it was."),
+            (60_000, "Drawn 10 times faster than it was."),
+        ] {
+            let note = replay(Duration::from_millis(millis)).note();
+            assert!(note.starts_with(tempo), "{note}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a system error means for a program, and what helps.
+
+use std::io::{self, ErrorKind};
+
+use rustix::io::Errno;
+
+/// Whether this process has no descriptor left for one more file or socket (EMFILE), or the whole
+/// system hasn't (ENFILE).
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let full = [
+        Errno::MFILE,
+        #[cfg(unix)]
+        Errno::NFILE,
+    ];
+    Errno::from_io_error(error).is_some_and(|code| full.contains(&code))
+}
+
+/// Whether the system, or this process, has no descriptor or no memory left for a socket, or no
+/// room in epoll(7) to watch it (ENOSPC, epoll_ctl(2)). Any of these may pass.
+pub fn is_out_of_resources(error: &io::Error) -> bool {
+    let others = [
+        Errno::NOBUFS,
+        #[cfg(unix)]
+        Errno::NOMEM,
+        #[cfg(unix)]
+        Errno::NOSPC,
+    ];
+    is_out_of_descriptors(error)
+        || Errno::from_io_error(error).is_some_and(|code| others.contains(&code))
+}
+
+/// Whether there can't be one more process or thread (EAGAIN of fork(2) and pthread_create(3)).
+/// Only for calls that start one: elsewhere, EAGAIN means something else.
+pub fn is_out_of_threads(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
+}
+
+/// What helps when the system refuses something, as the end of a sentence; nothing, if that is
+/// not known.
+pub fn advice(error: &io::Error) -> &'static str {
+    if is_out_of_resources(error) {
+        "; allow more descriptors with `ulimit -n`, or free some memory"
+    } else if is_out_of_threads(error) {
+        "; no process or thread may be added: end some, or allow more with `ulimit -u`"
+    } else {
+        ""
+    }
+}
