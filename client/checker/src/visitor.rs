@@ -276,6 +276,10 @@ fn cannot_connect<T>(error: io::Error) -> Attempt<T> {
         ErrorKind::ConnectionRefused => {
             Err(Trouble::Unmet("can't connect: nobody listens there".into(), NOT_THERE))
         }
+        // It was there already, and then the server ended, or threw it out.
+        ErrorKind::ConnectionReset => {
+            broken("the server reset the connection before it had answered")
+        }
         ErrorKind::TimedOut => {
             broken("can't connect: nobody accepts, and the queue of those who wait is full")
         }
