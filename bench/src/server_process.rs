@@ -29,7 +29,7 @@ use crate::peers::{Peer, stand_in::stand_in};
 
 /// How long a server may take to start and to stop before it is taken for hung. Far more
 /// than any needs, since a machine may be busy with other things.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a server has done, and what it cost. A peer does not count what it does: there, it is
 /// what its clients have seen.
@@ -272,7 +272,7 @@ impl ServerProcess {
     ///
     /// # Errors
     ///
-    /// If the process can't be started, or ends, or does not listen within ten seconds; what
+    /// If the process can't be started, or ends, or does not listen within half a minute; what
     /// it said is part of the error.
     pub fn start(mut command: Command) -> io::Result<Self> {
         let mut child =
@@ -326,7 +326,7 @@ impl ServerProcess {
     }
 
     /// Waits until the server has printed `count` lines that contain `text`; returns whether
-    /// it did before it ended or ten seconds were over.
+    /// it did before it ended or half a minute was over.
     pub fn has_printed(&mut self, count: usize, text: &str) -> bool {
         let mut found = 0;
         let deadline = Instant::now() + PATIENCE;
@@ -347,7 +347,7 @@ impl ServerProcess {
     ///
     /// # Errors
     ///
-    /// If it has not after ten seconds; it is killed then.
+    /// If it has not after half a minute; it is killed then.
     pub fn stop(mut self) -> io::Result<Outcome> {
         drop(self.child.stdin.take());
         self.wait()
@@ -357,7 +357,7 @@ impl ServerProcess {
     ///
     /// # Errors
     ///
-    /// If it has not after ten seconds; it is killed then.
+    /// If it has not after half a minute; it is killed then.
     pub fn wait(mut self) -> io::Result<Outcome> {
         // The process has ended when nobody is left who could print.
         self.output.wait_for(PATIENCE, |_| None::<()>);
