@@ -112,7 +112,8 @@ fn in_a_mixed_crowd_everybody_gets_what_it_should() {
 
 #[test]
 fn a_pausing_client_sends_half_and_the_rest_later() {
-    let crowd = crowd(Kind::Pausing, 1);
+    // The server's thread has to wake up within the pause, also on a busy machine.
+    let crowd = Crowd { pause: Duration::from_millis(500), ..crowd(Kind::Pausing, 1) };
     let seen = seen_of(&crowd);
     let [Seen::Bytes(half, first), Seen::Bytes(rest, second), Seen::End] = &seen[..] else {
         panic!("{seen:?}");
