@@ -1,5 +1,5 @@
-/* A non-blocking socket and its conversation, for the two bare loops in C, which differ in how
- * they wait and in nothing else. */
+/* A non-blocking socket and its conversation, for the two bare loops in C, which differ only in how
+ * they wait. */
 
 #ifndef CONNECTION_H
 #define CONNECTION_H
@@ -19,7 +19,7 @@
 
 #include "lines.h"
 
-/* How many clients may wait to be accepted, as at the servers of the workspace. */
+/* How many connections may be pending, as in the servers of the workspace. */
 #define BACKLOG 1024
 
 static void fail(const char *what) {
@@ -57,17 +57,17 @@ static int listen_on(int port) {
 struct connection {
     int socket;
     struct conversation conversation;
-    char *pending; /* what the kernel did not take yet; NULL: nothing */
+    char *pending; /* replies that the kernel has not taken yet; NULL: none */
     size_t length; /* of pending, in bytes */
-    size_t sent;   /* how many of them were sent since */
+    size_t sent;   /* how many of them have been sent */
 };
 
-/* Returns NULL with errno set if nobody waits any more, or there is no room for one more. */
+/* Returns NULL with errno set if no connection is pending, or there is no room for another. */
 static struct connection *accept_one(int listener) {
     int client;
     do {
         client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        /* A signal came first, or the client has gone already: there may be others. */
+        /* A signal came first, or the client has already closed: there may be others. */
     } while (client < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (client < 0)
         return NULL;
@@ -86,13 +86,13 @@ static void close_connection(struct connection *connection) {
     free(connection);
 }
 
-/* A client that does not read its replies is not read from, either: so nobody makes the memory
- * grow by more than the replies to one read. */
+/* While a client doesn't read its replies, the server doesn't read from it either, so no client can
+ * make the memory grow by more than the replies to one read. */
 static bool wants_to_write(const struct connection *connection) {
     return connection->pending != NULL;
 }
 
-/* EAGAIN: not ready after all. EINTR: a signal came first. Both mean: go back and wait. */
+/* EAGAIN: not ready after all. EINTR: a signal came first. In both cases, go back and wait. */
 static bool is_not_now(void) {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
@@ -111,7 +111,7 @@ static bool all_is_said(struct connection *connection) {
 
 /* Sends at once what the kernel takes, and keeps the rest. */
 static bool send_replies(struct connection *connection, const char *replies, size_t length) {
-    /* MSG_NOSIGNAL: a client that is gone is an error of this call, not the end of the process. */
+    /* MSG_NOSIGNAL: if the client has closed, this call fails, instead of ending the process. */
     ssize_t sent = send(connection->socket, replies, length, MSG_NOSIGNAL);
     if (sent < 0 && !is_not_now())
         return false;
@@ -127,7 +127,7 @@ static bool send_replies(struct connection *connection, const char *replies, siz
     return true;
 }
 
-/* Reads once, and answers; returns whether the connection goes on. */
+/* Reads once, and replies; returns whether the connection goes on. */
 static bool readable(struct connection *connection) {
     static char replies[REPLIES_MAX];
     char bytes[READ_MAX];

@@ -1,10 +1,10 @@
-/* A bare loop on epoll(7), level-triggered: the yardstick for poll-server.
+/* A bare loop on epoll(7), level-triggered: the baseline for poll-server.
  *
- * It does what the protocol asks for, without blocking anywhere, and nothing else: what a server
- * needs besides to live for long is what poll-server has on top of it.
+ * It does what the protocol requires, without blocking anywhere, and nothing else. poll-server adds
+ * what a server needs to run for a long time.
  *
- * Left out: idle time-outs, the console, the counters, and a stop that sends what is owed:
- * SIGINT and SIGTERM simply end it. Memory that runs out ends it, too.
+ * Left out: idle time-outs, the console, the counters, and a stop that sends the pending replies:
+ * SIGINT and SIGTERM just end it. It also ends when memory runs out.
  *
  *     cc -O2 -o epoll epoll.c && ./epoll 8686
  */
@@ -13,13 +13,13 @@
 
 #include <sys/epoll.h>
 
-/* How many events are taken in one go; the others come in the next turn. */
+/* The most events per wait; the others come in the next turn. */
 #define EVENTS 1024
 
 static int epoll, listener;
 static bool is_accepting;
 
-/* Watches a socket for something else than before, or for the first time. */
+/* Starts watching a socket, or changes what it is watched for. */
 static void watch(int operation, int socket, uint32_t events, struct connection *connection) {
     struct epoll_event event = {.events = events, .data.ptr = connection};
     if (epoll_ctl(epoll, operation, socket, &event) < 0)
@@ -31,8 +31,8 @@ static void accept_ready(void) {
     while ((connection = accept_one(listener)))
         watch(EPOLL_CTL_ADD, connection->socket, EPOLLIN, connection);
     if (errno == EMFILE || errno == ENFILE) {
-        /* No descriptor is left: clients stay in the backlog until a connection closes. As the
-         * listener stays readable, the loop would spin if it went on watching it. */
+        /* No descriptor is left: clients stay in the backlog until a connection closes. The
+         * listener stays readable, so the loop would spin if it went on watching it. */
         watch(EPOLL_CTL_MOD, listener, 0, NULL);
         is_accepting = false;
     } else if (!is_not_now()) {

@@ -4,8 +4,8 @@
 // The runtime raises the limit of descriptors itself, from Go 1.19 on, and sets TCP_NODELAY. The
 // backlog is what the system allows (on Linux /proc/sys/net/core/somaxconn).
 //
-// Left out: idle time-outs, the console, the counters, and a stop that sends what is owed: SIGINT
-// and SIGTERM simply end it.
+// Left out: idle time-outs, the console, the counters, and a stop that sends the pending replies:
+// SIGINT and SIGTERM just end it.
 //
 //	go run go.go 8686
 package main
@@ -27,7 +27,7 @@ const (
 	reply      = "Hello from server!\n"
 	tooLong    = "Request too long!\n"
 
-	// How long to wait for a descriptor when there is none left; net/http waits up to a second.
+	// How long to wait for a descriptor when none is left; net/http waits up to a second.
 	tryAgain = 100 * time.Millisecond
 )
 
@@ -55,7 +55,7 @@ func main() {
 
 func serve(conn *net.TCPConn) {
 	defer conn.Close()
-	// Room for one byte more than a request may have, to see that it is too long.
+	// Room for one byte more than a request may have, to notice that it is too long.
 	reader := bufio.NewReaderSize(conn, requestMax+1)
 	writer := bufio.NewWriter(conn)
 	for {
@@ -71,18 +71,18 @@ func serve(conn *net.TCPConn) {
 			writer.Flush()
 			return
 		default:
-			// The end, or the client has gone: all that it was owed is flushed already.
+			// The end, or the client has closed: all of its replies are already flushed.
 			return
 		}
-		// While there are more whole requests in hand, their replies go out together.
-		inHand, _ := reader.Peek(reader.Buffered())
-		if bytes.IndexByte(inHand, '\n') < 0 && writer.Flush() != nil {
+		// While there are more whole requests in the buffer, their replies are sent together.
+		buffered, _ := reader.Peek(reader.Buffered())
+		if bytes.IndexByte(buffered, '\n') < 0 && writer.Flush() != nil {
 			return
 		}
 	}
 }
 
-// refuse has the last word. To close with bytes unread would reset the connection, and that word
+// refuse sends the last reply. Closing with unread bytes would reset the connection, and the reply
 // could be lost.
 func refuse(conn *net.TCPConn, writer *bufio.Writer) {
 	writer.WriteString(tooLong)

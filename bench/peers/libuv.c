@@ -1,14 +1,14 @@
-/* C with libuv, the loop under Node: callbacks instead of a loop to be read.
+/* C with libuv, the event loop of Node: callbacks instead of a visible loop.
  *
- * Replies are tried at once (uv_try_write), as libuv's guide advises for small ones, and a write
- * request is made only for what is left over. A client with such a request under way is not read
- * from, so that one that does not read its replies does not make the memory grow.
+ * Replies are sent directly at first (uv_try_write), as libuv's guide advises for small ones, and a
+ * write request is made only for the rest. While such a request is under way, the server doesn't
+ * read from that client, so one that doesn't read its replies can't make the memory grow.
  *
- * libuv accepts clients for whom there is no descriptor with one that it keeps in reserve, and
- * closes them at once (uv__emfile_trick); it does not let them wait in the backlog.
+ * When no descriptor is left, libuv accepts clients with one that it keeps in reserve, and closes
+ * them at once (uv__emfile_trick); it doesn't let them wait in the backlog.
  *
- * Left out: idle time-outs, the console, the counters, and a stop that sends what is owed:
- * SIGINT and SIGTERM simply end it. Memory that runs out ends it, too.
+ * Left out: idle time-outs, the console, the counters, and a stop that sends the pending replies:
+ * SIGINT and SIGTERM just end it. It also ends when memory runs out.
  *
  *     cc -O2 -o libuv libuv.c $(pkg-config --cflags --libs libuv) && ./libuv 8686
  */
@@ -21,14 +21,14 @@
 
 #include "lines.h"
 
-/* How many clients may wait to be accepted, as at the servers of the workspace. */
+/* How many connections may be pending, as in the servers of the workspace. */
 #define BACKLOG 1024
 
 struct client {
     uv_tcp_t socket;
     uv_write_t write;
     uv_shutdown_t shutdown;
-    char *pending; /* what is being written; NULL: nothing */
+    char *pending; /* replies that are being written; NULL: none */
     struct conversation conversation;
 };
 
@@ -57,7 +57,7 @@ static void close_client(struct client *client) {
         uv_close((uv_handle_t *)&client->socket, on_close);
 }
 
-/* All clients share one buffer: what is in it is used up before the next one reads. */
+/* All clients share one buffer, because its contents are used up before the next read. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
     static char bytes[READ_MAX];
     (void)handle;
@@ -135,7 +135,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) 
 }
 
 static void on_connection(uv_stream_t *listener, int status) {
-    /* The client has gone already, or there is no descriptor for it: there will be others. */
+    /* The client has already closed, or there is no descriptor for it: there will be others. */
     if (status < 0)
         return;
     struct client *client = allocated(calloc(1, sizeof *client));
@@ -155,9 +155,9 @@ int main(int count, char **arguments) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit); /* should it fail, there are fewer descriptors */
+        setrlimit(RLIMIT_NOFILE, &limit); /* if it fails, there are fewer descriptors */
     }
-    signal(SIGPIPE, SIG_IGN); /* a client that is gone is an error of a write, not the end */
+    signal(SIGPIPE, SIG_IGN); /* if a client has closed, the write fails, and no signal comes */
     uv_tcp_t listener;
     struct sockaddr_in address;
     must(uv_tcp_init(uv_default_loop(), &listener), "uv_tcp_init");

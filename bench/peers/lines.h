@@ -1,9 +1,9 @@
-/* The protocol `lines`, for the peers in C: what is said, and nothing of how to wait.
+/* The protocol `lines`, for the peers in C: what is sent, but not how to wait.
  *
- * A request is any bytes up to and including LF; each is answered with one line. The client ends
- * by closing its sending half: an unfinished last line counts as a request. A request has at most
- * 1024 bytes, including its LF if it has one. As soon as byte 1025 comes, it is too long: that is
- * answered, too, and it is the last. */
+ * A request is any bytes up to and including LF; the reply to each is one line. The client ends by
+ * closing its sending half: an unfinished last line counts as a request. A request has at most 1024
+ * bytes, including its LF if it has one. As soon as byte 1025 comes, it is too long: this gets a
+ * reply, too, and that is the last one. */
 
 #ifndef LINES_H
 #define LINES_H
@@ -15,23 +15,23 @@
 #define REPLY "Hello from server!\n"
 #define TOO_LONG "Request too long!\n"
 
-/* Most bytes that are read in one go, as in the servers of the workspace. */
+/* The most bytes per read, as in the servers of the workspace. */
 #define READ_MAX 4096
 
-/* Most bytes of replies to what was read in one go: each byte of it may be a request. */
+/* The most bytes of replies to one read: each byte of it may be a request. */
 #define REPLIES_MAX (READ_MAX * (sizeof REPLY - 1) + sizeof TOO_LONG - 1)
 
 enum phase {
-    OPEN,     /* requests are taken */
-    CLOSING,  /* the client has ended: send what is owed, and close */
-    LINGERING /* a request was too long: send what is owed, close the sending half, and throw
-                 away what still comes, until the client ends. To close at once would answer
-                 unread bytes with a reset, which can destroy the last reply on its way. */
+    OPEN,     /* requests are accepted */
+    CLOSING,  /* the client has ended: send the pending replies, and close */
+    LINGERING /* a request was too long: send the pending replies, close the sending half, and
+                 discard what still comes until the client ends. If the socket were closed at once,
+                 unread bytes would cause a reset, which can destroy the last reply on its way. */
 };
 
 struct conversation {
     enum phase phase;
-    size_t unfinished; /* bytes of a request whose end has not come */
+    size_t unfinished; /* bytes of a request whose end has not come yet */
 };
 
 static size_t say(char *replies, size_t length, const char *line) {
@@ -40,7 +40,7 @@ static size_t say(char *replies, size_t length, const char *line) {
     return length + more;
 }
 
-/* Takes what was read, and writes what is to be said; returns how many bytes that is. */
+/* Takes what was read, and writes the replies; returns how many bytes these are. */
 static size_t answer(struct conversation *conversation, const char *bytes, size_t count,
                      char replies[REPLIES_MAX]) {
     size_t length = 0;
@@ -61,7 +61,7 @@ static size_t answer(struct conversation *conversation, const char *bytes, size_
     return length;
 }
 
-/* The client has ended; returns how many bytes are to be said to that. */
+/* Takes the end of the client's data, and writes the last reply; returns its number of bytes. */
 static size_t answer_end(struct conversation *conversation, char replies[REPLIES_MAX]) {
     bool is_owed = conversation->phase == OPEN && conversation->unfinished > 0;
     conversation->phase = CLOSING;

@@ -1,14 +1,14 @@
 """Python's asyncio, with streams: a coroutine for each connection.
 
-Streams and not a Protocol, because that is what asyncio's own documentation has for a server, and
-what most of its users write. A Protocol does without coroutines; but then the lines, the end and
-the backpressure are its own to look after, and what is left is the loop of python_selectors.py.
+It uses streams and not a Protocol, because asyncio's own documentation uses them for a server, and
+so do most programs. A Protocol needs no coroutines, but then it has to handle the lines, the end
+and the backpressure itself, and what remains is the loop of python_selectors.py.
 
-When there is no descriptor left, asyncio leaves the listener alone for a second, but (in 3.11)
-not before it has tried as many times as the backlog is long.
+When no descriptor is left, asyncio stops watching the listener for a second, but (in 3.11) only
+after it has called accept as many times as the backlog is long.
 
-Left out: idle time-outs, the console, the counters, and a stop that sends what is owed: SIGINT and
-SIGTERM simply end it.
+Left out: idle time-outs, the console, the counters, and a stop that sends the pending replies:
+SIGINT and SIGTERM just end it.
 
     python3 python_asyncio.py 8686
 """
@@ -20,7 +20,7 @@ import sys
 REQUEST_MAX = 1024
 REPLY = b"Hello from server!\n"
 TOO_LONG = b"Request too long!\n"
-BACKLOG = 1024  # as at the servers of the workspace
+BACKLOG = 1024  # as in the servers of the workspace
 
 
 async def converse(reader, writer):
@@ -33,10 +33,10 @@ async def converse(reader, writer):
             writer.write(REPLY)
         return
     except asyncio.LimitOverrunError:
-        pass  # more bytes than a request may have, and no LF among them
+        pass  # more bytes than a request may have, without an LF
     writer.write(TOO_LONG)
     writer.write_eof()
-    # To close with bytes unread would reset the connection, and that line could be lost.
+    # Closing with unread bytes would reset the connection, and that line could be lost.
     while await reader.read(4096):
         pass
 
@@ -45,13 +45,14 @@ async def serve_one(reader, writer):
     try:
         await converse(reader, writer)
     except OSError:
-        pass  # the client has gone, and that concerns nobody else
+        pass  # the client has closed, which doesn't affect the others
     finally:
         writer.close()  # once everything is sent
 
 
 async def main(port):
-    # The limit does not count the LF: a line of one byte more gets through, and `converse` looks.
+    # The limit doesn't include the LF: a line with one byte more gets through, and `converse`
+    # checks its length.
     server = await asyncio.start_server(
         serve_one, "127.0.0.1", port, limit=REQUEST_MAX, backlog=BACKLOG
     )

@@ -1,8 +1,8 @@
-"""Python's selectors: the loop of poll-server by hand (`DefaultSelector` is epoll on Linux, kqueue
-on macOS and the BSDs), in a language that is interpreted.
+"""Python's selectors: the loop of poll-server, written by hand in an interpreted language
+(`DefaultSelector` is epoll on Linux, kqueue on macOS and the BSDs).
 
-Left out: idle time-outs, the console, the counters, and a stop that sends what is owed: SIGINT and
-SIGTERM simply end it.
+Left out: idle time-outs, the console, the counters, and a stop that sends the pending replies:
+SIGINT and SIGTERM just end it.
 
     python3 python_selectors.py 8686
 """
@@ -17,20 +17,20 @@ REQUEST_MAX = 1024
 REPLY = b"Hello from server!\n"
 TOO_LONG = b"Request too long!\n"
 READ_MAX = 4096
-BACKLOG = 1024  # as at the servers of the workspace
+BACKLOG = 1024  # as in the servers of the workspace
 
 
 class Connection:
     def __init__(self, stream):
         self.stream = stream
-        self.unfinished = 0  # bytes of a request whose end has not come
+        self.unfinished = 0  # bytes of a request whose end has not come yet
         self.pending = b""
-        self.is_lingering = False  # a request was too long: throw away what still comes
-        self.has_ended = False  # the client has: send what is pending, and close
+        self.is_lingering = False  # a request was too long: discard what still comes
+        self.has_ended = False  # the client has ended: send what is pending, and close
         self.is_over = False
 
     def interest(self):
-        # A client that does not read its replies is not read from, either.
+        # While a client doesn't read its replies, don't read from it either.
         return selectors.EVENT_WRITE if self.pending else selectors.EVENT_READ
 
     def ready(self):
@@ -70,7 +70,7 @@ class Connection:
         self.pending = b"".join(replies)
 
     def refuse(self, replies):
-        # To close with bytes unread would reset the connection, and this line could be lost.
+        # Closing with unread bytes would reset the connection, and this line could be lost.
         self.is_lingering = True
         self.pending = b"".join(replies) + TOO_LONG
 
@@ -98,7 +98,7 @@ class Server:
         try:
             stream, _ = self.listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return  # the client has gone already
+            return  # the client has already closed
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise

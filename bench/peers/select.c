@@ -1,12 +1,12 @@
-/* A bare loop on select(2): the yardstick for select-server.
+/* A bare loop on select(2): the baseline for select-server.
  *
- * Two sets say who is to be watched; select(2) overwrites what it is given, so each turn gives it
- * copies, and then looks through them for those who are ready. A set has room for descriptors
- * below FD_SETSIZE only, so there are never more than that: the limit of descriptors is lowered,
- * and clients beyond it wait in the backlog.
+ * Two sets say what to watch. select(2) overwrites its arguments, so each turn passes copies, and
+ * then scans them for descriptors that are ready. A set has room only for descriptors below
+ * FD_SETSIZE, so there must never be more: the limit of descriptors is lowered, and further clients
+ * wait in the backlog.
  *
- * Left out: idle time-outs, the console, the counters, and a stop that sends what is owed:
- * SIGINT and SIGTERM simply end it. Memory that runs out ends it, too.
+ * Left out: idle time-outs, the console, the counters, and a stop that sends the pending replies:
+ * SIGINT and SIGTERM just end it. It also ends when memory runs out.
  *
  *     cc -O2 -o select select.c && ./select 8686
  */
@@ -28,8 +28,8 @@ static void accept_ready(void) {
         highest = socket > highest ? socket : highest;
     }
     if (errno == EMFILE || errno == ENFILE) {
-        /* No descriptor is left: clients stay in the backlog until a connection closes. As the
-         * listener stays readable, the loop would spin if it went on watching it. */
+        /* No descriptor is left: clients stay in the backlog until a connection closes. The
+         * listener stays readable, so the loop would spin if it went on watching it. */
         FD_CLR(listener, &to_read);
     } else if (!is_not_now()) {
         fail("accept4");
@@ -70,8 +70,8 @@ int main(int count, char **arguments) {
         int left = select(highest + 1, &ready_to_read, &ready_to_write, NULL, NULL);
         if (left < 0 && errno != EINTR)
             fail("select");
-        bool somebody_knocks = left > 0 && FD_ISSET(listener, &ready_to_read);
-        left -= somebody_knocks;
+        bool is_pending = left > 0 && FD_ISSET(listener, &ready_to_read);
+        left -= is_pending;
         for (int socket = listener + 1; left > 0; socket++) {
             if (FD_ISSET(socket, &ready_to_read) || FD_ISSET(socket, &ready_to_write)) {
                 left--;
@@ -79,7 +79,7 @@ int main(int count, char **arguments) {
             }
         }
         /* New clients come last: one may get the number of a socket closed in this turn. */
-        if (somebody_knocks)
+        if (is_pending)
             accept_ready();
     }
 }

@@ -1,124 +1,126 @@
-//! Chaos at every server: random crowds, stops and missing descriptors, by `chaos`, as far
-//! as its model can stand them.
+//! Chaos tests for every server: random crowds of clients, stops and missing descriptors (crate
+//! `chaos`), as far as the server's model can survive them.
 
 use std::io;
 use std::path::Path;
 
-use chaos::{Outcome, Plan, Progress, run};
+use chaos::{ChaosReport, Progress, Sample, Scenario, run};
+use output::figures::Quantity;
+use output::{Cell, Column, Table};
 
 use crate::Model;
-use crate::figures::Quantity;
 use crate::matrix::target;
-use crate::table::aligned;
 
-/// How long the accept queues of our servers are, unless asked otherwise.
+/// The default backlog of our servers.
 const BACKLOG: usize = 1024;
 
-/// The plan for a server of this model: without what a server of its kind can't stand, however
-/// well it is written.
-pub fn plan_for(model: Model, plan: &Plan) -> Plan {
-    Plan {
-        backlog: if model.is_peer { plan.backlog } else { BACKLOG },
+/// The scenario for a server of this model: without what a server of its kind can't survive,
+/// however well it is written.
+pub fn scenario_for(model: Model, scenario: &Scenario) -> Scenario {
+    Scenario {
+        backlog: if model.is_peer { scenario.backlog } else { BACKLOG },
         at_once: (model.serves_at_once < usize::MAX).then_some(model.serves_at_once),
-        pressure: plan.pressure && model.needs_descriptors.is_none(),
-        ctrl_c: plan.ctrl_c && model.can_keep("ctrl-c"),
-        ..plan.clone()
+        pressure: scenario.pressure && model.needs_descriptors.is_none(),
+        ctrl_c: scenario.ctrl_c && model.can_keep("ctrl-c"),
+        ..scenario.clone()
     }
 }
 
-/// Lets chaos loose on a server of this model, in a process of its own; `program` is the binary
+/// Runs the chaos test on a server of this model, in a process of its own; `program` is the binary
 /// of this package.
 ///
 /// # Errors
 ///
-/// If the path of the program is not text.
+/// If the path of the program isn't Unicode.
 pub fn chaos(
     model: Model,
-    plan: &Plan,
+    scenario: &Scenario,
     program: &Path,
     progress: &dyn Fn(Progress),
-) -> io::Result<Outcome> {
-    let target = target(model, plan.protocol, program)?;
-    Ok(run(&target, &plan_for(model, plan), progress))
+) -> io::Result<ChaosReport> {
+    let target = target(model, scenario.protocol, program)?;
+    Ok(run(&target, &scenario_for(model, scenario), progress))
 }
 
-/// The outcomes as a table, with a line below for whatever went wrong or was not tried.
-pub fn text(outcomes: &[Outcome]) -> String {
-    let columns = [
-        "server",
-        "waves",
-        "clients",
-        "answered",
-        "stops",
-        "squeezes",
-        "memory",
-        "descriptors",
-        "ended after",
-    ];
-    let mut text = aligned(columns.to_vec(), outcomes.iter().map(cells));
-    for outcome in outcomes {
-        for fault in &outcome.faults {
-            text += &format!("\n{}: {fault}", outcome.server);
-        }
-        for what in &outcome.not_tried {
-            text += &format!("\n{}: not tried: {what}", outcome.server);
-        }
-        if let Some(again) = outcome.again() {
-            text += &format!(
-                "\nTo send it again: cargo run --release -p bench -- chaos {again} --server '{}'",
-                outcome.server
-            );
-        }
-    }
-    text
+const COLUMNS: [Column; 9] = [
+    Column { title: "server", name: "server", rank: 0 },
+    Column { title: "waves", name: "waves", rank: 4 },
+    Column { title: "clients", name: "clients", rank: 3 },
+    Column { title: "answered", name: "answered", rank: 0 },
+    Column { title: "stops", name: "stops", rank: 5 },
+    Column { title: "squeezes", name: "squeezes", rank: 5 },
+    Column { title: "memory", name: "memory_bytes", rank: 1 },
+    Column { title: "descriptors", name: "descriptors", rank: 2 },
+    Column { title: "ended after", name: "ended_after_s", rank: 6 },
+];
+
+/// A row for each server.
+pub fn table(reports: &[ChaosReport]) -> Table {
+    Table::new(COLUMNS).with(reports.iter().map(|report| cells(report).into()))
 }
 
-/// What these servers are spared and why, a sentence each.
+/// What went wrong or was not tried, one sentence each, and the command that repeats it.
+pub fn troubles(reports: &[ChaosReport]) -> Vec<String> {
+    let of_one = |report: &ChaosReport| {
+        let ChaosReport { server, faults, not_tried, .. } = report;
+        let faults = faults.iter().map(|fault| format!("{server}: {fault}"));
+        let not_tried = not_tried.iter().map(|what| format!("{server}: not tried: {what}"));
+        let again = report.again().map(|again| {
+            format!(
+                "To repeat it: cargo run --release -p bench -- chaos {again} --server '{server}'"
+            )
+        });
+        faults.chain(not_tried).chain(again).collect::<Vec<_>>()
+    };
+    reports.iter().flat_map(of_one).collect()
+}
+
+/// What these servers are spared and why, one sentence each.
 pub fn spared(models: &[Model]) -> Vec<String> {
     let of_model = |model: &Model| {
         let Model { label, .. } = *model;
         let reason = |check| model.limit(check).map_or("", |limit| limit.reason);
         let few = (model.serves_at_once < usize::MAX).then(|| {
             let reason = reason("silent-neighbour");
-            format!("Nobody is silent or deaf at {label}, and few come at once: {reason}.")
+            format!("{label} gets no silent or non-reading clients, and few at once: {reason}.")
         });
         let pressure = model
             .needs_descriptors
-            .map(|reason| format!("{label} is left its descriptors: {reason}."));
+            .map(|reason| format!("{label} keeps all its descriptors: {reason}."));
         let ctrl_c = (!model.can_keep("ctrl-c"))
-            .then(|| format!("{label} is not ended by Ctrl-C: {}.", reason("ctrl-c")));
+            .then(|| format!("{label} is not stopped with Ctrl-C: {}.", reason("ctrl-c")));
         [few, pressure, ctrl_c].into_iter().flatten().collect::<Vec<_>>()
     };
     models.iter().flat_map(of_model).collect()
 }
 
-fn cells(outcome: &Outcome) -> Vec<String> {
-    let (first, last) = (outcome.samples.first(), outcome.samples.last());
-    let both = first.zip(last);
-    let unknown = || "unknown".to_owned();
-    let answered = if outcome.answered == outcome.asked {
-        outcome.answered.to_string()
-    } else {
-        format!("{} of {}", outcome.answered, outcome.asked)
+fn cells(report: &ChaosReport) -> [Cell; COLUMNS.len()] {
+    let count = |count: u64| Cell::number(count as f64, count.to_string());
+    let answered = match report.answered == report.asked {
+        true => report.answered.to_string(),
+        false => format!("{} of {}", report.answered, report.asked),
     };
-    vec![
-        outcome.server.clone(),
-        outcome.waves.to_string(),
-        outcome.clients.to_string(),
-        answered,
-        outcome.stops.to_string(),
-        outcome.squeezes.to_string(),
-        both.map_or_else(unknown, |(first, last)| {
-            let [first, last] =
-                [first, last].map(|sample| Quantity::Memory.told(sample.memory as f64));
-            format!("{first} → {last}")
-        }),
-        both.map_or_else(unknown, |(first, last)| {
-            format!("{} → {}", first.descriptors, last.descriptors)
-        }),
-        match outcome.ended_after {
-            Some(after) => format!("{} ms", after.as_millis()),
-            None => "-".into(),
+    let rests = report.samples.first().zip(report.samples.last());
+    // The text has the values after the first wave and after the last, CSV and JSON the last.
+    let rest = |figure: fn(&Sample) -> u64, told: fn(u64) -> String| match rests {
+        Some((first, last)) => {
+            let [first, last] = [figure(first), figure(last)];
+            Cell::number(last as f64, format!("{} → {}", told(first), told(last)))
+        }
+        None => Cell::unknown("unknown"),
+    };
+    [
+        Cell::text(&report.server),
+        count(report.waves),
+        count(report.clients),
+        Cell::number(report.answered as f64, answered),
+        count(report.stops),
+        count(report.squeezes),
+        rest(|sample| sample.memory, |bytes| Quantity::Memory.told(bytes as f64)),
+        rest(|sample| sample.descriptors, |count| count.to_string()),
+        match report.ended_after {
+            Some(after) => Cell::number(after.as_secs_f64(), format!("{} ms", after.as_millis())),
+            None => Cell::unknown("-"),
         },
     ]
 }

@@ -1,6 +1,6 @@
 //! The program: `cargo run --release -p bench`.
 //!
-//! This module has what all of it shares; each thing that the program can do has its own.
+//! This module has what the subcommands share; each subcommand has a module of its own.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 
-use crate::load::{Errand, hold};
+use crate::load::{HoldTask, hold};
 use crate::{Model, ServerProcess, serve_for_parent};
 
 mod chaos;
@@ -25,14 +25,14 @@ mod cost;
 mod many;
 mod report;
 
-/// Compares the ways to wait: floods each server with the same crowd, some of it slow, and
-/// measures how long a well-behaved client waits beside it
+/// Compare the ways to wait: flood each server with the same crowd of clients, some of them slow,
+/// and measure how long a well-behaved client waits meanwhile
 #[derive(Debug, Parser)]
 #[command(
     version,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
-    allow_negative_numbers = true, // wrong values, to be told so, and not wrong options
+    allow_negative_numbers = true, // `-1` is reported as a wrong value, not as an unknown option
     after_help = "\
 Examples:
   cargo run --release -p bench
@@ -49,10 +49,11 @@ Examples:
   cargo run --release -p bench -- many --all
   cargo run --release -p bench -- report
 
-Exit status: 0 if every request was answered, 1 if not, 2 if the command line is wrong,
-69 if this system has none of the ways to wait that were asked for."
+Exit status: 0 if every request got its reply, 1 if not, 2 if the command line is wrong,
+69 if none of the chosen servers can run on this system."
 )]
-// Not `Options`, as that of the comparison: clap makes a group of each name, and each only once.
+// Not called `Options`, like the comparison's: clap makes a group for each name, and a name may
+// occur only once.
 struct CommandLine {
     #[command(flatten)]
     comparison: compare::Options,
@@ -61,7 +62,7 @@ struct CommandLine {
     other: Option<Other>,
 }
 
-/// What else the program can do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Other {
     Check(check::Options),
@@ -69,10 +70,10 @@ enum Other {
     Cost(cost::Options),
     Many(many::Options),
     Report(report::Options),
-    /// Hold connections for the program that has started this one
+    /// Hold connections for the parent process
     #[command(hide = true)]
-    Hold(Errand),
-    /// Run a server for the program that has started this one
+    Hold(HoldTask),
+    /// Run a server for the parent process
     #[command(hide = true)]
     Serve {
         server: Model,
@@ -81,7 +82,7 @@ enum Other {
     },
 }
 
-/// The program, from the command line to the exit status.
+/// Runs the program, from the command line to the exit status.
 pub fn run() -> ExitCode {
     let CommandLine { comparison, other } = CommandLine::parse();
     let is_good = match other {
@@ -91,7 +92,7 @@ pub fn run() -> ExitCode {
         Some(Other::Cost(options)) => options.run(),
         Some(Other::Many(options)) => options.run(),
         Some(Other::Report(options)) => options.run(),
-        Some(Other::Hold(errand)) => hold(&errand).map(|()| true),
+        Some(Other::Hold(task)) => hold(&task).map(|()| true),
         Some(Other::Serve { server, options }) => {
             return serve_for_parent(server, [server.name().into()].into_iter().chain(options));
         }
@@ -99,7 +100,7 @@ pub fn run() -> ExitCode {
     match is_good {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        // Whoever read this has seen enough (`| head`).
+        // The reader has closed the pipe (`| head`), so there is no one to print an error for.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             complain(format_args!("{error}{}", system::advice(&error)));
@@ -108,46 +109,41 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Tells what went wrong. If even standard error has gone, nobody is left to be told.
+/// Prints an error. If even standard error is closed, there is nowhere left to print it.
 fn complain(why: impl Display) {
     writeln!(io::stderr(), "bench: {why}").ok();
 }
 
-fn print(text: impl Display) -> io::Result<()> {
-    writeln!(anstream::stdout(), "{text}")
-        .map_err(|error| io::Error::new(error.kind(), format!("can't print: {error}")))
-}
-
-/// Ends the program, since its command line makes no sense.
+/// Ends the program, because its command line is wrong.
 fn refuse(why: impl Display) -> ! {
     CommandLine::command().error(ErrorKind::ValueValidation, why).exit()
 }
 
-/// The status of a program whose command line makes no sense, as clap has it.
+/// The exit status for a wrong command line, the same as clap's.
 const USAGE: i32 = 2;
 
-/// Which servers it is about.
+/// Which servers to run.
 #[derive(Args, Debug)]
 struct Choice {
-    /// A server, for example poll-server, or 'poll-server --delay 1ms' with options of its own;
-    /// may be given more than once [default: sync-server, select-server, poll-server]
+    /// Use this server, for example poll-server, or 'poll-server --delay 1ms' with its own options;
+    /// can be given more than once [default: sync-server, select-server, poll-server]
     #[arg(long = "server", value_name = "NAME")]
     servers: Vec<Model>,
 
-    /// Every server, from the simplest to the most modern
+    /// Use every server, from the simplest to the most modern
     #[arg(long, conflicts_with = "servers")]
     all: bool,
 
-    /// And what somebody would use instead: small servers in Python, JavaScript, Go and C, as
-    /// far as their tools are installed
+    /// Add the peers: small servers in Python, JavaScript, Go and C, as far as their tools are
+    /// installed
     #[arg(long)]
     peers: bool,
 }
 
 impl Choice {
-    /// The servers that can run here, and a sentence for each of the others. Ends the process
-    /// if nobody is left, or if one does not start with the options that were given for it: to
-    /// find that out after a minute's measuring would be a pity.
+    /// Returns the servers that can run here, and a sentence for each of the others. Ends the
+    /// process if no server is left, or if one doesn't start with the options given for it, so that
+    /// such a mistake is reported before a minute of measuring.
     fn sort_out(&self, protocol: Protocol) -> (Vec<Model>, Vec<String>) {
         let mut left_out = Vec::new();
         let can_run = |model: &Model| {
@@ -172,7 +168,7 @@ impl Choice {
         (models, left_out)
     }
 
-    /// Those that were asked for, each once.
+    /// The chosen servers, each once.
     fn models(&self) -> Vec<Model> {
         let models = match &self.servers[..] {
             [] if self.all => Model::ALL,
@@ -185,26 +181,26 @@ impl Choice {
     }
 }
 
-/// Starts the server once, with its own options.
+/// Starts the server once with its own options, and stops it.
 fn try_options(model: Model) -> io::Result<()> {
     let command = ServerProcess::command(&env::current_exe()?, model, &["--quiet"]);
     ServerProcess::start(command)?.stop().map(drop)
 }
 
-/// The path as seen from the current folder, if it lies in there: shorter to read.
+/// The path relative to the current folder, which is shorter, if the file is in that folder.
 fn from_here(path: PathBuf) -> PathBuf {
     let here = env::current_dir().unwrap_or_default();
     path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)
 }
 
-/// On standard error, and only if that is a terminal.
+/// A progress bar on standard error, if that is a terminal.
 fn progress_bar(of_what: &str) -> ProgressBar {
     let template = format!("{{elapsed}} {{wide_bar}} {{pos}} of {{len}} {of_what}");
     let style =
         ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let progress = ProgressBar::new(0).with_style(style);
     if !progress.is_hidden() {
-        // A blocking server answers nobody for seconds: let the clock go on meanwhile.
+        // A blocking server may send no reply for seconds: the clock keeps running meanwhile.
         progress.enable_steady_tick(Duration::from_millis(100));
     }
     progress

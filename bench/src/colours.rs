@@ -1,11 +1,12 @@
-//! Which colour each server has, in every picture and on every page of the project.
+//! The colour of each server, in every picture and on every page of the project.
 //!
-//! Servers that wait in related ways have related colours: orange is select, green poll, blue
-//! epoll, purple io_uring, red waits for one at a time. Those that share most charts differ
-//! whatever kind of colour-blindness one has: they are near the colours of Okabe and Ito,
-//! darker on light and lighter on dark, so that words in them can be read, too.
+//! Servers that wait in related ways have related colours: orange for select, green for poll, blue
+//! for epoll, purple for io_uring, red for waiting for one client at a time. The servers that share
+//! most charts can be told apart with every kind of colour blindness: their colours are close to
+//! those of Okabe and Ito, but darker on light and lighter on dark, so that text in them is
+//! readable.
 
-/// A colour, on light and on dark.
+/// A colour, for light and for dark backgrounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colour {
     /// On a light background, as `#rrggbb`.
@@ -37,18 +38,18 @@ const COLOURS: [(&str, Colour); 19] = [
     ("python-selectors", Colour { light: "#8278c8", dark: "#8e88d6" }),
 ];
 
-/// Who has no colour of its own.
+/// The colour of servers that have none of their own.
 const OTHERS: Colour = Colour { light: "#858e98", dark: "#8a94a0" };
 
-/// The colour of the server with that label. With other options than the listed ones, it is
-/// the colour of the server without any.
+/// The colour of the server with that label. With other options than the listed ones, it is the
+/// colour of the server without options.
 pub fn of(label: &str) -> Colour {
     let colour = |label: &str| COLOURS.iter().find(|(listed, _)| *listed == label);
     let name = label.split(' ').next().unwrap_or(label);
     colour(label).or_else(|| colour(name)).map_or(OTHERS, |(_, colour)| *colour)
 }
 
-/// A label as the name of a class or an element: its words, with hyphens between them.
+/// A label as the name of a class or an element: its words, joined by hyphens.
 pub(crate) fn class(label: &str) -> String {
     let words = label.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")
@@ -60,7 +61,7 @@ mod tests {
     use crate::Model;
 
     #[test]
-    fn every_server_has_a_colour_that_no_other_has() {
+    fn every_server_has_a_colour_of_its_own() {
         for model in Model::ALL {
             assert_ne!(of(model.label), OTHERS, "{model:?}");
         }
@@ -75,14 +76,14 @@ mod tests {
     }
 
     #[test]
-    fn words_in_a_colour_can_be_read() {
+    fn text_in_every_colour_is_readable() {
         for (label, Colour { light, dark }) in COLOURS {
             let (on_white, on_black) = (contrast(light, "#ffffff"), contrast(dark, "#15181d"));
             assert!(on_white >= 3.0 && on_black >= 4.5, "{label}: {on_white}, {on_black}");
         }
     }
 
-    /// A difference of 2 can just be seen when two colours touch.
+    /// A difference of 2 is just visible when two colours touch.
     #[test]
     fn the_ways_to_wait_differ_for_the_colour_blind_too() {
         let servers =
@@ -103,7 +104,7 @@ mod tests {
     #[test]
     fn other_options_do_not_change_the_colour() {
         assert_eq!(of("thread-server --max-threads 7"), of("thread-server"));
-        assert_eq!(of("nobody"), OTHERS);
+        assert_eq!(of("unknown"), OTHERS);
         assert_eq!(class("thread-server --pool 4"), "thread-server-pool-4");
     }
 
@@ -132,7 +133,7 @@ mod tests {
         weights.iter().zip(values).map(|(weight, value)| weight * value).sum()
     }
 
-    /// What is left of red, green and blue: Machado, Oliveira and Fernandes, *A
+    /// What remains of red, green and blue: Machado, Oliveira and Fernandes, *A
     /// Physiologically-based Model for Simulation of Color Vision Deficiency* (2009), at the
     /// severity of 1.
     type Blindness = [[f64; 3]; 3];

@@ -1,9 +1,9 @@
-//! The comparison: the same crowd for every server, and beside it the probes, well-behaved
-//! clients that are measured.
+//! The comparison: the same crowd for every server, and meanwhile the probes, well-behaved clients
+//! that are measured.
 //!
-//! The servers are flooded one after the other, round by round: what disturbs the machine for a
-//! while then disturbs them all. Each runs in a process of its own, anew for each round, and
-//! only while it is its turn: one that never sleeps would take the processor from the others.
+//! The servers are flooded one after the other, round by round, so that a disturbance of the
+//! machine affects them all. Each runs in a process of its own, which is restarted for each round,
+//! and only during its turn: one that never sleeps would take the processor from the others.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,83 +16,85 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use load_generator::report::{Failure, Latencies, Stage};
-use load_generator::{Crowd, Happening, Kind, Order, Phase, Probe, Report, flood};
+use load_generator::{Crowd, Event, Kind, Order, Phase, Probe, Report, flood};
 use protocol::Protocol;
 use serde::Serialize;
 use timeline::{self, Ending, Recorder, Step, Timeline};
 
-use crate::{Model, Outcome, ProcessUsage, ServerProcess, Usage};
+use crate::{Model, ProcessUsage, ServerExit, ServerProcess, Usage};
 
-/// How many requests a slow client asks. The first arrives while the client still stands in
-/// the queue of a blocking server, however slowly; only for the second is the server kept
-/// waiting.
+/// How many requests a slow client sends. However slowly it sends the first, all of it arrives
+/// while the client is still pending in the backlog of a blocking server. Only the second keeps
+/// that server waiting.
 const SLOW_REQUESTS: usize = 2;
 
 /// How long a slow client waits after each byte: a request then takes about a quarter of a
 /// second, and ten such clients cost the blocking server some three seconds a round.
 const EVERY: Duration = Duration::from_millis(10);
 
-/// How often a probe arrives, whether the one before is answered or not: would each wait for
-/// the one before, then a slow server would be asked less often, just when it is slow, and
-/// its figures would be the better for it.
+/// A probe arrives at this interval, whether the one before has its reply or not. If each waited
+/// for the one before, a slow server would get fewer probes just while it is slow, and its figures
+/// would look better than they are.
 const BETWEEN_PROBES: Duration = Duration::from_millis(10);
 
-/// How long a probe waits for its answer: longer than any server in here that does answer
-/// needs for the whole crowd.
+/// How long a probe waits for its reply: longer than any working server here needs for the whole
+/// crowd.
 const PROBE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many probes may wait at once: beyond that, none is added. Half of the backlog that the
-/// servers ask for, so that no probe is kept out by other probes.
+/// The most probes that wait at the same time; then no more are added. It is half of the servers'
+/// backlog, so that probes don't keep each other out.
 const MOST_PROBES: usize = 512;
 
-/// The stack of a probe's thread, which calls a few functions of the standard library.
+/// The stack of a probe's thread, which only calls a few functions of the standard library.
 const PROBE_STACK: usize = 64 * 1024;
 
-/// How long nothing may move before a server is taken for dead, beyond the time that the
-/// slow clients need if they are served one after the other.
+/// How long nothing may move before a server counts as dead, in addition to the time that the slow
+/// clients need if they are served one after the other.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is compared, under which load.
+/// Which servers are compared, and under which load.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct ComparisonPlan {
     /// The servers.
     pub models: Vec<Model>,
     /// How many connections the crowd has.
     pub connections: usize,
     /// How many of them dribble: two requests, a byte every 10 ms.
     pub slow: usize,
-    /// How many requests each of the others asks, one after the other.
+    /// How many requests each of the others sends, one after the other.
     pub requests: usize,
     /// How many times every server is flooded.
     pub rounds: usize,
 }
 
-impl Plan {
+impl ComparisonPlan {
     /// Whether it can be carried out; if not, a sentence that says why not.
     pub fn check(&self) -> Result<(), String> {
-        let Plan { connections, slow, .. } = *self;
-        if connections == 0 || slow > connections {
+        let ComparisonPlan { connections, slow, .. } = *self;
+        if connections == 0 {
+            return Err("`--connections` has to be at least 1".into());
+        }
+        if slow > connections {
             return Err(format!(
-                "{slow} slow clients of {connections} can't be: `--slow` is at most \
-                 `--connections`, and somebody has to come"
+                "{slow} of {connections} clients can't be slow; `--slow` is at most `--connections`"
             ));
         }
         Crowd { connections, ..Crowd::default() }.check()?;
         self.crowds().iter().try_for_each(Crowd::check)
     }
 
-    /// How many bytes the slow clients send in a round, one at a time.
+    /// How many bytes the slow clients send in a round, one byte at a time.
     fn slow_bytes(&self) -> u64 {
         let request = Protocol::Lines.request("hello from client number 100").len();
         (self.slow * SLOW_REQUESTS * request) as u64
     }
 
-    /// In how many pieces the crowd's requests arrive in all rounds, at most.
+    /// The most pieces in which the crowd's requests arrive, in all rounds.
     pub(crate) fn pieces(&self) -> u64 {
         self.asked() + self.slow_bytes() * self.rounds as u64
     }
 
-    /// The crowd, in two parts because the slow ones ask less.
+    /// The crowd, in two parts because the slow clients send fewer requests.
     fn crowds(&self) -> Vec<Crowd> {
         let one_by_one = EVERY.mul_f64(self.slow_bytes() as f64);
         let crowd = Crowd {
@@ -109,43 +111,43 @@ impl Plan {
         };
         let prompt =
             Crowd { connections: self.connections - self.slow, requests: self.requests, ..crowd };
-        let is_anybody = |crowd: &Crowd| crowd.connections > 0;
-        [slow, prompt].into_iter().filter(is_anybody).collect()
+        let has_clients = |crowd: &Crowd| crowd.connections > 0;
+        [slow, prompt].into_iter().filter(has_clients).collect()
     }
 
-    /// How many requests the crowd asks of each server in all rounds, without the probe's.
+    /// How many requests the crowd sends to each server in all rounds, without the probes'.
     pub fn asked(&self) -> u64 {
         let a_round: u64 = self.crowds().iter().map(Crowd::asked).sum();
         a_round * self.rounds as u64
     }
 }
 
-/// What came of one server. In JSON, units stand in the names: `_us` are microseconds, `_s`
+/// The result of one server. In JSON, the names have the units: `_us` are microseconds, `_s`
 /// seconds.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub struct ServerResult {
     /// The server's name.
     pub server: &'static str,
     /// How many clients it serves at the same time.
     #[serde(skip)]
     pub serves_at_once: usize,
-    /// Requests that the crowd was to ask.
+    /// How many requests the crowd had to send.
     pub asked: u64,
-    /// How many of them were answered.
+    /// How many of them got a reply.
     pub answered: u64,
     /// How long the crowd was busy with this server, all rounds together.
     #[serde(rename = "took_s", serialize_with = "as_seconds")]
     pub took: Duration,
-    /// How long each probe took, from before it connected until its reply was there.
+    /// How long each probe took, from before it connected until it had its reply.
     #[serde(rename = "probe_us")]
     pub probe: Latencies,
-    /// What the server did and what it cost, if it lived to tell.
+    /// What the server did and what it cost, if it lived to report it.
     pub usage: Option<Usage>,
     /// Whether it is a peer, a server outside of this workspace.
     #[serde(rename = "peer")]
     pub is_peer: bool,
-    /// Its processor time for each request, as a multiple of what `poll-server` takes. Known if
-    /// that is one of the rows, and a peer is, too.
+    /// Its processor time per request, as a multiple of `poll-server`'s. Known if both
+    /// `poll-server` and a peer were measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_poll_server: Option<f64>,
     /// What went wrong, in words.
@@ -155,9 +157,9 @@ pub struct Row {
     pub timeline: Timeline,
 }
 
-impl Row {
-    fn new(model: Model, plan: &Plan) -> Self {
-        Row {
+impl ServerResult {
+    fn new(model: Model, plan: &ComparisonPlan) -> Self {
+        ServerResult {
             server: model.label,
             serves_at_once: model.serves_at_once,
             asked: plan.asked(),
@@ -172,12 +174,12 @@ impl Row {
         }
     }
 
-    /// Whether every request was answered and nothing went wrong.
+    /// Whether every request got its reply and nothing went wrong.
     pub fn is_good(&self) -> bool {
         self.answered == self.asked && self.trouble.is_empty()
     }
 
-    /// What the kernel says of the server's process.
+    /// What the kernel reports about the server's process.
     pub fn process(&self) -> Option<ProcessUsage> {
         self.usage.as_ref()?.process
     }
@@ -187,7 +189,7 @@ impl Row {
         Some(self.process()?.processor_seconds / self.took.as_secs_f64())
     }
 
-    /// Adds what a peer has done as far as its clients have seen it, since it counts nothing. If
+    /// Adds what a peer has done, as its clients saw it, because a peer counts nothing itself. If
     /// something went wrong, they have not seen everything.
     fn count_for_peer(&mut self, connections: u64) {
         if !self.is_peer || !self.is_good() {
@@ -201,8 +203,7 @@ impl Row {
         }
     }
 
-    /// Adds what came of the probes in one round: how long each waited, from before it
-    /// connected.
+    /// Adds how long the probes of one round waited, from before they connected.
     fn add_visits(&mut self, visits: &Visits) {
         let mut failures = Vec::new();
         for Visit { began, course, .. } in &visits.0 {
@@ -217,9 +218,9 @@ impl Row {
     }
 
     /// Adds how the server ended after one round.
-    fn add_end(&mut self, end: io::Result<Outcome>) {
+    fn add_end(&mut self, end: io::Result<ServerExit>) {
         match end {
-            Ok(Outcome { status, usage: Some(usage), .. }) if status.success() => {
+            Ok(ServerExit { status, usage: Some(usage), .. }) if status.success() => {
                 self.usage.get_or_insert_default().add(&usage);
             }
             Ok(outcome) => {
@@ -230,12 +231,12 @@ impl Row {
         }
     }
 
-    /// Adds what came of one crowd in one round.
+    /// Adds the result of one crowd in one round.
     fn add(&mut self, report: &Report) {
         self.answered += report.answered;
         self.trouble.extend(report.stuck.as_ref().map(|_| {
             let silence = report.crowd.timeout;
-            format!("nothing moved any more for {silence:.0?}")
+            format!("nothing moved for {silence:.0?}")
         }));
         let errors = Stage::ALL.map(|stage| report.errors.of(stage));
         for trouble in errors.into_iter().filter(|trouble| trouble.count > 0) {
@@ -245,16 +246,21 @@ impl Row {
     }
 }
 
-/// Floods every server of the plan; `program` is the binary of this package. The progress is
-/// in requests answered.
+/// Floods every server of the plan; `program` is the binary of this package. The progress is in
+/// requests that got their replies.
 ///
 /// # Errors
 ///
-/// If a server can't be started, or the means to flood it fail. What goes wrong later stands
+/// If a server can't be started, or this process can't flood it. What goes wrong later is reported
 /// in the server's row.
-pub fn compare(plan: &Plan, program: &Path, progress: &ProgressBar) -> io::Result<Vec<Row>> {
+pub fn compare(
+    plan: &ComparisonPlan,
+    program: &Path,
+    progress: &ProgressBar,
+) -> io::Result<Vec<ServerResult>> {
     progress.set_length(plan.asked() * plan.models.len() as u64);
-    let mut rows: Vec<Row> = plan.models.iter().map(|&model| Row::new(model, plan)).collect();
+    let mut rows: Vec<ServerResult> =
+        plan.models.iter().map(|&model| ServerResult::new(model, plan)).collect();
     for round in 1..=plan.rounds {
         for (&model, row) in plan.models.iter().zip(&mut rows) {
             progress.set_message(format!("round {round} of {}: {}", plan.rounds, row.server));
@@ -275,13 +281,13 @@ pub fn compare(plan: &Plan, program: &Path, progress: &ProgressBar) -> io::Resul
     Ok(rows)
 }
 
-/// What everybody costs, in terms of what `poll-server` does, if there are peers to compare.
-fn compare_with_poll_server(rows: &mut [Row]) {
-    let cost = |row: &Row| {
+/// Adds what each server costs relative to `poll-server`, if there are peers to compare.
+fn compare_with_poll_server(rows: &mut [ServerResult]) {
+    let cost = |row: &ServerResult| {
         let seconds = row.usage.as_ref()?.processor_time_per_request()?.as_secs_f64();
         (seconds > 0.0).then_some(seconds)
     };
-    let is_poll_server = |row: &&Row| row.server == Model::POLL.label;
+    let is_poll_server = |row: &&ServerResult| row.server == Model::POLL.label;
     let unit = rows.iter().find(is_poll_server).and_then(cost);
     if rows.iter().any(|row| row.is_peer) {
         for row in rows {
@@ -290,11 +296,11 @@ fn compare_with_poll_server(rows: &mut [Row]) {
     }
 }
 
-/// One round: the crowd in threads of its own, the probes in others.
+/// Runs one round: the crowd in threads of its own, and the probes in others.
 fn flood_once(
-    plan: &Plan,
+    plan: &ComparisonPlan,
     server: &ServerProcess,
-    row: &mut Row,
+    row: &mut ServerResult,
     progress: &ProgressBar,
 ) -> io::Result<Timeline> {
     let address = server.address();
@@ -309,7 +315,7 @@ fn flood_once(
         let started: Vec<_> = crowds.iter().map(start).collect();
         let probe = || send_probes(address, &is_over);
         let probe = thread::Builder::new().spawn_scoped(scope, probe)?;
-        // Who has started is waited for, even if there was no thread for another.
+        // Those that have started are joined, even if another could not start.
         let floods: Vec<_> = started.into_iter().map(|thread| thread.map(joined)).collect();
         row.took += began.elapsed();
         is_over.store(true, Ordering::Relaxed);
@@ -333,9 +339,9 @@ fn flood_recorded(
     progress: &ProgressBar,
 ) -> io::Result<(Report, Timeline)> {
     let mut recorder = Recorder::since(began);
-    let report = flood(address, crowd, &mut |happening| {
-        recorder.watch(happening);
-        if matches!(happening, Happening::Answered { .. }) {
+    let report = flood(address, crowd, &mut |event| {
+        recorder.watch(event);
+        if matches!(event, Event::Answered { .. }) {
             progress.inc(1);
         }
         ControlFlow::Continue(())
@@ -344,13 +350,12 @@ fn flood_recorded(
     Ok((report, timeline))
 }
 
-/// What a thread has returned; its panic is this thread's panic.
+/// Joins a thread and returns its result; if it has panicked, this thread panics, too.
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Sends probes, one every ten milliseconds, until the crowd is done and the last probe is
-/// back.
+/// Sends a probe every ten milliseconds until the crowd is done, and waits for the last ones.
 fn send_probes(address: SocketAddr, is_over: &AtomicBool) -> Visits {
     let visits = Mutex::new(Visits::default());
     let under_way = AtomicUsize::new(0);
@@ -376,7 +381,7 @@ fn send_probes(address: SocketAddr, is_over: &AtomicBool) -> Visits {
     visits.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One visit: connect, ask, be answered, leave.
+/// Makes one visit: connects, sends a request, receives the reply, and closes.
 fn visit(address: SocketAddr) -> Visit {
     let began = Instant::now();
     let visit = || {
@@ -390,10 +395,10 @@ fn visit(address: SocketAddr) -> Visit {
     Visit { began, course: visit(), ended: Instant::now() }
 }
 
-/// What came of a probe.
+/// The result of a probe.
 struct Visit {
     began: Instant,
-    /// When it was connected, and when it was answered.
+    /// When it was connected, and when it had its reply.
     course: io::Result<(Instant, Instant)>,
     ended: Instant,
 }
@@ -404,12 +409,12 @@ impl Visit {
     }
 }
 
-/// What came of the probes, in the order in which they were back.
+/// The results of the probes, in the order in which they were done.
 #[derive(Default)]
 struct Visits(Vec<Visit>);
 
 impl Visits {
-    /// A row for each, in the order in which they came.
+    /// A row for each probe, in the order in which they began.
     fn timeline(&self, began: Instant) -> Timeline {
         let mut visits: Vec<_> = self.0.iter().collect();
         visits.sort_by_key(|visit| visit.began);

@@ -1,20 +1,20 @@
 //! What a request costs: `cargo run --release -p bench -- cost`.
 //!
-//! The comparison (`compare`) shows servers at leisure, beside slow clients. Here each has as
-//! much to do as it can: clients that ask again as soon as they are answered, and perhaps many
-//! that say nothing. What is compared is the processor time that a request takes, because that
-//! is what a server costs, and because it depends less on what else the machine does than
-//! the time on the clock.
+//! The comparison (`compare`) shows servers under a light load, with slow clients. Here each server
+//! is under full load: clients that send a request as soon as they have the reply to the last one,
+//! and perhaps many that send nothing. The servers are compared by the processor time that a
+//! request takes, because that is what a server costs, and because it depends less than the time on
+//! the clock on what else the machine does.
 //!
-//! All servers run at the same time, each with connections of its own, but only one is asked at
-//! a time: they take turns of some hundredths of a second, forwards and backwards in turns. So a
-//! ratio of two servers is that of neighbours in time, and what changes on the machine meanwhile
-//! is in both. A server that works even while nobody asks would disturb the others, and is left
-//! out.
+//! All servers run at the same time, each with connections of its own, but only one gets requests
+//! at a time. They take turns of a few hundredths of a second, in an order that is reversed after
+//! each pass. So the two figures of a ratio are measured shortly after each other, and a change on
+//! the machine affects both. A server that works even without requests would disturb the others, so
+//! it is left out.
 //!
-//! After ten turns each, all servers are started anew: where a process and its sockets happen to
-//! lie in memory can make it some percent quicker or slower as long as it lives, and then no number
-//! of turns would tell. One such round is one sample.
+//! After ten turns each, all servers are restarted. Where a process and its sockets happen to lie
+//! in memory can make it a few percent quicker or slower as long as it lives, and more turns would
+//! not show that. Each such round is one sample.
 //!
 //! What would make it lie: over loopback, a server's send(2) also does the work of receiving in
 //! the client's kernel, the same for every server, so ratios are nearer to 1 than they would be
@@ -26,12 +26,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use load_generator::Askers;
+use load_generator::BusyClients;
 use serde::Serialize;
 
-use crate::figures::thousands;
 use crate::load::{PATIENCE, Silent, visit};
 use crate::{Interval, Meter, Model, ServerProcess, Usage};
+use output::figures::thousands;
 
 mod table;
 
@@ -40,15 +40,15 @@ pub use table::{doubts, table};
 /// How long a server is kept busy to find out how quick it is.
 const TRIAL: Duration = Duration::from_millis(30);
 
-/// How long each turn of a server is measured: many times as long as a turn of the scheduler, and
-/// so short that a score of servers have all had theirs within a second.
+/// How long each turn of a server is measured: many times as long as a time slice of the scheduler,
+/// and so short that twenty servers have their turns within a second.
 const MEASURED: Duration = Duration::from_millis(40);
 
 /// How many turns each server has in a round.
 const TURNS: usize = 10;
 
-/// One part in so many of a turn goes before it unmeasured: the processor has to get to know the
-/// server again.
+/// Before each turn, this fraction of it (1 / 8) runs unmeasured, because the server's data has to
+/// get back into the processor's caches.
 const WARM_UP: u64 = 8;
 
 /// Which load each server gets, and how often.
@@ -57,16 +57,16 @@ pub struct CostPlan {
     /// The servers.
     #[serde(skip)]
     pub models: Vec<Model>,
-    /// How many connections ask, each again as soon as it is answered.
+    /// How many connections are busy: each sends a request as soon as it has the last reply.
     pub active: usize,
-    /// How many are there besides and say nothing.
+    /// How many more connections there are, which send nothing.
     pub idle: usize,
-    /// How many times all servers are started, and measured in turns.
+    /// How many times all servers are started and measured in turns.
     pub rounds: usize,
 }
 
 impl CostPlan {
-    /// The load in words: `100 active connections beside 900 idle ones`.
+    /// The load in words: `100 active connections and 900 idle ones`.
     pub fn load(&self) -> String {
         let active = match self.active {
             1 => "1 active connection".into(),
@@ -74,22 +74,22 @@ impl CostPlan {
         };
         match self.idle {
             0 => active,
-            1 => format!("{active} beside an idle one"),
-            idle => format!("{active} beside {} idle ones", thousands(idle as f64)),
+            1 => format!("{active} and an idle one"),
+            idle => format!("{active} and {} idle ones", thousands(idle as f64)),
         }
     }
 
-    /// Takes the servers out that can't be measured so.
-    pub fn leave_out_the_unfit(&mut self) -> Vec<LeftOut> {
+    /// Takes out the servers that can't be measured under this load.
+    pub fn leave_out_unfit(&mut self) -> Vec<LeftOut> {
         let here = self.connections();
         let (mut fit, mut left_out) = (Vec::new(), Vec::new());
         for &model in &self.models {
             let (server, most) = (model.label, model.most_clients());
             if most < here {
-                let why = format!("it serves {most} at a time, and here are {here}");
+                let why = format!("it serves {most} at a time, but there are {here} connections");
                 left_out.push(LeftOut { server, why });
             } else if !model.rests {
-                let why = "it works even while nobody asks, which costs the others time".into();
+                let why = "it works even without requests, which takes time from the others".into();
                 left_out.push(LeftOut { server, why });
             } else {
                 fit.push(model);
@@ -119,31 +119,32 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// What came of one server. Each list has a figure for each round, in the order of the rounds, so
-/// that those of two servers can be compared pair by pair. What is not known is empty.
+/// The result of one server. Each list has a figure for each round, in the order of the rounds, so
+/// that those of two servers can be compared pair by pair. If a figure is unknown, its list is
+/// empty.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Cost {
     /// The server's label.
     pub server: String,
-    /// Processor time of the server for each request, in microseconds.
+    /// Processor time of the server per request, in microseconds.
     pub processor_us: Vec<f64>,
-    /// Requests answered in a second.
+    /// Requests per second that got their replies.
     pub requests_per_s: Vec<f64>,
-    /// The share of one core that the server used. If it is well below 1, then the server had
-    /// to wait for the clients.
+    /// The share of one core that the server used. If it is well below 1, the server had to wait
+    /// for the clients.
     pub share_of_a_core: Vec<f64>,
-    /// System calls for each request, where the server counts them.
+    /// System calls per request, where the server counts them.
     pub calls_per_request: Vec<f64>,
-    /// Which of them it can't count.
+    /// Which calls it can't count.
     pub calls_not_counted: Option<String>,
-    /// Memory of the server's process for each connection, in bytes.
+    /// Memory of the server's process per connection, in bytes.
     pub memory_per_connection: Vec<f64>,
     /// Why figures are missing.
     pub trouble: Option<String>,
 }
 
 impl Cost {
-    /// Its processor time for each request as a multiple of another server's, round by round.
+    /// Its processor time per request as a multiple of another server's, round by round.
     pub fn ratio_to(&self, other: &Cost) -> Option<Interval> {
         let pairs = self.processor_us.iter().zip(&other.processor_us);
         Interval::of(&pairs.map(|(one, other)| one / other).collect::<Vec<_>>())
@@ -155,8 +156,8 @@ impl Cost {
 ///
 /// # Errors
 ///
-/// If there are not enough descriptors for all. What goes wrong with a server stands in
-/// what came of it.
+/// If there are not enough descriptors for all servers. What goes wrong with one server is reported
+/// in its result.
 pub fn measure(plan: &CostPlan, program: &Path, progress: &ProgressBar) -> io::Result<Vec<Cost>> {
     enough_descriptors(plan)?;
     progress.set_length((plan.models.len() * plan.rounds * (START + TURNS)) as u64);
@@ -184,27 +185,28 @@ pub fn measure(plan: &CostPlan, program: &Path, progress: &ProgressBar) -> io::R
     Ok(candidates.into_iter().map(|candidate| candidate.cost).collect())
 }
 
-/// How much progress it is to start a server, in turns: about as long does it take.
+/// How much progress the start of a server is, in turns: it takes about as long.
 const START: usize = 5;
 
-/// The active clients of all servers are in this process. (The idle ones have one of their own
-/// for each server.) A server has both, and the same limit, since it is started from here.
+/// The active clients of all servers are in this process. (The idle ones are in another process
+/// for each server.) A server has descriptors for both kinds, and the same limit as this process,
+/// which starts it.
 fn enough_descriptors(plan: &CostPlan) -> io::Result<()> {
-    // Besides, each server has three pipes, and a process has its standard streams.
+    // The rest is for three pipes per server, and for this process's standard streams.
     let by_clients = plan.models.len() * (plan.active + 10) + 10;
-    // Besides, it has its standard streams, a listener, a poller and pipes of its own.
+    // The rest is for the server's standard streams, listener, poller and pipes.
     let by_server = plan.connections() + 50;
     let limit = system::raise_descriptor_limit()?;
-    let too_many = |needed: usize, whose: &str, cure: &str| {
-        let what = format!("{whose} {needed} descriptors, and {limit} is the limit: take {cure}");
+    let too_many = |needed: usize, which: &str, fix: &str| {
+        let what = format!("{which} {needed} descriptors, but the limit is {limit}; {fix}");
         Err(io::Error::other(what))
     };
     if limit < by_server as u64 {
-        return too_many(by_server, "each server needs", "fewer `--active` or `--idle`");
+        return too_many(by_server, "each server needs", "lower `--active` or `--idle`");
     }
     if limit < by_clients as u64 {
-        let whose = "the clients of all servers together need";
-        return too_many(by_clients, whose, "fewer `--active`, or fewer servers");
+        let which = "the clients of all servers together need";
+        return too_many(by_clients, which, "lower `--active`, or choose fewer servers");
     }
     Ok(())
 }
@@ -212,8 +214,8 @@ fn enough_descriptors(plan: &CostPlan) -> io::Result<()> {
 /// A server that is measured, until something goes wrong.
 struct Candidate {
     model: Model,
-    /// What such a server does for its connections, and one request on each: the rest is for
-    /// the requests.
+    /// What such a server does for its connections and the first request on each; anything more is
+    /// for the other requests.
     base: Option<Usage>,
     /// While it runs.
     running: Option<Running>,
@@ -222,7 +224,7 @@ struct Candidate {
 
 struct Running {
     scene: Scene,
-    /// How many times each client asks in a turn.
+    /// How many requests each client sends in a turn.
     times: u64,
     turns: Vec<Turn>,
 }
@@ -252,7 +254,7 @@ impl Candidate {
             self.base = Some(Scene::new(self.model, plan, program)?.stop()?);
         }
         let mut scene = Scene::new(self.model, plan, program)?;
-        let each = scene.time_for_each_to_ask()?;
+        let each = scene.time_per_request()?;
         let times = MEASURED.div_duration_f64(each).ceil() as u64;
         Ok(Running { scene, times, turns: Vec::new() })
     }
@@ -277,7 +279,7 @@ impl Candidate {
         self.cost.trouble.get_or_insert(error.to_string());
     }
 
-    /// Adds a round's figures: of its turns the medians.
+    /// Adds a round's figures: the medians of its turns.
     fn add(&mut self, turns: &[Turn], usage: Usage) {
         let median = |figure: &dyn Fn(&Turn) -> Option<f64>| {
             let samples: Option<Vec<f64>> = turns.iter().map(figure).collect();
@@ -300,13 +302,13 @@ impl Candidate {
 
 impl Running {
     fn take_turn(&mut self) -> io::Result<()> {
-        let Scene { askers, meter, .. } = &mut self.scene;
-        askers.ask(self.times.div_ceil(WARM_UP))?;
+        let Scene { clients, meter, .. } = &mut self.scene;
+        clients.ask(self.times.div_ceil(WARM_UP))?;
         let (began, used_before) = (Instant::now(), meter.processor_time());
-        askers.ask(self.times)?;
+        clients.ask(self.times)?;
         let (took, used) = (began.elapsed(), meter.processor_time());
         self.turns.push(Turn {
-            requests: (self.times * askers.count() as u64) as f64,
+            requests: (self.times * clients.count() as u64) as f64,
             took,
             processor_time: used.zip(used_before).map(|(after, before)| after - before),
         });
@@ -316,7 +318,7 @@ impl Running {
 
 /// A server and its clients, all connected.
 struct Scene {
-    askers: Askers,
+    clients: BusyClients,
     _idle: Vec<Silent>,
     meter: Meter,
     memory_per_connection: Option<f64>,
@@ -324,31 +326,30 @@ struct Scene {
 }
 
 impl Scene {
-    /// Starts a server and connects everybody; those who are to be active have asked once.
+    /// Starts a server and connects all clients. The active ones have sent one request each.
     fn new(model: Model, plan: &CostPlan, program: &Path) -> io::Result<Self> {
         let options = ["--quiet", "--idle-timeout", "never"];
         let server = ServerProcess::start(ServerProcess::command(program, model, &options))?;
-        visit(server.address())?; // so that it has started whatever it starts
+        visit(server.address())?; // so that all its threads and processes are running
         let before = Meter::of(server.id());
         let memory_before = before.memory();
         let idle = connect_idle(plan.idle, &server, &before, program)?;
-        let mut askers = Askers::connect(server.address(), plan.active, PATIENCE)?;
-        askers.ask(1)?;
+        let mut clients = BusyClients::connect(server.address(), plan.active, PATIENCE)?;
+        clients.ask(1)?;
         let meter = Meter::of(server.id());
         let memory = meter.memory().zip(memory_before).filter(|_| meter == before);
         let memory_per_connection = memory
             .map(|(with, without)| (with as f64 - without as f64) / plan.connections() as f64);
-        Ok(Scene { askers, _idle: idle, meter, memory_per_connection, server })
+        Ok(Scene { clients, _idle: idle, meter, memory_per_connection, server })
     }
 
-    /// How long it takes until each client has asked once, and is answered, if they ask all the
-    /// time.
-    fn time_for_each_to_ask(&mut self) -> io::Result<Duration> {
+    /// How long it takes until each client has the reply to one request, under full load.
+    fn time_per_request(&mut self) -> io::Result<Duration> {
         let began = Instant::now();
         let mut times = 1;
         loop {
             let before = Instant::now();
-            self.askers.ask(times)?;
+            self.clients.ask(times)?;
             if began.elapsed() >= TRIAL {
                 return Ok(before.elapsed().div_f64(times as f64));
             }
@@ -356,22 +357,22 @@ impl Scene {
         }
     }
 
-    /// Ends the server while everybody is still there, and returns what it has done. (Were they
-    /// to go first, it would be a matter of luck how many of them it saw go, and so how many
-    /// calls it made.)
+    /// Stops the server while all clients are still connected, and returns what it has done. (If
+    /// they closed first, it would be chance how many of them it noticed, and so how many calls it
+    /// made.)
     fn stop(self) -> io::Result<Usage> {
         let outcome = self.server.stop()?;
         outcome.usage.ok_or_else(|| io::Error::other("the server died"))
     }
 }
 
-/// How many connect while a server is stopped: they have to fit into its backlog (1024 at the
-/// servers here).
+/// How many clients connect while a server is paused: they have to fit into its backlog (1024 at
+/// the servers here).
 const AT_ONCE: usize = 500;
 
-/// Connects clients that say nothing, such that the server accepts as many of them in each turn
-/// as it can. Were it free to accept them one by one while they come, then the number of its
-/// turns, and so of its calls, would be a matter of luck.
+/// Connects clients that send nothing, in such a way that the server accepts as many of them as it
+/// can in each turn of its loop. If it accepted them while they connect, the number of turns, and
+/// so of calls, would be chance.
 fn connect_idle(
     count: usize,
     server: &ServerProcess,
@@ -383,7 +384,7 @@ fn connect_idle(
         let paused = meter.pause();
         idle.push(Silent::connect(program, server.address(), AT_ONCE.min(count - first))?);
         drop(paused);
-        visit(server.address())?; // so that these have been accepted before the next come
+        visit(server.address())?; // so that these are accepted before the next ones connect
     }
     Ok(idle)
 }

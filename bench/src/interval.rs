@@ -1,14 +1,13 @@
-//! How sure a figure is.
+//! How certain a figure is.
 
 use serde::Serialize;
 
-/// A median and the bounds between which the true one lies, in 95 of 100 such measurements.
+/// A median, and bounds that contain the true median in 95 of 100 such measurements.
 ///
-/// The bounds are two of the samples themselves, chosen by how many of them lie beyond (the
-/// sign test turned around): nothing is assumed about how the samples are spread, which on a
-/// machine that does other things besides is never as a normal distribution. See Le Boudec,
-/// *Performance Evaluation of Computer and Communication Systems*, 2.2 "Confidence interval for
-/// the median".
+/// The bounds are two of the samples themselves, chosen by how many samples lie beyond them (the
+/// sign test turned around). This assumes nothing about the distribution of the samples, which is
+/// never normal on a machine that also does other things. See Le Boudec, *Performance Evaluation of
+/// Computer and Communication Systems*, 2.2 "Confidence interval for the median".
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// The lower bound.
@@ -19,18 +18,25 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// How often the true median lies within the bounds, at least.
+/// The lower bound, the median, the upper bound.
+impl From<Interval> for [f64; 3] {
+    fn from(Interval { low, median, high }: Interval) -> Self {
+        [low, median, high]
+    }
+}
+
+/// The true median lies within the bounds at least this often.
 const CONFIDENCE: f64 = 0.95;
 
 impl Interval {
-    /// Fewer samples than that can't bear such a confidence: even the least and the greatest of
-    /// five have the true median between them in 15 of 16 measurements only.
+    /// Fewer samples don't allow such a confidence: even the smallest and the largest of five have
+    /// the true median between them in only 15 of 16 measurements.
     pub(crate) const FEWEST: usize = 6;
 
-    /// Of samples that were taken independently; `None` if there are none.
+    /// The interval of samples that were taken independently; `None` if there are none.
     ///
-    /// Fewer than six can't bear a confidence of 95%: then the bounds are the least and the
-    /// greatest.
+    /// Fewer than six don't allow a confidence of 95%. Then the bounds are the smallest and the
+    /// largest sample.
     pub fn of(samples: &[f64]) -> Option<Self> {
         let mut samples = samples.to_vec();
         samples.sort_by(f64::total_cmp);
@@ -40,21 +46,21 @@ impl Interval {
         Some(Interval { low: samples[beyond], median, high: samples[last - beyond] })
     }
 
-    /// What the bounds of so many samples are, in words.
+    /// What the bounds of this many samples are, in words.
     pub(crate) fn bounds_of(samples: usize) -> &'static str {
         if samples < Interval::FEWEST {
-            "the least and the greatest, since so few bear no surer bounds"
+            "the smallest and the largest, because fewer than six don't allow 95% bounds"
         } else {
-            "the bounds between which the true one lies in 95 of 100 such measurements"
+            "the bounds that contain the true median in 95 of 100 such measurements"
         }
     }
 
-    /// Of a figure that is known exactly, or of which only the value is known.
+    /// For a figure that is known exactly, or for which nothing but the value is known.
     pub fn exactly(value: f64) -> Self {
         Interval { low: value, median: value, high: value }
     }
 
-    /// The same in units of which one is so many of the other.
+    /// The same in another unit: each value times `factor`.
     pub fn times(self, factor: f64) -> Self {
         let Interval { low, median, high } = self;
         Interval { low: low * factor, median: median * factor, high: high * factor }
@@ -68,11 +74,12 @@ impl Interval {
 
 /// How many of `count` samples may be left out at each end.
 ///
-/// Each sample is below the true median with probability 1/2. So the bounds miss it if no more
-/// than the samples left out lie on one side of it, which has a binomial distribution.
+/// Each sample is below the true median with a probability of 1/2, so the number of samples below
+/// it has a binomial distribution. The bounds miss the median if no other samples than those left
+/// out lie on one side of it.
 fn left_out(count: usize) -> usize {
     let mut misses_on_one_side = 0.0;
-    let mut probability = 0.5_f64.powf(count as f64); // that none of them is below
+    let mut probability = 0.5_f64.powf(count as f64); // that no sample is below the median
     for below in 0..count {
         misses_on_one_side += probability;
         if 1.0 - 2.0 * misses_on_one_side < CONFIDENCE {
@@ -87,8 +94,8 @@ fn left_out(count: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// From the table of Le Boudec, appendix A: for each count, the ranks of the bounds,
-    /// counted from 1, at a confidence of 95%.
+    /// From Le Boudec's table in appendix A: for each count, the rank of the lower bound, counted
+    /// from 1, at a confidence of 95%.
     #[test]
     fn as_many_are_left_out_as_the_table_says() {
         for (count, rank) in [(6, 1), (8, 1), (9, 2), (12, 3), (20, 6), (30, 10), (70, 27)] {

@@ -1,23 +1,23 @@
-//! Compares the ways to wait: the same crowd for every server, in one run. (The criterion suite
-//! is in `benches/suite`.)
+//! Compares the ways to wait: the same crowd of clients for every server, in one run. (The
+//! criterion suite is in `benches/suite`.)
 //!
 //! - [`cli`]: the program.
-//! - [`compare`]: floods each server of a [`Plan`], beside a probe that is measured; a
-//!   [`Row`] for each comes out.
-//! - [`table`] of the rows, and [`findings`]: what is to be seen in them.
+//! - [`compare`]: floods each server of a [`ComparisonPlan`] while probes measure it, and returns a
+//!   [`ServerResult`] for each.
+//! - [`table`]: the results as a table; [`findings`]: what they show, in sentences.
 //! - [`page`]: the table and the timelines of all servers, for a browser.
-//! - [`cost`]: what a request costs a server that has as much to do as it can.
-//! - [`many`]: as many connections as there can be, what they cost, and who is slower for them.
-//! - [`load`]: who is there in a measurement besides those who are measured.
-//! - [`report`]: everything that is measured, as one dated set of charts and tables.
-//! - [`colours`]: the same for the same server, in every picture.
-//! - [`matrix`]: which promises each server keeps, and which it can't.
-//! - [`chaos`]: which servers stand random crowds, and what that does to them.
-//! - [`Model`]: the servers to choose from, and the peers (`peers`): servers outside of this
-//!   workspace.
-//! - [`Meter`] tells what a process costs while it runs, [`Interval`] how sure a figure is.
-//! - [`ServerProcess`]: a server in a process of its own, so that its processor time and
-//!   its memory are its own, and so that it can be stopped, starved and watched.
+//! - [`cost`]: what a request costs a server under full load.
+//! - [`many`]: as many connections as possible, what they cost, and which servers they slow down.
+//! - [`load`]: the clients that load a server while others are measured.
+//! - [`report`]: all measurements, as one dated set of charts and tables.
+//! - [`colours`]: the colour of each server, the same in every picture.
+//! - [`matrix`]: which promises each server keeps, and which it can't keep.
+//! - [`chaos`]: which servers survive random crowds, and what those cost them.
+//! - [`Model`]: the servers to choose from, including the peers (`peers`), which are servers from
+//!   outside this workspace.
+//! - [`Meter`]: what a process costs while it runs; [`Interval`]: how certain a figure is.
+//! - [`ServerProcess`]: a server in a process of its own, so that its processor time and memory can
+//!   be measured, and so that it can be stopped, starved and watched.
 
 #![forbid(unsafe_code)]
 
@@ -26,7 +26,6 @@ pub mod cli;
 pub mod colours;
 mod comparison;
 pub mod cost;
-mod figures;
 pub mod findings;
 mod interval;
 pub mod load;
@@ -41,8 +40,8 @@ pub mod report;
 mod server_process;
 pub mod table;
 
-pub use comparison::{Plan, Row, compare};
+pub use comparison::{ComparisonPlan, ServerResult, compare};
 pub use interval::Interval;
 pub use meter::Meter;
 pub use model::Model;
-pub use server_process::{Outcome, ProcessUsage, ServerProcess, Usage, serve_for_parent};
+pub use server_process::{ProcessUsage, ServerExit, ServerProcess, Usage, serve_for_parent};

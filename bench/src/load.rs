@@ -1,5 +1,6 @@
-//! What a server has to bear in a measurement: clients that say nothing, and clients that
-//! dribble. (Those that keep it busy are [`load_generator::Askers`].)
+//! The load on a server during a measurement: clients that send nothing, and clients that dribble,
+//! which is to send one byte at a time. (Those that keep it busy are
+//! [`load_generator::BusyClients`].)
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,20 +11,20 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use load_generator::{Crowd, Happening, Kind, Probe, flood};
+use load_generator::{Crowd, Event, Kind, Probe, flood};
 use protocol::Protocol;
 
 mod held;
 
-pub(crate) use held::{Errand, hold};
 pub use held::{Held, Silent};
+pub(crate) use held::{HoldTask, hold};
 
-/// How long a client waits at most. No server in here makes anybody wait that long, in any
-/// measurement: who does is broken.
+/// The longest that a client waits. A server that makes it wait longer is broken, in every
+/// measurement here.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Connects, and has one request answered: whoever connected before is accepted by then, at a
-/// server that lets in who knocks.
+/// Connects, sends one request and gets the reply. By then, a server that accepts all pending
+/// connections has accepted everything that connected before.
 ///
 /// # Errors
 ///
@@ -34,8 +35,8 @@ pub fn kept_probe(address: SocketAddr) -> io::Result<Probe> {
     Ok(probe)
 }
 
-/// A whole visit: connect, ask, be answered, leave. Returns how long it took from before the
-/// connect until the reply was there.
+/// Makes a whole visit: connects, sends a request, receives the reply, and closes. Returns how long
+/// it took from before the connect until the reply was there.
 ///
 /// # Errors
 ///
@@ -49,37 +50,37 @@ pub fn visit(address: SocketAddr) -> io::Result<Duration> {
     Ok(waited)
 }
 
-/// How long a dribbling client waits after each byte: the 27 bytes of a request take it some
-/// 54 ms.
+/// How long a dribbling client waits after each byte: it takes about 54 ms for the 27 bytes of a
+/// request.
 pub const EVERY: Duration = Duration::from_millis(2);
 
-/// How many requests a dribbling client asks. The first arrives while it still stands in the
-/// queue of a blocking server; only for the second is that kept waiting.
+/// How many requests a dribbling client sends. The first arrives while the client is still pending
+/// in the backlog of a blocking server, so only the second keeps that server waiting.
 const REQUESTS: usize = 2;
 
-/// A number of dribbling clients beside which others visit the server.
+/// A number of dribbling clients that are connected while others visit the server.
 ///
-/// They come in waves: all connect, then each asks twice, a byte at a time, and leaves. A
-/// visitor comes when a whole wave is there. Once the first of a wave has got all its
-/// answers, the wave counts no more, and the next visitor waits for the next one: at a server
-/// that serves few clients at a time, each visit then has the whole wave before it.
-pub struct Dribblers {
+/// They come in waves: all connect, then each sends two requests, a byte at a time, and closes. A
+/// visitor comes when a whole wave is connected. As soon as the first client of a wave has all its
+/// replies, the wave no longer counts, and the next visitor waits for the next wave. So at a server
+/// that serves few clients at a time, each visit has the whole wave before it.
+pub struct SlowClients {
     address: SocketAddr,
     count: usize,
     wave: Option<Wave>,
 }
 
-impl Dribblers {
-    /// So many of them; with none, the visitors are alone.
+impl SlowClients {
+    /// Sets up `count` of them; with none, the visitors are alone.
     pub fn new(address: SocketAddr, count: usize) -> Self {
-        Dribblers { address, count, wave: None }
+        SlowClients { address, count, wave: None }
     }
 
-    /// One visit beside a whole wave; returns how long it took, as [`visit`] does.
+    /// Makes one visit while a whole wave is connected; returns how long it took, like [`visit`].
     ///
     /// # Errors
     ///
-    /// Those of the visit, and of the clients beside it.
+    /// Those of the visit, and of the slow clients.
     pub fn visit_beside(&mut self) -> io::Result<Duration> {
         if self.count > 0 && !self.wave.as_ref().is_some_and(Wave::is_whole) {
             if let Some(wave) = self.wave.take() {
@@ -93,13 +94,13 @@ impl Dribblers {
 
 /// Clients that dribble at the same time, in a thread of their own.
 struct Wave {
-    /// Cleared when the first of them has got all its answers, or when all have ended.
+    /// Cleared when the first of them has all its replies, or when all have ended.
     is_whole: Arc<AtomicBool>,
     thread: JoinHandle<io::Result<()>>,
 }
 
 impl Wave {
-    /// Returns when all are connected.
+    /// Starts a wave, and returns when all its clients are connected.
     fn start(address: SocketAddr, count: usize) -> io::Result<Self> {
         let is_whole = Arc::new(AtomicBool::new(true));
         let (all_connected, wait) = mpsc::channel();
@@ -107,13 +108,13 @@ impl Wave {
             let is_whole = Arc::clone(&is_whole);
             thread::Builder::new().spawn(move || {
                 let result = dribble(address, count, &all_connected, &is_whole);
-                // If it failed, nobody else has said so; and the next visitor would come alone.
+                // If it failed, nothing else has cleared this, and the next visitor would be alone.
                 is_whole.store(false, Ordering::Release);
                 result
             })?
         };
         let wave = Wave { is_whole, thread };
-        // Who will never tell has ended before all were connected, and its error says why.
+        // If the channel is closed, the thread has ended too early, and its error says why.
         if wait.recv().is_err() {
             wave.wait_for_the_end()?;
             return Err(io::Error::other("the slow clients were not connected at the same time"));
@@ -130,17 +131,17 @@ impl Wave {
     }
 }
 
-impl Drop for Dribblers {
+impl Drop for SlowClients {
     fn drop(&mut self) {
         if let Some(wave) = self.wave.take() {
-            // The visits are over. What becomes of the slow ones now is of no interest, only
-            // that they disturb nobody else.
+            // The visits are over. The result of the slow clients no longer matters, but they must
+            // not disturb the next measurement.
             wave.wait_for_the_end().ok();
         }
     }
 }
 
-/// One wave, from the first connection to the last end.
+/// Runs one wave, from the first connection to the last close.
 fn dribble(
     address: SocketAddr,
     count: usize,
@@ -157,16 +158,16 @@ fn dribble(
     };
     let mut connected = 0;
     let mut answered = vec![0; count];
-    let report = flood(address, &crowd, &mut |happening| {
-        match *happening {
-            Happening::Connected { .. } => {
+    let report = flood(address, &crowd, &mut |event| {
+        match *event {
+            Event::Connected { .. } => {
                 connected += 1;
                 if connected == count {
-                    // Nobody waits for it any more only if that thread has panicked.
+                    // The receiver is gone only if its thread has panicked.
                     all_connected.send(()).ok();
                 }
             }
-            Happening::Answered { client, .. } => {
+            Event::Answered { client, .. } => {
                 answered[client] += 1;
                 if answered[client] == REQUESTS {
                     is_whole.store(false, Ordering::Release);
@@ -177,7 +178,7 @@ fn dribble(
         ControlFlow::Continue(())
     })?;
     if report.answered < crowd.asked() {
-        return Err(io::Error::other(format!("not every slow client was answered:\n{report}")));
+        return Err(io::Error::other(format!("slow clients got too few replies:\n{report}")));
     }
     Ok(())
 }

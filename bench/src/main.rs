@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench`; everything is in the library.
+//! `cargo run --release -p bench`; the code is in the library.
 
 use std::process::ExitCode;
 

@@ -1,24 +1,26 @@
 //! Many connections: `cargo run --release -p bench -- many`.
 //!
-//! As many as the limit of descriptors allows, held at once on one server after the other: how
-//! long somebody waits beside them, what each of them costs in memory, whether all are still
-//! there when they ask again, and what comes back when they have gone.
+//! As many connections as the limit of descriptors allows are held at one server after the other.
+//! Measured are: how long a probe waits meanwhile, how much memory each connection costs, whether
+//! all connections still get a reply when they send another request, and how much memory the server
+//! gives back after they have closed.
 //!
-//! The crowd is in processes of its own ([`Held`]), one for each address that it comes from: on
-//! Linux 127.0.0.2, 127.0.0.3 and so on, which all are this machine, since one address has some
-//! 28,000 ports only. The probe comes from 127.0.0.1. Each connection asks once and is answered
-//! before it falls silent: who only stands in the backlog does not count.
+//! The crowd runs in processes of its own ([`Held`]), one for each address that it connects from:
+//! on Linux 127.0.0.2, 127.0.0.3 and so on, which all belong to this machine. (One address has only
+//! about 28,000 ports.) The probe connects from 127.0.0.1. Each connection sends a request and gets
+//! its reply before it falls silent, because a connection that is still pending in the backlog
+//! doesn't count.
 //!
-//! Memory of the server is what it has for itself, heaps and stacks, with all its processes.
-//! The kernel tells only what all programs together make it use, and both ends of each
-//! connection are in the same kernel here. So two bare ends, which nobody waits for, are
-//! measured first (`many/bare.rs`): what there is more is what the server's way to wait takes,
-//! its threads and their stacks and page tables, or what epoll remembers.
+//! A server's memory is what its processes have for themselves, heaps and stacks. The kernel
+//! reports only what all programs together make it use, and both ends of each connection are in the
+//! same kernel here. So bare connections, which no server waits for, are measured first
+//! (`many/bare.rs`). Anything more is what the server's way to wait takes: threads with their
+//! stacks and page tables, or what epoll remembers.
 //!
-//! Left out: on systems other than Linux, memory, and more addresses than one, from which the
-//! probe comes, too. What would make it lie: whatever else runs makes the kernel take memory and
-//! give it back meanwhile. So it is looked at twice each time; if the two differ, it may have
-//! gone on like that all the time, and that is the noise.
+//! Left out: on systems other than Linux, memory, and more than one address (there, the probe
+//! connects from the same one). What would make it lie: any other program makes the kernel take
+//! memory and free it meanwhile. So each figure is read twice. If the two readings differ, the
+//! figure may have changed like that all the time, and this is taken as the noise.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -31,80 +33,81 @@ use load_generator::report::Latencies;
 use serde::{Serialize, Serializer};
 
 use crate::cost::LeftOut;
-use crate::figures::thousands;
 use crate::load::{Held, PATIENCE, kept_probe, visit};
 use crate::{Meter, Model, ServerProcess};
+use output::figures::thousands;
 
 mod bare;
-mod growth;
 mod kernel;
-mod look;
+mod resource_use;
+mod snapshot;
 mod table;
 
-pub use growth::{Course, Growth};
 pub use kernel::ObjectsForEach;
-use look::Look;
+pub use resource_use::{Growth, ResourceUse};
+use snapshot::Snapshot;
 pub use table::{findings, introduction, table};
 
 /// Descriptors that a process needs besides the connections: streams, pipes, a listener, what it
-/// waits with; and, where several share the connections, for one that gets more than its share.
+/// waits with; and where several processes share the connections, some for an uneven share.
 const SPARE: usize = 100;
 
-/// Descriptors below the limit that nobody uses unless asked to: a round number remains.
+/// Descriptors below the limit that are not used by default, so that a round number remains.
 const RESERVE: usize = 1000;
 
-/// How many connections come from one address at most: as many as the system has ports to give
-/// away (32768 to 60999 on Linux, unless somebody has changed `ip_local_port_range`, ip(7); 49152
-/// to 65535 elsewhere), but for some that others need.
+/// The most connections from one address: the number of ports that the system hands out (32768 to
+/// 60999 on Linux, unless `ip_local_port_range` was changed, ip(7); 49152 to 65535 elsewhere),
+/// minus a few for other programs.
 const MOST_FROM_ONE: usize = if cfg!(target_os = "linux") { 28_000 } else { 16_000 };
 
-/// How many come from one address unless asked otherwise. Linux gives away the ports of one
-/// parity first. When they are used up, each connect(2) looks through all of them in vain before
-/// it takes one of the others: with 19,000 connections from one address, that was 2 ms for each.
+/// How many connections come from one address by default. Linux hands out the ports of one parity
+/// first. When they are used up, each connect(2) searches all of them in vain before it takes one
+/// of the others: with 19,000 connections from one address, that took 2 ms for each.
 const QUICK_FROM_ONE: usize = if cfg!(target_os = "linux") { 14_000 } else { MOST_FROM_ONE };
 
-/// From how many addresses they can come: 127.0.0.2 to 127.0.0.255.
+/// The most addresses to connect from: 127.0.0.2 to 127.0.0.255.
 pub const MOST_SOURCES: u8 = 254;
 
-/// Connections that a probe needs at most: its own, and for a server that is still busy with the
-/// end of the one before.
+/// The most connections that a probe needs: its own, and the one before, if the server hasn't
+/// closed that yet.
 const PROBES: usize = 2;
 
-/// Fewer than this are no crowd: whoever can't have so many is left out, if more were asked for.
+/// Fewer connections than this are no crowd: a server that can't hold so many is left out, if the
+/// plan has more.
 const CROWD: usize = 100;
 
-/// How often a probe asks, and how often it visits.
-const ASKS: usize = 300;
+/// How many requests a probe sends on its kept connection, and how many visits it makes.
+const REQUESTS: usize = 300;
 
-/// How often at least, if each takes long: as many as tell a 99th percentile.
-const ASKS_AT_LEAST: usize = 100;
+/// How many at least, if each takes long: as many as a 99th percentile needs.
+const REQUESTS_AT_LEAST: usize = 100;
 
-/// When it has been often enough.
+/// After this time, it stops as soon as it has enough.
 const ENOUGH: Duration = Duration::from_secs(2);
 
-/// How often it is looked whether the server has closed all, of which no event tells.
+/// The time between two looks whether the server has closed all connections: no event says so.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// How many connections, at which servers.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct ManyPlan {
     /// The servers.
     pub models: Vec<Model>,
-    /// How many connections are to be held at each of them.
+    /// How many connections to hold at each of them.
     pub connections: usize,
-    /// From how many addresses of this machine they come; `None`: as few as have ports enough.
+    /// From how many addresses of this machine they come; `None`: from as few as have enough ports.
     pub sources: Option<usize>,
     /// How many descriptors a process may have.
     pub limit: usize,
 }
 
-/// As many as a process can have; and where it can have millions, as many as one address has
-/// ports, for which the kernel takes a quarter of a gigabyte.
+/// The default: as many connections as a process can have; and where it can have millions, as many
+/// as one address has ports, for which the kernel takes a quarter of a gigabyte.
 pub fn most_connections(limit: usize) -> usize {
     limit.saturating_sub(RESERVE).clamp(1, MOST_FROM_ONE)
 }
 
-impl Plan {
+impl ManyPlan {
     /// Whether it can be carried out.
     ///
     /// # Errors
@@ -114,33 +117,34 @@ impl Plan {
         let connections = self.connections;
         let sources = self.sources.unwrap_or(1);
         if connections == 0 {
-            return Err("somebody has to come: `--connections` is at least 1".into());
+            return Err("`--connections` has to be at least 1".into());
         }
         if sources > 1 && !cfg!(target_os = "linux") {
-            return Err(
-                "only on Linux is each 127.x.y.z this machine: leave `--sources` out".into()
-            );
+            return Err("127.0.0.2 and so on belong to this machine only on Linux; leave \
+                        `--sources` out"
+                .into());
         }
         if self.sources.is_some() && connections.div_ceil(sources) > self.most_from_one() {
             let least = connections.div_ceil(self.most_from_one());
             let most = thousands(self.most_from_one() as f64);
             let way_out = match least <= MOST_SOURCES.into() {
                 true => format!("take `--sources {least}`"),
-                false => "take fewer".into(),
+                false => "take fewer connections".into(),
             };
             return Err(format!(
-                "one address and one process hold {most} connections here: {way_out}"
+                "one address, and one process, can hold {most} connections here; {way_out}"
             ));
         }
         Ok(())
     }
 
-    /// How many connections one address has ports for, and its process descriptors.
+    /// For how many connections one address has ports, and its process has descriptors.
     fn most_from_one(&self) -> usize {
         MOST_FROM_ONE.min(self.limit.saturating_sub(SPARE)).max(1)
     }
 
-    /// How many of so many connections come from which address; `None` is the system's choice.
+    /// From which addresses this many connections come, and how many from each; an address of
+    /// `None` is the system's choice.
     fn sources(&self, connections: usize) -> Vec<(Option<IpAddr>, usize)> {
         if !cfg!(target_os = "linux") {
             return vec![(None, connections)];
@@ -155,7 +159,7 @@ impl Plan {
         (0..sources).map(source).collect()
     }
 
-    /// How many this server can hold beside the probe, and what keeps it from holding all.
+    /// How many connections this server can hold besides the probe's, and why not all.
     fn room_at(&self, model: &Model) -> (usize, Option<String>) {
         let by_model = model.most_clients().saturating_sub(PROBES);
         let by_descriptors = self.limit.saturating_sub(SPARE).saturating_mul(model.processes());
@@ -170,20 +174,21 @@ impl Plan {
         let limit = thousands(self.limit as f64);
         let why = if room == by_model {
             let most = thousands(model.most_clients() as f64);
-            format!("it has {most} clients at most, and the probe needs room, too")
+            format!("it serves at most {most} clients, and the probe needs room, too")
         } else if room == by_descriptors {
             match model.processes() {
                 1 => format!("a process may have {limit} descriptors"),
                 many => format!("each of its {many} processes may have {limit} descriptors"),
             }
         } else {
-            format!("one address and one process hold {} here", thousands(room as f64))
+            let room = thousands(room as f64);
+            format!("one address, and one process, can hold {room} connections here")
         };
         (room, Some(why))
     }
 
-    /// Takes the servers out that can't hold a crowd.
-    pub fn leave_out_the_unfit(&mut self) -> Vec<LeftOut> {
+    /// Takes out the servers that can't hold a crowd.
+    pub fn leave_out_unfit(&mut self) -> Vec<LeftOut> {
         let (mut fit, mut left_out) = (Vec::new(), Vec::new());
         for &model in &self.models {
             let (room, bound) = self.room_at(&model);
@@ -193,7 +198,7 @@ impl Plan {
             }
             let why = match model.serves_at_once {
                 usize::MAX => bound.unwrap_or_default(),
-                few => format!("it serves {few} at a time, and silent ones keep all others out"),
+                few => format!("it serves {few} at a time, so silent clients keep all others out"),
             };
             left_out.push(LeftOut { server: model.label, why });
         }
@@ -205,65 +210,65 @@ impl Plan {
 /// How long a probe waited. In JSON in microseconds.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Waits {
-    /// For each answer on a connection that it keeps.
+    /// For each reply on a connection that it keeps.
     #[serde(rename = "kept_us")]
     pub kept: Latencies,
-    /// For each answer on a connection of its own, from before the connect.
+    /// For each reply on a new connection, from before the connect.
     #[serde(rename = "visit_us")]
     pub visit: Latencies,
 }
 
 impl Waits {
-    /// A probe at this address.
+    /// Sends the requests of a probe to this address.
     fn of_probe(address: SocketAddr) -> io::Result<Self> {
         let mut probe = kept_probe(address)?;
-        let kept = often(|| probe.ask())?;
+        let kept = repeated(|| probe.ask())?;
         probe.end()?;
-        let visit = often(|| visit(address))?;
+        let visit = repeated(|| visit(address))?;
         Ok(Waits { kept, visit })
     }
 }
 
-fn often(mut ask: impl FnMut() -> io::Result<Duration>) -> io::Result<Latencies> {
+fn repeated(mut request: impl FnMut() -> io::Result<Duration>) -> io::Result<Latencies> {
     let mut latencies = Latencies::default();
     let began = Instant::now();
-    for number in 0..ASKS {
-        if number >= ASKS_AT_LEAST && began.elapsed() > ENOUGH {
+    for number in 0..REQUESTS {
+        if number >= REQUESTS_AT_LEAST && began.elapsed() > ENOUGH {
             break;
         }
-        latencies.record(ask()?);
+        latencies.record(request()?);
     }
     Ok(latencies)
 }
 
-/// What came of one server. What is not known, because the system does not tell or because
-/// something went wrong before, is `None`. In JSON, `_s` are seconds, and memory is in bytes.
+/// The result of one server. A figure is `None` if it is unknown, because the system doesn't report
+/// it or because something went wrong before. In JSON, `_s` are seconds, and memory is in bytes.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Row {
+pub struct ManyResult {
     /// The server's label.
     pub server: &'static str,
-    /// How many connections were to be held.
+    /// How many connections it was given to hold.
     pub wanted: usize,
-    /// Why that is less than what was asked for.
+    /// Why these are fewer than in the plan.
     pub bound: Option<String>,
-    /// How many had asked once, had been answered, and were held.
+    /// How many got a reply to their first request, and were held.
     pub held: usize,
-    /// How long it took to get there.
+    /// How long it took to connect them.
     #[serde(rename = "connected_s", serialize_with = "as_seconds")]
     pub connected: Option<Duration>,
-    /// A probe before the crowd came.
+    /// How long a probe waited before the crowd came.
     pub alone: Option<Waits>,
-    /// A probe beside the crowd.
+    /// How long a probe waited while the crowd was connected.
     pub beside: Option<Waits>,
-    /// The share of a core that the server used while everybody was silent.
+    /// The share of a core that the server used while all connections were silent.
     pub idle_share_of_a_core: Option<f64>,
-    /// Memory of the server's own, all its processes together.
-    pub process: Option<Course>,
+    /// The server's own memory, all its processes together.
+    pub process: Option<ResourceUse>,
     /// The server's descriptors, all its processes together.
-    pub descriptors: Option<Course>,
+    pub descriptors: Option<ResourceUse>,
     /// Memory of the kernel, for both ends.
     pub kernel: Option<Growth>,
-    /// How many were answered when all asked once more.
+    /// How many got a reply when all of them sent another request.
     pub answered_again: usize,
     /// How long that took.
     #[serde(rename = "answered_again_s", serialize_with = "as_seconds")]
@@ -276,20 +281,20 @@ fn as_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S
     time.map(|time| time.as_secs_f64()).serialize(serializer)
 }
 
-impl Row {
-    /// Whether all were held and answered, and nothing went wrong.
+impl ManyResult {
+    /// Whether all connections were held and got their replies, and nothing went wrong.
     pub fn is_good(&self) -> bool {
         self.held == self.wanted && self.answered_again == self.held && self.trouble.is_empty()
     }
 }
 
-/// What came of all of them.
+/// The results of all servers.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
-    /// What two ends cost the kernel that nobody waits for.
+    /// What a connection costs the kernel if no server waits for it.
     pub bare: Option<Growth>,
     /// The servers, in the order of the plan.
-    pub servers: Vec<Row>,
+    pub servers: Vec<ManyResult>,
 }
 
 /// Holds the crowd at each server of the plan; `program` is the binary of this package. The
@@ -297,17 +302,16 @@ pub struct Measured {
 ///
 /// # Errors
 ///
-/// If not even sockets that nobody waits for can be had. What goes wrong with a server stands in
-/// its row.
-pub fn measure(plan: &Plan, program: &Path, progress: &ProgressBar) -> io::Result<Measured> {
+/// If even bare connections fail. What goes wrong with a server is reported in its row.
+pub fn measure(plan: &ManyPlan, program: &Path, progress: &ProgressBar) -> io::Result<Measured> {
     let rooms: Vec<_> = plan.models.iter().map(|model| plan.room_at(model)).collect();
     progress.set_length(rooms.iter().map(|(room, _)| *room as u64).sum());
-    progress.set_message("sockets that nobody waits for");
+    progress.set_message("bare connections");
     let most = plan.connections.min(plan.most_from_one());
     let bare = bare::bare(most, program)?;
     let mut servers = Vec::new();
     for (&model, (wanted, bound)) in plan.models.iter().zip(rooms) {
-        let mut row = Row { server: model.label, wanted, bound, ..Row::default() };
+        let mut row = ManyResult { server: model.label, wanted, bound, ..ManyResult::default() };
         if let Err(error) = hold_at(model, plan, program, progress, &mut row) {
             row.trouble.push(error.to_string());
         }
@@ -316,13 +320,13 @@ pub fn measure(plan: &Plan, program: &Path, progress: &ProgressBar) -> io::Resul
     Ok(Measured { bare, servers })
 }
 
-/// What goes wrong besides stands in the row.
+/// What goes wrong after the server has started is reported in the row.
 fn hold_at(
     model: Model,
-    plan: &Plan,
+    plan: &ManyPlan,
     program: &Path,
     progress: &ProgressBar,
-    row: &mut Row,
+    row: &mut ManyResult,
 ) -> io::Result<()> {
     let server = ServerProcess::start(ServerProcess::command(program, model, options(model)))?;
     if let Err(error) = measure_at(&server, plan, program, progress, row) {
@@ -337,56 +341,58 @@ fn hold_at(
 
 fn measure_at(
     server: &ServerProcess,
-    plan: &Plan,
+    plan: &ManyPlan,
     program: &Path,
     progress: &ProgressBar,
-    row: &mut Row,
+    row: &mut ManyResult,
 ) -> io::Result<()> {
     let label = row.server;
-    let tell = |what: &str| progress.set_message(format!("{label}: {what}"));
-    tell("alone");
+    let step = |what: &str| progress.set_message(format!("{label}: {what}"));
+    step("the probe alone");
     let address = server.address();
     row.alone = Some(Waits::of_probe(address)?);
     let meter = Meter::of(server.id());
-    let before = Look::settled(Some(&meter));
+    let before = Snapshot::settled(Some(&meter));
 
-    tell("they come");
+    step("connecting");
     let began = Instant::now();
     let sources = plan.sources(row.wanted);
     let mut held =
         Held::connect(program, address, &sources, &mut |more| progress.inc(more as u64))?;
     row.connected = Some(began.elapsed());
     row.held = held.count;
-    row.trouble.extend(held.trouble.take().map(|why| not_all(row.held, row.wanted, "held", &why)));
-    tell("beside them");
+    let are_held = |why: String| not_all(row.held, row.wanted, "were held", &why);
+    row.trouble.extend(held.trouble.take().map(are_held));
+    step("the probe with the crowd");
     row.beside = Some(Waits::of_probe(address)?);
-    tell("memory");
-    let with = Look::settled(Some(&meter));
+    step("memory");
+    let with = Snapshot::settled(Some(&meter));
     row.idle_share_of_a_core = with.share_of_a_core;
 
-    tell("all ask again");
+    step("all send a request");
     let began = Instant::now();
-    let (answered, trouble) = held.ask()?;
+    let (answered, trouble) = held.request_all()?;
     row.all_asked = Some(began.elapsed());
     row.answered_again = answered;
-    row.trouble.extend(trouble.map(|why| not_all(answered, row.held, "answered again", &why)));
-    tell("they leave");
+    let got_reply = |why: String| not_all(answered, row.held, "got a second reply", &why);
+    row.trouble.extend(trouble.map(got_reply));
+    step("closing");
     drop(held);
     row.trouble.extend(has_closed_all(&meter, before.descriptors).err());
-    let after = Look::settled(Some(&meter));
+    let after = Snapshot::settled(Some(&meter));
 
     if meter != Meter::of(server.id()) {
-        row.trouble.push("some of its processes have ended, and others taken their places".into());
+        row.trouble.push("some of its processes have ended and were replaced".into());
     }
-    row.process = Course::of_memory([&before, &with, &after], row.held);
-    row.descriptors = Course::of_descriptors([&before, &with, &after], row.held);
+    row.process = ResourceUse::of_memory([&before, &with, &after], row.held);
+    row.descriptors = ResourceUse::of_descriptors([&before, &with, &after], row.held);
     let kernel = before.kernel.as_ref().zip(with.kernel.as_ref()).filter(|_| row.held > 0);
     row.kernel = kernel.map(|(before, with)| Growth::of(before, with, row.held));
     Ok(())
 }
 
-/// What a server is told besides what its label says. Silence is no fault here, unless it is
-/// asked for.
+/// A server's options besides those in its label. Here it has to keep silent connections, unless
+/// its label says otherwise.
 fn options(model: Model) -> &'static [&'static str] {
     match model.options().any(|option| option == "--idle-timeout") {
         true => &["--quiet"],
@@ -396,10 +402,10 @@ fn options(model: Model) -> &'static [&'static str] {
 
 fn not_all(some: usize, all: usize, what: &str, why: &str) -> String {
     let [some, all] = [some, all].map(|count| thousands(count as f64));
-    format!("{some} of {all} were {what}: {why}")
+    format!("{some} of {all} connections {what}: {why}")
 }
 
-/// Waits until the server has no more descriptors than before anybody came.
+/// Waits until the server has no more descriptors than before the crowd came.
 fn has_closed_all(meter: &Meter, before: Option<usize>) -> Result<(), String> {
     let deadline = Instant::now() + PATIENCE;
     while let Some((before, now)) = before.zip(meter.descriptors()) {
@@ -407,7 +413,7 @@ fn has_closed_all(meter: &Meter, before: Option<usize>) -> Result<(), String> {
             break;
         }
         if Instant::now() > deadline {
-            return Err(format!("{} descriptors more than before stay open", now - before));
+            return Err(format!("{} more descriptors are open than before", now - before));
         }
         thread::sleep(LOOK);
     }
@@ -418,8 +424,8 @@ fn has_closed_all(meter: &Meter, before: Option<usize>) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn plan(connections: usize) -> Plan {
-        Plan { models: Model::ALL.to_vec(), connections, sources: None, limit: 20_000 }
+    fn plan(connections: usize) -> ManyPlan {
+        ManyPlan { models: Model::ALL.to_vec(), connections, sources: None, limit: 20_000 }
     }
 
     #[test]
@@ -428,13 +434,13 @@ mod tests {
         let [second, third] = [2, 3].map(|last| Some(Ipv4Addr::new(127, 0, 0, last).into()));
         assert_eq!(plan(14_000).sources(14_000), [(second, 14_000)]);
         assert_eq!(plan(19_001).sources(19_001), [(second, 9_500), (third, 9_501)]);
-        let asked = Plan { sources: Some(2), ..plan(3) };
-        assert_eq!(asked.sources(3), [(second, 1), (third, 2)]);
-        assert_eq!(Plan { sources: Some(9), ..plan(2) }.sources(2).len(), 2);
+        let two = ManyPlan { sources: Some(2), ..plan(3) };
+        assert_eq!(two.sources(3), [(second, 1), (third, 2)]);
+        assert_eq!(ManyPlan { sources: Some(9), ..plan(2) }.sources(2).len(), 2);
     }
 
     #[test]
-    fn nobody_is_asked_to_hold_more_than_fit() {
+    fn no_server_is_given_more_than_fit() {
         let plan = plan(30_000);
         let room = |label: &str| plan.room_at(&label.parse().unwrap()).0;
         assert_eq!(room("thread-server"), 1998);
@@ -449,10 +455,10 @@ mod tests {
     }
 
     #[test]
-    fn who_serves_a_few_is_left_out_unless_few_are_asked_for() {
+    fn a_server_that_serves_few_is_left_out_unless_few_are_wanted() {
         let left_out = |connections| {
             let mut plan = plan(connections);
-            let left_out = plan.leave_out_the_unfit();
+            let left_out = plan.leave_out_unfit();
             left_out.iter().map(|left_out| left_out.server).collect::<Vec<_>>()
         };
         assert_eq!(left_out(19_000), ["sync-server", "thread-server --pool 4"]);
@@ -460,16 +466,16 @@ mod tests {
     }
 
     #[test]
-    fn where_descriptors_are_few_it_is_not_for_the_servers_that_nobody_comes() {
-        let mut plan = Plan { models: vec![Model::POLL], limit: 64, ..plan(200) };
-        let left_out = plan.leave_out_the_unfit();
+    fn too_few_descriptors_are_named_as_the_reason() {
+        let mut plan = ManyPlan { models: vec![Model::POLL], limit: 64, ..plan(200) };
+        let left_out = plan.leave_out_unfit();
         assert_eq!(left_out[0].why, "a process may have 64 descriptors");
     }
 
     #[test]
-    fn a_plan_that_cannot_be_is_refused_with_a_sentence() {
-        let one = Plan { sources: Some(1), ..plan(38_000) };
-        let mut refused = vec![(plan(0), "somebody")];
+    fn an_impossible_plan_is_rejected_with_a_sentence() {
+        let one = ManyPlan { sources: Some(1), ..plan(38_000) };
+        let mut refused = vec![(plan(0), "at least 1")];
         refused.extend(cfg!(target_os = "linux").then_some((one, "--sources 2")));
         for (plan, advice) in refused {
             let sentence = plan.check().unwrap_err();

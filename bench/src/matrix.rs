@@ -1,19 +1,19 @@
-//! The survival matrix: every promise, tried at every server by the checker, and
-//! compared with what a server of this kind can keep.
+//! The survival matrix: the checker tries every promise at every server, and the result is compared
+//! with what a server of this kind can keep.
 
 use std::io;
 use std::path::Path;
 
-use checker::{Cell, Column, Matrix, Plan, Progress, Verdict, run};
+use checker::{Cell, CheckOptions, Column, Matrix, Progress, Verdict, run};
 use protocol::Protocol;
 use server_process::Target;
 
 use crate::{Model, ServerProcess};
 
-/// Promises that a way to wait can't keep, however well the server is written.
+/// Promises that a server can't keep because of its way to wait, however well it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Whether it never keeps them; otherwise it does with luck.
+    /// Whether it never keeps them; otherwise it keeps them sometimes.
     pub always: bool,
     /// The names of the checks.
     pub checks: &'static [&'static str],
@@ -21,12 +21,12 @@ pub struct Limit {
     pub reason: &'static str,
 }
 
-/// Tries every promise at these servers, each of which is started anew for each check;
-/// `program` is the binary of this package.
+/// Tries every promise at these servers, each of which is restarted for every check; `program` is
+/// the binary of this package.
 ///
 /// # Errors
 ///
-/// If the path of the program is not text.
+/// If the path of the program isn't Unicode.
 pub fn matrix(
     models: &[Model],
     protocol: Protocol,
@@ -35,31 +35,31 @@ pub fn matrix(
 ) -> io::Result<Matrix> {
     let targets: io::Result<Vec<_>> =
         models.iter().map(|&model| target(model, protocol, program)).collect();
-    Ok(run(&targets?, &Plan::all(protocol), progress))
+    Ok(run(&targets?, &CheckOptions::all(protocol), progress))
 }
 
-/// A server of this model, as somebody who tries it starts it.
+/// How the checker and the chaos test start a server of this model.
 pub(crate) fn target(model: Model, protocol: Protocol, program: &Path) -> io::Result<Target> {
     let options = ["--quiet", "--protocol", protocol.name()];
     let command = ServerProcess::command_at("127.0.0.1:{port}", program, model, &options);
     let words = [command.get_program()].into_iter().chain(command.get_args());
     let words: Option<Vec<&str>> = words.map(|word| word.to_str()).collect();
-    let words = words.ok_or_else(|| io::Error::other("this program's path is not text"))?;
+    let words = words.ok_or_else(|| io::Error::other("this program's path isn't Unicode"))?;
     Ok(Target::command(words).map_err(io::Error::other)?.named(model.label))
 }
 
-/// Where the column of a server is not as its model must be: a sentence each.
+/// Where a server's column differs from what its model can and can't keep, one sentence each.
 pub fn surprises(model: Model, column: &Column) -> Vec<String> {
     let surprise = |cell: &Cell| {
         let name = cell.check.name;
         let can = model.can_keep(name);
         match &cell.verdict {
             Verdict::Kept { .. } if model.limit(name).is_some_and(|limit| limit.always) => {
-                Some(format!("{}: {name} is kept, which it can't be", model.label))
+                Some(format!("{}: {name} is kept, although it can't be kept there", model.label))
             }
             Verdict::Broken { what, .. } if can => Some(format!("{}: {name}: {what}", model.label)),
-            // From another fault it may follow, and that one is told. From a limit, nothing
-            // follows but that it was not even tried.
+            // It may follow from another fault, which is reported itself. But the only thing that
+            // follows from a limit is that this check was not even tried.
             Verdict::Follows { from, what: Some(_) } if can && !model.can_keep(from) => {
                 Some(format!("{}: {name} follows from {from}", model.label))
             }
@@ -69,14 +69,14 @@ pub fn surprises(model: Model, column: &Column) -> Vec<String> {
     column.cells.iter().filter_map(surprise).collect()
 }
 
-/// What these servers can't do and why, a sentence each.
+/// What these servers can't do and why, one sentence each.
 pub fn limits(models: &[Model]) -> Vec<String> {
     let of_model = |model: &Model| {
-        let told = model.limits.iter().map(|&Limit { always, checks, reason }| {
-            let how = if always { "can't keep" } else { "keeps only with luck" };
+        let sentences = model.limits.iter().map(|&Limit { always, checks, reason }| {
+            let how = if always { "can't keep" } else { "can't always keep" };
             format!("{} {how} {}: {reason}.", model.label, checks.join(", "))
         });
-        told.collect::<Vec<_>>()
+        sentences.collect::<Vec<_>>()
     };
     models.iter().flat_map(of_model).collect()
 }

@@ -1,4 +1,4 @@
-//! What a server costs, seen from outside, while it runs; and how it is stopped for a moment.
+//! What a server costs while it runs, as seen from outside; and how it is paused for a moment.
 
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::Meter;
@@ -17,14 +17,15 @@ mod linux {
     use nix::time::{ClockId, clock_getcpuclockid};
     use nix::unistd::Pid;
 
-    /// Looks at a process and its descendants. Two meters are equal if they look at the same.
+    /// Measures a process and its descendants. Two meters are equal if they measure the same
+    /// processes.
     #[derive(Debug, PartialEq)]
     pub struct Meter {
         processes: Vec<Pid>,
     }
 
     impl Meter {
-        /// Of this process, and those that it and its children have started by now.
+        /// A meter of this process and of all descendants that it has by now.
         pub fn of(process: u32) -> Self {
             let all = processes_and_parents();
             let mut processes = vec![process];
@@ -40,9 +41,9 @@ mod linux {
 
         /// The processor time that they have used so far, in user and kernel mode.
         ///
-        /// It is read from the processes' clocks (clock_getcpuclockid(3)), which count
-        /// nanoseconds and all threads, those that have ended, too. `None` once a process has
-        /// ended, or where the system does not tell.
+        /// It is read from the processes' clocks (clock_getcpuclockid(3)), which count nanoseconds
+        /// of all threads, including those that have ended. `None` once a process has ended, or
+        /// where the system doesn't report it.
         pub fn processor_time(&self) -> Option<Duration> {
             let of_one = |&process: &Pid| {
                 let clock: ClockId = clock_getcpuclockid(process).ok()?;
@@ -61,8 +62,8 @@ mod linux {
         }
 
         /// The memory that is theirs alone, in bytes: heaps and stacks, as far as they are in use
-        /// (`Anonymous` of smaps_rollup, proc_pid_smaps(5)). The pages of the program itself,
-        /// which come and go, are not in it.
+        /// (`Anonymous` of smaps_rollup, proc_pid_smaps(5)). It doesn't include the pages of the
+        /// program itself, which come and go.
         pub fn own_memory(&self) -> Option<u64> {
             let of_one = |process: &Pid| {
                 let maps = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
@@ -74,8 +75,8 @@ mod linux {
         /// How many descriptors they have open.
         pub fn descriptors(&self) -> Option<usize> {
             let of_one = |process: &Pid| {
-                // proc_pid_fd(5): since Linux 6.2 the size of the folder is their number, and
-                // nobody has to count thousands.
+                // proc_pid_fd(5): since Linux 6.2 the size of the folder is their number, so
+                // thousands of entries need not be counted.
                 let folder = format!("/proc/{process}/fd");
                 match fs::metadata(&folder).ok()?.len() {
                     0 => Some(fs::read_dir(folder).ok()?.count()),
@@ -85,8 +86,8 @@ mod linux {
             self.processes.iter().map(of_one).sum()
         }
 
-        /// Stops them, as Ctrl-Z does, until the value is dropped. They may still be on their way
-        /// out of a system call when this returns.
+        /// Pauses them, like Ctrl-Z, until the value is dropped. They may still be finishing a
+        /// system call when this returns.
         pub(crate) fn pause(&self) -> Paused<'_> {
             self.send(Signal::SIGSTOP);
             Paused(self)
@@ -102,7 +103,7 @@ mod linux {
         }
     }
 
-    /// Processes that are stopped. Dropping this lets them go on.
+    /// Processes that are paused. Dropping this lets them continue.
     pub(crate) struct Paused<'a>(&'a Meter);
 
     impl Drop for Paused<'_> {
@@ -111,18 +112,18 @@ mod linux {
         }
     }
 
-    /// A figure of a file of proc(5) that has one in each line, in bytes.
+    /// A figure, in bytes, from a file of proc(5) with one figure per line.
     pub(crate) fn kibibytes(text: &str, name: &str) -> Option<u64> {
         let figure = text.lines().find_map(|line| line.strip_prefix(name))?;
         Some(1024 * figure.split_whitespace().next()?.parse::<u64>().ok()?)
     }
 
-    /// All processes that there are, each with the one that has started it.
+    /// All processes of the system, each with its parent.
     fn processes_and_parents() -> Vec<(u32, u32)> {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let with_parent = |entry: fs::DirEntry| {
             let process = entry.file_name().to_str()?.parse().ok()?;
-            // One that ends meanwhile has no files any more, and is of no interest.
+            // One that ends meanwhile no longer has these files, and doesn't matter.
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
             // proc_pid_stat(5): after the name in parentheses come the state and the parent.
             let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
@@ -141,7 +142,7 @@ mod linux {
 
         #[test]
         fn this_process_works_and_uses_memory() {
-            // Alone: other tests have children meanwhile, which end.
+            // Without children: other tests start some meanwhile, and they end.
             let meter = Meter { processes: vec![Pid::this()] };
             let before = meter.processor_time().unwrap();
             let began = Instant::now();
@@ -157,8 +158,8 @@ mod linux {
             let before = meter.own_memory().unwrap();
             let written = vec![1_u8; 8 << 20];
             let grown = meter.own_memory().unwrap().saturating_sub(before);
-            assert!(grown > written.len() as u64 / 2, "other tests may give some back: {grown}");
-            // Other tests open and close some meanwhile, but not so many.
+            assert!(grown > written.len() as u64 / 2, "other tests may free some: {grown}");
+            // Other tests open and close some meanwhile, but not as many.
             let descriptors = meter.descriptors().unwrap();
             let opened: Vec<_> = (0..100).map(|_| fs::File::open("/dev/null").unwrap()).collect();
             let more = meter.descriptors().unwrap() - descriptors;
@@ -190,42 +191,42 @@ mod linux {
 mod elsewhere {
     use std::time::Duration;
 
-    /// Left out: what processes cost, on systems other than Linux.
+    /// Left out: what processes cost on systems other than Linux.
     #[derive(Debug, PartialEq)]
     pub struct Meter;
 
     impl Meter {
-        /// Of a process of which nothing will be told.
+        /// A meter that reports nothing.
         pub fn of(_process: u32) -> Self {
             Meter
         }
 
-        /// Not known here.
+        /// Unknown here.
         pub fn processor_time(&self) -> Option<Duration> {
             None
         }
 
-        /// Not known here.
+        /// Unknown here.
         pub fn memory(&self) -> Option<u64> {
             None
         }
 
-        /// Not known here.
+        /// Unknown here.
         pub fn own_memory(&self) -> Option<u64> {
             None
         }
 
-        /// Not known here.
+        /// Unknown here.
         pub fn descriptors(&self) -> Option<usize> {
             None
         }
 
-        /// Stops nobody here.
+        /// Pauses nothing here.
         pub(crate) fn pause(&self) -> Paused {
             Paused
         }
     }
 
-    /// Nobody is stopped.
+    /// Nothing is paused.
     pub(crate) struct Paused;
 }

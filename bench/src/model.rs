@@ -14,31 +14,31 @@ use crate::matrix::Limit;
 use crate::peers::Peer;
 use crate::server_process::ChildServer;
 
-/// A way to wait, and the server that waits so.
+/// A way to wait, and the server that uses it.
 #[derive(Clone, Copy)]
 pub struct Model {
-    /// The name of the server's package, and options that make another way to wait of it: what
-    /// stands behind `cargo run -p` (where `--` comes between the two).
+    /// The name of the server's package, and options that change its way to wait: what follows
+    /// `cargo run -p` (with `--` between the two).
     pub label: &'static str,
-    /// How many clients it serves at the same time: slow ones keep as many others waiting.
+    /// How many clients it serves at the same time. As many slow ones make all others wait.
     pub serves_at_once: usize,
-    /// How many it can have at the same time before it lets nobody in, whatever the limit of
+    /// How many connections it can have before it accepts no more, whatever the limit of
     /// descriptors.
     most_connections: usize,
     /// Whether it serves in several processes (`--workers`), each with a limit of descriptors of
     /// its own.
     has_workers: bool,
-    /// Whether it uses no processor time when there is nothing to do.
+    /// Whether it uses no processor time while there is nothing to do.
     pub rests: bool,
-    /// The promises that it can't keep, or not always.
+    /// The promises that it can't keep, or can't always keep.
     pub limits: &'static [Limit],
-    /// Why it can't stand it that somebody takes its descriptors for a while; `None`: it can.
+    /// Why it doesn't survive a lack of descriptors for a while; `None` if it does.
     pub needs_descriptors: Option<&'static str>,
-    /// Whether it is a peer, a server outside of this workspace.
+    /// Whether it is a peer, a server from outside this workspace.
     pub is_peer: bool,
     /// Whether this system has what it waits with.
     pub(crate) available: fn() -> io::Result<()>,
-    /// Serves in this process, for the one that has started it.
+    /// Serves in this process, for the parent process.
     pub(crate) serve: fn(ChildServer) -> ExitCode,
 }
 
@@ -56,12 +56,13 @@ const PLAIN: Model = Model {
     serve: |_| ExitCode::FAILURE,
 };
 
-/// What a slow neighbour costs at a server that serves so few at once that others have to wait.
+/// The promises that a server breaks if it serves so few clients at a time that others have to wait
+/// for a slow one.
 const NEIGHBOURS: &[&str] =
-    &["silent-neighbour", "half-sent-neighbour", "dribbling-neighbour", "deaf-neighbour"];
+    &["silent-neighbour", "half-sent-neighbour", "dribbling-neighbour", "non-reading-neighbour"];
 
-/// How many connections fit into a set of select(2): as many as there are places for descriptors,
-/// 1024, without those that the server needs for other things.
+/// How many connections fit into a set of select(2), which has room for 1024 descriptors; the
+/// server needs a few for other things.
 #[cfg(unix)]
 const IN_A_SET: usize = 1010;
 
@@ -85,14 +86,14 @@ impl Model {
         rests: false,
         limits: &[Limit {
             always: true,
-            checks: &["idle-cost", "deaf-sleep", "descriptor-limit"],
+            checks: &["idle-cost", "non-reading-sleep", "descriptor-limit"],
             reason: "it never sleeps",
         }],
         serve: |child| child.serve_with(busy_server::serve),
         ..PLAIN
     };
 
-    /// busy-server, which sleeps after each round in vain
+    /// busy-server, which sleeps after each round that found nothing
     pub const BUSY_WITH_NAPS: Model =
         Model { label: "busy-server --nap 20ms", limits: &[], ..Model::BUSY };
 
@@ -111,7 +112,7 @@ impl Model {
         limits: &[Limit {
             always: true,
             checks: &["silent-neighbour", "half-sent-neighbour"],
-            reason: "its threads serve as many slow clients, and everybody else waits",
+            reason: "a slow client keeps a thread, and when all threads are taken, others wait",
         }],
         ..Model::THREAD
     };
@@ -153,8 +154,8 @@ impl Model {
         limits: &[Limit {
             always: false,
             checks: &["descriptor-limit"],
-            reason: "whoever is dealt to a worker without descriptors waits until that one has some, \
-                     though others may have them",
+            reason: "a client that the kernel assigns to a worker without descriptors waits for \
+                     that worker, even if others have some",
         }],
         ..Model::PREFORK
     };
@@ -175,7 +176,7 @@ impl Model {
         ..PLAIN
     };
 
-    /// The three that the walkthrough begins with.
+    /// The three servers that the walkthrough begins with.
     pub const MAIN: &'static [Model] = &[
         Model::SYNC,
         #[cfg(unix)]
@@ -183,7 +184,7 @@ impl Model {
         Model::POLL,
     ];
 
-    /// Every model that this system has, from the simplest to the most modern.
+    /// Every model that this system supports, from the simplest to the most modern.
     pub const ALL: &'static [Model] = &[
         Model::SYNC,
         Model::BUSY,
@@ -204,8 +205,8 @@ impl Model {
         Model::URING,
     ];
 
-    /// Servers outside of this workspace that speak the same protocol, from the dearest to the
-    /// barest.
+    /// The peers, servers from outside this workspace that speak the same protocol, from the most
+    /// expensive to the barest.
     pub const PEERS: &'static [Model] = &[
         #[cfg(unix)]
         Model::PYTHON_ASYNCIO,
@@ -228,19 +229,19 @@ impl Model {
         self.label.split(' ').next().unwrap_or(self.label)
     }
 
-    /// The options that make this way to wait of it.
+    /// The options that change its way to wait.
     pub fn options(&self) -> impl Iterator<Item = &'static str> {
         self.label.split(' ').skip(1)
     }
 
-    /// How many clients can ask it at the same time, each on a connection that it keeps.
+    /// How many clients it can serve at the same time, each on a connection that stays open.
     pub fn most_clients(&self) -> usize {
         self.serves_at_once.min(self.most_connections)
     }
 
-    /// In how many processes it serves. Each has a limit of descriptors of its own.
+    /// The number of processes that it serves in. Each has a limit of descriptors of its own.
     pub fn processes(&self) -> usize {
-        // A system that does not tell how many cores there are has one at least.
+        // If the number of cores is unknown, there is at least one.
         let cores = || thread::available_parallelism().map_or(1, NonZero::get);
         let words: Vec<&str> = self.options().collect();
         match self.has_workers {
@@ -249,17 +250,17 @@ impl Model {
         }
     }
 
-    /// What keeps a server of this kind from keeping the promise that this check tries.
+    /// Why a server of this kind can't, or can't always, keep the promise that this check tries.
     pub fn limit(&self, check: &str) -> Option<&'static Limit> {
         self.limits.iter().find(|limit| limit.checks.contains(&check))
     }
 
-    /// Whether a server of this kind must keep the promise that this check tries.
+    /// Whether a server of this kind has to keep the promise that this check tries.
     pub fn can_keep(&self, check: &str) -> bool {
         self.limit(check).is_none()
     }
 
-    /// Whether it is one of [`ALL`](Self::ALL) or [`PEERS`](Self::PEERS), with no other options.
+    /// Whether it is one of [`ALL`](Self::ALL) or [`PEERS`](Self::PEERS), without other options.
     pub fn is_listed(&self) -> bool {
         Model::ALL.iter().chain(Model::PEERS).any(|model| model.label == self.label)
     }
@@ -269,7 +270,7 @@ impl Model {
         protocol == Protocol::Lines || !self.is_peer
     }
 
-    /// Whether it can run here. A peer is compiled for that, if it is due.
+    /// Whether it can run here. A peer is compiled if necessary.
     ///
     /// # Errors
     ///
@@ -289,8 +290,8 @@ impl Model {
             Limit {
                 always: false,
                 checks: &["descriptor-limit"],
-                reason: "while there is no descriptor, asyncio tries once a second to accept, as many \
-                         times as the backlog is long",
+                reason: "while no descriptor is left, asyncio retries once a second, and then \
+                         calls accept as many times as the backlog is long",
             },
         ],
         available: || Peer::PYTHON_ASYNCIO.available(),
@@ -365,20 +366,20 @@ const PEER: Model = Model { limits: &[ENDS_AT_CTRL_C], is_peer: true, ..PLAIN };
 const ENDS_AT_CTRL_C: Limit = Limit {
     always: true,
     checks: &["ctrl-c"],
-    reason: "it does nothing about Ctrl-C, which ends it at once",
+    reason: "it doesn't handle Ctrl-C, which ends it at once",
 };
 
 #[cfg(unix)]
 const CLOSES_WITHOUT_DESCRIPTORS: Limit = Limit {
     always: true,
     checks: &["descriptor-limit"],
-    reason: "libuv accepts those for whom there is no descriptor with one that it keeps in reserve, \
+    reason: "when no descriptor is left, libuv accepts clients with one that it keeps in reserve, \
              and closes them",
 };
 
 #[cfg(unix)]
 const NEVER_TRIES_AGAIN: &str =
-    "once it has no descriptor left, it accepts nobody before one of its own connections is closed";
+    "once no descriptor is left, it accepts no clients until one of its own connections closes";
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -386,7 +387,7 @@ impl fmt::Debug for Model {
     }
 }
 
-/// Reads a label. The options may be others than those that are listed: `busy-server --nap 7ms`.
+/// Reads a label. The options may differ from the listed ones: `busy-server --nap 7ms`.
 impl FromStr for Model {
     type Err = String;
 
@@ -399,21 +400,22 @@ impl FromStr for Model {
         }
         let name = words.first().copied().unwrap_or_default();
         let of_that_name = || all().filter(|model| model.name() == name);
-        // Otherwise whoever starts the server would look for it elsewhere, or not understand it.
+        // Otherwise this program would look for the server at the wrong address, or not understand
+        // its replies.
         if let Some(ours) = words.iter().find(|word| ["--address", "--protocol"].contains(word)) {
             return Err(format!(
-                "`{ours}` is for this program to say: leave it out (`check` and `chaos` have a \
-                 `--protocol` of their own)"
+                "`{ours}` is set by this program; leave it out (`check` and `chaos` have their own \
+                 `--protocol`)"
             ));
         }
         let option = words.get(1).copied();
         let alike = of_that_name().find(|model| model.options().next() == option);
         let Some(&model) = alike.or_else(|| of_that_name().next()) else {
             let labels: Vec<_> = all().map(|model| model.label).collect();
-            return Err(format!("there is no `{name}` here, but {}", labels.join(", ")));
+            return Err(format!("there is no server `{name}`; choose from {}", labels.join(", ")));
         };
-        // Label and limits are kept to the end of the program, as those of the others are. With
-        // other options than the listed ones, nobody knows whether the limits always hold.
+        // Label and limits live until the end of the program, like those of the listed models. With
+        // other options than the listed ones, it is unknown whether the limits always hold.
         let limit = |limit: &Limit| Limit { always: false, ..*limit };
         let limits: Vec<_> = model.limits.iter().map(limit).collect();
         // A pool serves as many clients as it has threads.
@@ -427,12 +429,12 @@ impl FromStr for Model {
     }
 }
 
-/// How many threads a process has room for, whatever is asked for.
+/// How many threads a process has room for, whatever the options say.
 fn most_threads() -> usize {
     usize::try_from(thread_server::most_threads()).unwrap_or(usize::MAX)
 }
 
-/// What stands behind an option in the words of a label.
+/// The number that follows an option in the words of a label.
 fn number_after(option: &str, words: &[&str]) -> Option<usize> {
     words.iter().skip_while(|word| **word != option).nth(1)?.parse().ok()
 }
@@ -442,7 +444,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_label_is_read_as_what_it_stands_for() {
+    fn every_label_is_read_as_its_model() {
         for model in Model::ALL.iter().chain(Model::PEERS) {
             let read: Model = model.label.parse().unwrap();
             assert_eq!(read.label, model.label);
@@ -453,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn other_options_than_the_listed_make_limits_a_matter_of_luck() {
+    fn with_other_options_than_the_listed_limits_do_not_always_hold() {
         let pool: Model = "thread-server --pool=100".parse().unwrap();
         assert_eq!((pool.name(), pool.serves_at_once), ("thread-server", 100));
         assert!(!pool.limit("silent-neighbour").unwrap().always);
@@ -463,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_are_given_anyway_are_refused() {
+    fn options_that_this_program_sets_are_rejected() {
         for option in ["--address 127.0.0.1:80", "--protocol=one-shot"] {
             let error = format!("poll-server {option}").parse::<Model>().unwrap_err();
             assert!(error.contains("leave it out"), "{error}");
@@ -476,12 +478,12 @@ mod tests {
         let three: Model = "prefork-server --workers 3 --reuse-port".parse().unwrap();
         assert_eq!((three.processes(), Model::POLL.processes()), (3, 1));
         assert!(Model::PREFORK.processes() >= 1);
-        // Those of async-server are threads.
+        // The workers of async-server are threads.
         assert_eq!("async-server --workers 3".parse::<Model>().unwrap().processes(), 1);
     }
 
     #[test]
-    fn whoever_is_not_here_is_told_who_is() {
+    fn an_unknown_server_is_rejected_with_a_list_of_the_known_ones() {
         let error = "nginx --quickly".parse::<Model>().unwrap_err();
         assert!(error.contains("`nginx`") && error.contains("thread-server --pool 4"), "{error}");
     }

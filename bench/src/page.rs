@@ -1,16 +1,16 @@
-//! The page for a browser: the table, and below it the timelines of all servers on the same
-//! time axis, so that the ways to wait are seen at one glance. It needs no other file, no
-//! network and no script.
+//! The page for a browser: the table, and below it the timelines of all servers on the same time
+//! axis, so that the ways to wait can be compared at a glance. It needs no other file, no network
+//! and no script.
 
 use maud::{DOCTYPE, PreEscaped, html};
 use timeline::Picture;
 
-use crate::Row;
+use crate::ServerResult;
 use crate::colours::{self, class};
-use crate::figures::told;
-use crate::table::{cells, columns, troubles};
+use crate::table::{table, troubles};
+use output::figures::told;
 
-/// How many rows a timeline has at most: three of them are to be seen without much scrolling.
+/// The most rows a timeline has: few enough to see three timelines without much scrolling.
 const ROWS: usize = 24;
 
 const STYLE: &str = "
@@ -30,9 +30,15 @@ figure { margin: 2rem 0; }
 svg { width: 100%; height: auto; }
 ";
 
-/// The page as HTML. The `introduction` says what was run, the `findings` what is to be seen.
-/// With `replay`, the timelines draw themselves, all of them by the same clock.
-pub fn page(introduction: &str, findings: &[String], rows: &[Row], replay: bool) -> String {
+/// The page as HTML. The `introduction` says what was run, the `findings` say what it shows. With
+/// `replay`, the timelines are animated, all of them by the same clock.
+pub fn page(
+    introduction: &str,
+    findings: &[String],
+    rows: &[ServerResult],
+    replay: bool,
+) -> String {
+    let table = table(rows);
     let until = rows.iter().map(|row| row.timeline.length).max();
     let pictures = rows.iter().map(|row| Picture {
         title: row.server.into(),
@@ -57,10 +63,12 @@ pub fn page(introduction: &str, findings: &[String], rows: &[Row], replay: bool)
                 p { (introduction) }
                 div.table {
                     table {
-                        thead { tr { @for column in columns(rows) { th { (column) } } } }
+                        thead { tr { @for title in table.titles() { th { (title) } } } }
                         tbody {
-                            @for (row, cells) in rows.iter().zip(cells(rows)) {
-                                tr style=(colour(row.server)) { @for cell in cells { td { (cell) } } }
+                            @for (row, cells) in rows.iter().zip(table.rows()) {
+                                tr style=(colour(row.server)) {
+                                    @for cell in cells { td { (cell.text) } }
+                                }
                             }
                         }
                     }
@@ -69,8 +77,8 @@ pub fn page(introduction: &str, findings: &[String], rows: &[Row], replay: bool)
                 @for finding in findings { p { (finding) } }
                 h2 { "What each client went through" }
                 p {
-                    "The first round at each server, all on the same time axis. A row is a \
-                     connection; point at a bar to read what it is."
+                    "The first round at each server, all on the same time axis. Each row is a \
+                     connection; point at a bar to see what it stands for."
                 }
                 @for (row, picture) in rows.iter().zip(pictures) {
                     figure { (PreEscaped(picture.svg(&row.timeline))) }
@@ -87,7 +95,7 @@ fn colour(server: &str) -> String {
     format!("--server: light-dark({light}, {dark})")
 }
 
-fn figures(row: &Row) -> String {
+fn figures(row: &ServerResult) -> String {
     format!(
         "A well-behaved client waited {} here (the median), {} at most.",
         told(row.probe.quantile(0.5)),

@@ -1,7 +1,9 @@
-//! Servers outside of this workspace that speak the protocol: what would somebody use instead?
+//! The peers, servers from outside this workspace that speak the protocol: what people would use
+//! instead.
 //!
 //! Each is one short file in `bench/peers/`, written as a competent user of its platform would
-//! write it; the C ones share the protocol, and the two bare loops their connections.
+//! write it. Those in C share the code for the protocol, and the two bare loops also share the code
+//! for connections.
 //!
 //! | Peer | What it shows |
 //! |---|---|
@@ -10,8 +12,8 @@
 //! | `node` | callbacks over libuv, in a language that is compiled while it runs |
 //! | `go` | a goroutine for each connection, on all processors |
 //! | `libuv` | the loop under Node, in C |
-//! | `c-select` | the yardstick for `select-server`: a bare loop that does what is needed |
-//! | `c-epoll` | the yardstick for `poll-server` |
+//! | `c-select` | the baseline for `select-server`: a bare loop that does only what is needed |
+//! | `c-epoll` | the baseline for `poll-server` |
 //!
 //! ```text
 //! cargo run --release -p bench -- --peers
@@ -19,13 +21,13 @@
 //! cargo run --release -p bench -- check --peers
 //! ```
 //!
-//! A peer whose platform is not installed is left out with a sentence. Those in C and Go are
-//! compiled when they are first asked for, into a folder beside the running program, and again
-//! when their source has changed. They speak `lines` only, and have no idle time-out, no console
-//! and no counters. A peer is started as `COMMAND PORT`, by a process that stands in for it: see
+//! A peer whose platform is not installed is left out, and a sentence says so. Those in C and Go
+//! are compiled when they are first used, into a folder next to the running program, and again when
+//! their source has changed. Peers speak only `lines`, and have no idle time-out, no console and no
+//! counters. A peer is started as `COMMAND PORT`, by a process that stands in for it: see
 //! [`stand_in`].
 //!
-//! Left out: Windows, where signals and limits of descriptors are others.
+//! Left out: Windows, where signals and limits of descriptors differ.
 
 use std::env;
 use std::fs;
@@ -37,14 +39,14 @@ use std::time::SystemTime;
 
 pub(crate) mod stand_in;
 
-/// Where the sources are.
+/// The folder of the sources.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
-/// A server outside of this workspace.
+/// A server from outside this workspace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
-    /// Its file, and those that are included there.
+    /// Its file, and the files that it includes.
     sources: &'static [&'static str],
     platform: Platform,
 }
@@ -54,15 +56,15 @@ enum Platform {
     Python,
     Node,
     Go,
-    /// With a library besides the system's, perhaps.
+    /// Perhaps with another library than the system's.
     C(Option<Library>),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Library {
-    /// As pkg-config knows it.
+    /// Its name for pkg-config.
     name: &'static str,
-    /// What the linker is told where there is no pkg-config.
+    /// The linker's flag where there is no pkg-config.
     flag: &'static str,
     /// A program that compiles and links if the library is there.
     trial: &'static str,
@@ -78,10 +80,10 @@ const LIBUV: Library = Library {
 
 /// A program that a platform can't do without.
 struct Tool {
-    /// The commands that may start it; the first that works is taken.
+    /// The commands that may start it; the first that works is used.
     commands: Vec<String>,
-    /// What it is asked, to see whether it works.
-    question: &'static str,
+    /// The argument for a trial run.
+    trial: &'static str,
     install: &'static str,
 }
 
@@ -123,17 +125,17 @@ impl Peer {
         platform: Platform::C(None),
     };
 
-    /// Whether it can run here. Compiles it if that is due.
+    /// Whether it can run here. Compiles it if necessary.
     ///
     /// # Errors
     ///
-    /// A sentence without its full stop: what is missing, or what the compiler says.
+    /// A sentence without its full stop: what is missing, or what the compiler printed.
     pub(crate) fn available(&self) -> io::Result<()> {
         self.platform.tool().find()?;
         self.command().map(drop)
     }
 
-    /// What runs it. The port is still to be added.
+    /// The command that runs it, still without the port.
     fn command(&self) -> io::Result<Command> {
         let command = match self.platform {
             Platform::Python | Platform::Node => {
@@ -150,7 +152,7 @@ impl Peer {
         Path::new(FOLDER).join(self.sources[0])
     }
 
-    /// The path of the program, after it was compiled if that was due.
+    /// The path of the program. Compiles it if necessary.
     fn compiled(&self) -> io::Result<PathBuf> {
         static COMPILING: Mutex<()> = Mutex::new(());
         let _one_at_a_time = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,8 +160,8 @@ impl Peer {
         if !self.is_newer_than(&program)? {
             return Ok(program);
         }
-        // Other processes may compile it, too, or run what is there: so the new one gets its
-        // place when it is complete.
+        // Other processes may compile it at the same time, or run the old one. So the new program
+        // gets its name when it is complete.
         let unfinished = program.with_extension(process::id().to_string());
         fs::create_dir_all(unfinished.with_file_name(""))?;
         self.compile(&unfinished)?;
@@ -167,14 +169,14 @@ impl Peer {
         Ok(program)
     }
 
-    /// Whether a source was changed since this was compiled, or it was not compiled yet.
+    /// Whether a source was changed after the program was compiled, or it was never compiled.
     fn is_newer_than(&self, program: &Path) -> io::Result<bool> {
         let changed = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
         let compiled = changed(program).unwrap_or(SystemTime::UNIX_EPOCH);
         for source in self.sources {
             let path = Path::new(FOLDER).join(source);
             let changed = changed(&path).map_err(|error| {
-                io::Error::new(error.kind(), format!("no source: {}: {error}", path.display()))
+                io::Error::new(error.kind(), format!("can't read {}: {error}", path.display()))
             })?;
             if changed > compiled {
                 return Ok(true);
@@ -200,7 +202,7 @@ impl Peer {
             && !library.is_there(program)?
         {
             let Library { name, install, .. } = library;
-            let what = format!("the library {name} is not there: install {install}");
+            let what = format!("the library {name} is missing; install {install}");
             return Err(io::Error::new(ErrorKind::NotFound, what));
         }
         let said = String::from_utf8_lossy(&output.stderr);
@@ -211,9 +213,9 @@ impl Peer {
 
 impl Platform {
     fn tool(self) -> Tool {
-        let tool = |commands: &[&str], question, install| Tool {
+        let tool = |commands: &[&str], trial, install| Tool {
             commands: commands.iter().map(|&command| command.to_owned()).collect(),
-            question,
+            trial,
             install,
         };
         match self {
@@ -247,18 +249,18 @@ impl Tool {
     fn find(&self) -> io::Result<Command> {
         let works = |&command: &&String| {
             let mut command = command_of(command);
-            command.arg(self.question).stdin(Stdio::null());
+            command.arg(self.trial).stdin(Stdio::null());
             command.output().is_ok_and(|output| output.status.success())
         };
         self.commands.iter().find(works).map(|command| command_of(command)).ok_or_else(|| {
             let commands = self.commands.join("` or `");
-            let what = format!("there is no `{commands}` here: install {}", self.install);
+            let what = format!("can't run `{commands}`; install {}", self.install);
             io::Error::new(ErrorKind::NotFound, what)
         })
     }
 }
 
-/// `CC` may have arguments, too: `ccache gcc`.
+/// Splits a command into words, because `CC` may have arguments, as in `ccache gcc`.
 fn command_of(words: &str) -> Command {
     let mut words = words.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or_default());
@@ -267,25 +269,26 @@ fn command_of(words: &str) -> Command {
 }
 
 impl Library {
-    /// What the compiler is to be told, as far as anybody knows.
+    /// The flags that the compiler needs for it: pkg-config's, or else our guess.
     fn flags(self) -> Vec<String> {
-        let told = Command::new("pkg-config").args(["--cflags", "--libs", self.name]).output();
-        match told {
+        let printed = Command::new("pkg-config").args(["--cflags", "--libs", self.name]).output();
+        match printed {
             Ok(output) if output.status.success() => {
                 let flags = String::from_utf8_lossy(&output.stdout).into_owned();
                 flags.split_whitespace().map(str::to_owned).collect()
             }
-            // There is no pkg-config, or it does not know the library: the compiler may.
+            // There is no pkg-config, or it doesn't know the library; but the compiler may find it.
             _ => vec![self.flag.into()],
         }
     }
 
-    /// Whether a program compiles and links that needs nothing else; it is written to `program`.
+    /// Whether a program that needs only this library compiles and links; it is written to
+    /// `program`.
     fn is_there(self, program: &Path) -> io::Result<bool> {
         let mut compiler = Platform::C(None).tool().find()?;
         compiler.args(["-x", "c", "-", "-o"]).arg(program).args(self.flags());
         let mut child = compiler.stdin(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        // The pipe is closed at the end of the line, and so the program is complete.
+        // The pipe is closed at the end of this line, so the compiler sees the end of the source.
         child.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(self.trial.as_bytes()))?;
         let is_there = child.wait()?.success();
         if is_there {

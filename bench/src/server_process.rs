@@ -1,14 +1,14 @@
 //! A server in a process of its own.
 //!
-//! Cargo tells a package where its own binaries are, but not those of others. So the servers
-//! that are measured and tested run in the binary of *this* package, as `bench serve NAME`,
-//! which is not in its `--help`: [`serve_for_parent`] is the child's side of it,
-//! [`ServerProcess`] the parent's. A peer, which is no library, has a process in its place there.
+//! Cargo tells a package where its own binaries are, but not where those of other packages are. So
+//! the servers that are measured and tested run in the binary of *this* package, as `bench serve
+//! NAME`, which is not in its `--help`. [`serve_for_parent`] is the child's side of it,
+//! [`ServerProcess`] the parent's. For a peer, which isn't a library, that process only stands in:
+//! it starts the peer's own process.
 //!
-//! The two talk over the child's standard streams. The child prints a line of JSON when it
-//! listens and another when it has stopped, between them what the server's console says.
-//! When its standard input ends, it stops; so it can't outlive its parent, whatever ends
-//! that.
+//! The two talk over the child's standard streams. The child prints a line of JSON when it listens
+//! and another when it has stopped; between them are the lines of the server's console. When its
+//! standard input ends, it stops, so it can't outlive its parent, however that ends.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -20,6 +20,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use output::figures::calls_told;
 use serde::{Deserialize, Serialize};
 use server_kit::{Console, Counters, NoOptions, OwnOptions, Serve, ServeWith, Settings, Stop};
 
@@ -27,12 +28,12 @@ use crate::Model;
 #[cfg(unix)]
 use crate::peers::{Peer, stand_in::stand_in};
 
-/// How long a server may take to start and to stop before it is taken for hung. Far more
-/// than any needs, since a machine may be busy with other things.
+/// How long a server may take to start or to stop before it counts as hung: far more than any
+/// server needs, because the machine may be busy with other things.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a server has done, and what it cost. A peer does not count what it does: there, it is
-/// what its clients have seen.
+/// What a server has done, and what it cost. A peer doesn't count what it does, so for peers this
+/// is what their clients have seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Connections accepted.
@@ -43,21 +44,22 @@ pub struct Usage {
     pub replies: u64,
     /// System calls by name.
     pub calls: BTreeMap<String, u64>,
-    /// Which system calls are not among them, because somebody else makes them; `None`: none.
+    /// Which system calls are not included, because other code than the server's makes them;
+    /// `None`: all are included.
     pub calls_not_counted: Option<String>,
-    /// What the kernel says of the process; `None` where this program does not know how to
-    /// ask.
+    /// What the kernel reports about the process; `None` where this program doesn't know how to
+    /// find out.
     pub process: Option<ProcessUsage>,
 }
 
-/// What the kernel says of a process since it listens.
+/// What the kernel reports about a process from when it listens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProcessUsage {
     /// Processor time in user and kernel mode, in seconds.
     #[serde(rename = "processor_s")]
     pub processor_seconds: f64,
-    /// How often it went to sleep (voluntary context switches); `None` for a peer, of which it
-    /// is not known.
+    /// How often it went to sleep (voluntary context switches); `None` for a peer, where it is
+    /// unknown.
     pub sleeps: Option<u64>,
 }
 
@@ -73,7 +75,7 @@ impl Usage {
         }
     }
 
-    /// Adds what it did and what it cost when it ran another time.
+    /// Adds what it did and what it cost in another run.
     pub(crate) fn add(&mut self, other: &Usage) {
         self.connections += other.connections;
         self.requests += other.requests;
@@ -88,23 +90,29 @@ impl Usage {
         };
     }
 
-    /// Processor time for each request; `None` without requests.
+    /// Processor time per request; `None` without requests.
     pub fn processor_time_per_request(&self) -> Option<Duration> {
         let seconds = self.process?.processor_seconds / self.requests as f64;
         (self.requests > 0).then(|| Duration::from_secs_f64(seconds))
     }
 
-    /// System calls of all kinds for each request; `None` without requests, or where nobody
-    /// counts calls. Where some are not counted, there are more.
+    /// System calls of all kinds per request; `None` without requests, or where no calls are
+    /// counted. If some are not counted, the true number is higher.
     pub fn calls_per_request(&self) -> Option<f64> {
         let calls: u64 = self.calls.values().sum();
         let is_known = self.requests > 0 && !self.calls.is_empty();
         is_known.then(|| calls as f64 / self.requests as f64)
     }
+
+    /// The same, as people read it.
+    pub fn calls_told(&self) -> Option<String> {
+        let at_least = if self.calls_not_counted.is_some() { "≥ " } else { "" };
+        Some(format!("{at_least}{}", calls_told(self.calls_per_request()?)))
+    }
 }
 
 impl ProcessUsage {
-    /// Of this process so far and those of its children that have ended, from getrusage(2),
+    /// What this process has used so far, and its children that have ended, from getrusage(2),
     /// which counts in microseconds.
     fn so_far() -> Option<Self> {
         #[cfg(unix)]
@@ -116,7 +124,7 @@ impl ProcessUsage {
                 let time = usage.user_time() + usage.system_time();
                 Some(ProcessUsage {
                     processor_seconds: time.num_microseconds() as f64 / 1e6,
-                    // As many bits as a pointer has.
+                    // It has as many bits as a pointer.
                     sleeps: usage.voluntary_context_switches().try_into().ok(),
                 })
             };
@@ -133,7 +141,7 @@ impl ProcessUsage {
         }
     }
 
-    /// Both together.
+    /// The sum of both.
     fn and(self, other: Self) -> Self {
         ProcessUsage {
             processor_seconds: self.processor_seconds + other.processor_seconds,
@@ -142,11 +150,11 @@ impl ProcessUsage {
     }
 }
 
-/// What the child says to its parent.
+/// What the child reports to its parent.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Message {
-    /// Where, and the number of the process that serves.
+    /// The address, and the id of the process that serves.
     Listening {
         address: SocketAddr,
         process: u32,
@@ -160,13 +168,13 @@ impl Message {
     }
 }
 
-/// The child: serves as `model` until standard input ends, or somebody presses Ctrl-C. The
-/// `arguments` are those of the server, the first of them standing for the program.
+/// The child: serves as `model` until standard input ends or Ctrl-C is pressed. The `arguments` are
+/// the server's; the first of them stands for the program.
 pub fn serve_for_parent(model: Model, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     (model.serve)(ChildServer { name: model.name(), arguments: arguments.into_iter().collect() })
 }
 
-/// A server that is to run in this process.
+/// A server to run in this process.
 pub(crate) struct ChildServer {
     name: &'static str,
     pub(crate) arguments: Vec<OsString>,
@@ -182,7 +190,7 @@ impl ChildServer {
         self.run(serve)
     }
 
-    /// Runs a peer in its place.
+    /// Runs a peer instead.
     #[cfg(unix)]
     pub(crate) fn stand_in_for(self, peer: &Peer) -> ExitCode {
         stand_in(peer, self.arguments)
@@ -193,7 +201,7 @@ impl ChildServer {
         serve: impl FnOnce(TcpListener, &Settings, &Own, &Stop) -> io::Result<Counters>,
     ) -> ExitCode {
         let about = "A server for its parent process; it stops when its standard input ends";
-        let tell_parent = |listener: TcpListener, settings: &Settings, own: &Own, stop: &Stop| {
+        let reporting = |listener: TcpListener, settings: &Settings, own: &Own, stop: &Stop| {
             stop_with_parent(stop.clone())?;
             Message::Listening { address: listener.local_addr()?, process: process::id() }
                 .print()?;
@@ -203,7 +211,7 @@ impl ChildServer {
             Message::Stopped(Usage::of(&counters, process)).print()?;
             Ok(counters)
         };
-        server_kit::run_with_arguments(self.name, about, self.arguments, tell_parent)
+        server_kit::run_with_arguments(self.name, about, self.arguments, reporting)
     }
 }
 
@@ -213,8 +221,8 @@ fn stop_with_parent(stop: Stop) -> io::Result<()> {
         io::stdin().read_to_end(&mut Vec::new()).ok();
         stop.request();
         thread::sleep(PATIENCE);
-        // The parent may be gone, and its pipes with it: nothing here may panic.
-        Console::complain(format_args!("the server did not stop, and is ended"));
+        // The parent and its pipes may be gone, so nothing here may panic.
+        Console::complain(format_args!("the server did not stop in time, so its process ends"));
         process::exit(1);
     });
     thread.map(drop)
@@ -223,7 +231,7 @@ fn stop_with_parent(stop: Stop) -> io::Result<()> {
 /// A server that runs in a process of its own. Dropping it kills it.
 pub struct ServerProcess {
     child: Child,
-    /// The number of the process that serves.
+    /// The id of the process that serves.
     id: u32,
     address: SocketAddr,
     output: Output,
@@ -231,20 +239,20 @@ pub struct ServerProcess {
 
 /// How a server ended.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct ServerExit {
     /// The status of the process.
     pub status: ExitStatus,
     /// Every line that it printed, to standard output or standard error.
     pub lines: Vec<String>,
-    /// What it counted, if it lived to tell.
+    /// What it counted, if it lived to report it.
     pub usage: Option<Usage>,
 }
 
-impl Outcome {
+impl ServerExit {
     /// The last line that was meant for people.
     pub fn last_words(&self) -> &str {
         let is_for_people = |line: &&String| serde_json::from_str::<Message>(line).is_err();
-        self.lines.iter().rev().find(is_for_people).map_or("without a word", String::as_str)
+        self.lines.iter().rev().find(is_for_people).map_or("it printed nothing", String::as_str)
     }
 }
 
@@ -259,21 +267,21 @@ impl ServerProcess {
     pub fn command_at(address: &str, program: &Path, model: Model, options: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(["serve", model.name(), "--address", address]);
-        // Of an option that is given twice, the last one counts: the model's own.
+        // If an option is given twice, the last one counts: the model's own.
         command.args(options).args(model.options());
         command
     }
 
     /// Runs such a command, and waits until the server listens.
     ///
-    /// Signals that this program ignores are ignored by the server, too: it is a part of this
-    /// program, so it has to survive them as well. A caller that sends it such a signal starts it
-    /// after [`system::defaults_for_children`].
+    /// The server ignores the same signals as this program, because it is a part of it and has to
+    /// survive them as well. A caller that sends it such a signal has to call
+    /// [`system::defaults_for_children`] before it starts it.
     ///
     /// # Errors
     ///
-    /// If the process can't be started, or ends, or does not listen within half a minute; what
-    /// it said is part of the error.
+    /// If the process can't be started, or ends, or doesn't listen within half a minute; the error
+    /// includes what it printed.
     pub fn start(mut command: Command) -> io::Result<Self> {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -291,12 +299,12 @@ impl ServerProcess {
             thread::Builder::new().spawn(move || {
                 for line in BufReader::new(pipe).lines().map_while(Result::ok) {
                     if sender.send(line).is_err() {
-                        break; // nobody listens any more
+                        break; // the receiver is gone
                     }
                 }
             })?;
         }
-        // Only theirs are left, which end with the server.
+        // Now only the threads have senders, which are dropped when the server ends.
         drop(sender);
         let listening = server.output.wait_for(PATIENCE, |line| match serde_json::from_str(line) {
             Ok(Message::Listening { address, process }) => Some((address, process)),
@@ -308,8 +316,9 @@ impl ServerProcess {
                 Ok(server)
             }
             None => {
-                // What follows the first line says how to use a command, which nobody typed.
-                let said = server.output.lines.first().map_or("it said nothing", String::as_str);
+                // The lines after the first explain a command line that the user has not typed.
+                let lines = &server.output.lines;
+                let said = lines.first().map_or("it printed nothing", String::as_str);
                 Err(io::Error::other(format!("the server did not start: {said}")))
             }
         }
@@ -320,13 +329,13 @@ impl ServerProcess {
         self.address
     }
 
-    /// The number of the process that serves: with a peer, that of the peer itself.
+    /// The id of the process that serves; for a peer, that of the peer itself.
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// Waits until the server has printed `count` lines that contain `text`; returns whether
-    /// it did before it ended or half a minute was over.
+    /// Waits until the server has printed `count` lines that contain `text`; returns whether it did
+    /// so before it ended and within half a minute.
     pub fn has_printed(&mut self, count: usize, text: &str) -> bool {
         let mut found = 0;
         let deadline = Instant::now() + PATIENCE;
@@ -343,23 +352,23 @@ impl ServerProcess {
         true
     }
 
-    /// Asks the server to stop, and waits until it has.
+    /// Requests the server to stop, and waits until it has.
     ///
     /// # Errors
     ///
-    /// If it has not after half a minute; it is killed then.
-    pub fn stop(mut self) -> io::Result<Outcome> {
+    /// If it hasn't stopped after half a minute; then it is killed.
+    pub fn stop(mut self) -> io::Result<ServerExit> {
         drop(self.child.stdin.take());
         self.wait()
     }
 
-    /// Waits until the server has ended for another reason.
+    /// Waits until the server ends for another reason.
     ///
     /// # Errors
     ///
-    /// If it has not after half a minute; it is killed then.
-    pub fn wait(mut self) -> io::Result<Outcome> {
-        // The process has ended when nobody is left who could print.
+    /// If it hasn't ended after half a minute; then it is killed.
+    pub fn wait(mut self) -> io::Result<ServerExit> {
+        // The process has ended when both of its output pipes are closed.
         self.output.wait_for(PATIENCE, |_| None::<()>);
         if !self.output.closed {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the server did not stop"));
@@ -370,13 +379,13 @@ impl ServerProcess {
             Ok(Message::Stopped(usage)) => Some(usage),
             _ => None,
         });
-        Ok(Outcome { status, lines, usage })
+        Ok(ServerExit { status, lines, usage })
     }
 }
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended already, and then all is well.
+        // Both fail only for a process that has already ended, and then there is nothing to do.
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -387,24 +396,20 @@ struct Output {
     receiver: Receiver<String>,
     /// The lines that have been read so far.
     lines: Vec<String>,
-    /// Whether the child has closed its ends: whoever does that has ended.
+    /// Whether the child has closed its ends, which means that it has ended.
     closed: bool,
 }
 
 impl Output {
-    /// Reads on until a line has in it what is sought; `None` if the output ends before, or
-    /// patience.
-    fn wait_for<T>(
-        &mut self,
-        patience: Duration,
-        sought_in: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
+    /// Reads lines until `find` finds something in one; `None` if the output, or the time, ends
+    /// before.
+    fn wait_for<T>(&mut self, patience: Duration, find: impl Fn(&str) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + patience;
         loop {
             let wait = deadline.saturating_duration_since(Instant::now());
             match self.receiver.recv_timeout(wait) {
                 Ok(line) => {
-                    let found = sought_in(&line);
+                    let found = find(&line);
                     self.lines.push(line);
                     if found.is_some() {
                         return found;

@@ -1,104 +1,69 @@
-//! The rows as a table.
+//! The comparison as a table.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, LineStyle, Table};
+use output::figures::{multiple, percent, told};
+use output::{Cell, Column, Table};
 
-use crate::figures::{calls_per_request, multiple, percent, told};
-use crate::{Row, Usage};
+use crate::{ServerResult, Usage};
 
-/// What stands above the columns of the table.
-pub fn columns(rows: &[Row]) -> Vec<&'static str> {
-    let mut columns = vec![
-        "server",
-        "answered",
-        "took",
-        "probes",
-        "p50",
-        "p99",
-        "max",
-        "of a core",
-        "time/request",
-        "calls/request",
-    ];
-    columns.extend(has_ratios(rows).then_some("to poll-server"));
-    columns
+const COLUMNS: [Column; 11] = [
+    Column { title: "server", name: "server", rank: 0 },
+    Column { title: "answered", name: "answered", rank: 4 },
+    Column { title: "took", name: "took_s", rank: 6 },
+    Column { title: "probes", name: "probes", rank: 7 },
+    Column { title: "p50", name: "p50_us", rank: 0 },
+    Column { title: "p99", name: "p99_us", rank: 1 },
+    Column { title: "max", name: "max_us", rank: 3 },
+    Column { title: "of a core", name: "share_of_a_core", rank: 5 },
+    Column { title: "time/request", name: "processor_us_per_request", rank: 1 },
+    Column { title: "calls/request", name: "calls_per_request", rank: 2 },
+    Column { title: "to poll-server", name: "time_to_poll_server", rank: 1 },
+];
+
+/// A row for each server. The last column appears if there are peers to compare with.
+pub fn table(results: &[ServerResult]) -> Table {
+    let has_ratios = results.iter().any(|result| result.to_poll_server.is_some());
+    let count = COLUMNS.len() - usize::from(!has_ratios);
+    let cells = |result| cells(result).into_iter().take(count).collect();
+    Table::new(&COLUMNS[..count]).with(results.iter().map(cells))
 }
 
-fn has_ratios(rows: &[Row]) -> bool {
-    rows.iter().any(|row| row.to_poll_server.is_some())
-}
-
-/// What stands in the columns, for each row.
-pub fn cells(rows: &[Row]) -> Vec<Vec<String>> {
-    let has_ratios = has_ratios(rows);
-    let with_ratio = |row: &Row| {
-        let mut cells = cells_of(row);
-        if has_ratios {
-            cells.push(row.to_poll_server.map_or_else(|| unknown(row), multiple));
-        }
-        cells
+fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
+    let unknown = || Cell::unknown(if result.usage.is_some() { "unknown" } else { "died" });
+    let known = |figure: Option<f64>, text: &dyn Fn(f64) -> String| {
+        figure.map_or_else(unknown, |it| Cell::number(it, text(it)))
     };
-    rows.iter().map(with_ratio).collect()
-}
-
-fn cells_of(row: &Row) -> Vec<String> {
-    let share = row.share_of_a_core().map(percent);
-    let time = row.usage.as_ref().and_then(Usage::processor_time_per_request).map(told);
-    let calls = row.usage.as_ref().and_then(calls_per_request);
-    vec![
-        row.server.to_owned(),
-        if row.answered == row.asked {
-            row.answered.to_string()
-        } else {
-            format!("{} of {}", row.answered, row.asked)
-        },
-        told(row.took),
-        row.probe.count().to_string(),
-        told(row.probe.quantile(0.5)),
-        told(row.probe.quantile(0.99)),
-        told(row.probe.max()),
-        share.unwrap_or_else(|| unknown(row)),
-        time.unwrap_or_else(|| unknown(row)),
-        calls.unwrap_or_else(|| unknown(row)),
+    let latency = |quantile| {
+        let time = result.probe.quantile(quantile);
+        Cell::number(1e6 * time.as_secs_f64(), told(time))
+    };
+    let answered = match result.answered == result.asked {
+        true => result.answered.to_string(),
+        false => format!("{} of {}", result.answered, result.asked),
+    };
+    let usage = result.usage.as_ref();
+    let time = usage.and_then(Usage::processor_time_per_request);
+    [
+        Cell::text(result.server),
+        Cell::number(result.answered as f64, answered),
+        Cell::number(result.took.as_secs_f64(), told(result.took)),
+        Cell::number(result.probe.count() as f64, result.probe.count().to_string()),
+        latency(0.5),
+        latency(0.99),
+        latency(1.0),
+        known(result.share_of_a_core(), &percent),
+        time.map_or_else(unknown, |it| Cell::number(1e6 * it.as_secs_f64(), told(it))),
+        known(usage.and_then(Usage::calls_per_request), &|_| {
+            usage.and_then(Usage::calls_told).unwrap_or_default()
+        }),
+        known(result.to_poll_server, &multiple),
     ]
 }
 
-fn unknown(row: &Row) -> String {
-    if row.usage.is_some() { "unknown" } else { "died" }.to_owned()
-}
-
-/// The rows as a table for people, with a line below for whatever went wrong.
-pub fn table(rows: &[Row]) -> String {
-    let mut text = aligned(columns(rows), cells(rows));
-    for trouble in troubles(rows) {
-        text += &format!("\n{trouble}");
-    }
-    text
-}
-
-/// A table of which the first column is a name, and the others are figures.
-pub(crate) fn aligned<Columns, Cells>(
-    columns: Columns,
-    rows: impl IntoIterator<Item = Cells>,
-) -> String
-where
-    Columns: Into<comfy_table::Row>,
-    Cells: Into<comfy_table::Row>,
-{
-    let mut table = Table::new();
-    let style = UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
-    table.load_style(style).set_header(columns).add_rows(rows);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.to_string()
-}
-
 /// What went wrong, and at which server.
-pub fn troubles(rows: &[Row]) -> Vec<String> {
-    let of_row = |row: &Row| {
-        let told = row.trouble.iter().map(|trouble| format!("{}: {trouble}", row.server));
-        told.collect::<Vec<_>>()
+pub fn troubles(results: &[ServerResult]) -> Vec<String> {
+    let of_one = |result: &ServerResult| {
+        let sentence = |trouble| format!("{}: {trouble}", result.server);
+        result.trouble.iter().map(sentence).collect::<Vec<_>>()
     };
-    rows.iter().flat_map(of_row).collect()
+    results.iter().flat_map(of_one).collect()
 }

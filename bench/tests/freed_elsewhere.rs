@@ -1,11 +1,11 @@
-//! A server that has run out of descriptors hears nothing when another part of its process,
-//! or another process, frees one: so it tries again after a while, and sleeps meanwhile.
+//! A server that has run out of descriptors isn't notified when another part of its process, or
+//! another process, frees one. So it tries again after a while, and sleeps meanwhile.
 //!
-//! (The blocking server does not even run out: accept(2) takes the descriptor for the next
-//! client before it sleeps.)
+//! (The blocking server doesn't even run out: accept(2) takes the descriptor for the next client
+//! before it sleeps.)
 //!
-//! Servers and test share one process here, and so its limit of descriptors: that is why this
-//! test is alone in its file.
+//! Servers and test share one process here, and so its limit of descriptors. That is why this test
+//! is alone in its file.
 
 #![cfg(unix)]
 
@@ -21,7 +21,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use server_kit::{Counters, NoOptions, Serve, Settings, Stop};
 use socket2::{Domain, Socket, Type};
 
-/// Those that sleep; `busy-server` does so in naps.
+/// The servers that sleep; `busy-server` does so in naps.
 const SERVERS: &[Serve] = &[
     sync_server::serve,
     |listener, settings, stop| {
@@ -37,7 +37,7 @@ const SERVERS: &[Serve] = &[
     poll_server::serve,
 ];
 
-/// Of this process so far, in microseconds.
+/// The processor time of this process so far, in microseconds.
 fn processor_time() -> i64 {
     let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
     (usage.user_time() + usage.system_time()).num_microseconds()
@@ -48,8 +48,8 @@ fn take_all() -> Vec<File> {
     std::iter::repeat_with(|| File::open("/dev/null")).map_while(Result::ok).collect()
 }
 
-/// A whole conversation; when it returns, the server has closed the connection.
-fn ask(mut client: TcpStream) {
+/// Runs a whole conversation; when it returns, the server has closed the connection.
+fn converse(mut client: TcpStream) {
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     client.write_all(b"hello\n").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
@@ -71,14 +71,14 @@ impl Scene {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::new();
-        let asked = stop.clone();
+        let its_stop = stop.clone();
         let server = thread::spawn(move || {
             let (settings, _) =
                 Settings::from_command_line::<NoOptions>("", "", ["", "-q"].map(Into::into));
-            serve(listener, &settings, &asked)
+            serve(listener, &settings, &its_stop)
         });
-        // Once a client was served, the server has all that it needs for itself.
-        ask(TcpStream::connect(address).unwrap());
+        // Once a client is served, the server has all the descriptors that it needs for itself.
+        converse(TcpStream::connect(address).unwrap());
         let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         Scene { stop, server, address, client }
     }
@@ -98,10 +98,10 @@ fn servers_try_again_although_no_connection_is_closed() {
     thread::sleep(Duration::from_millis(1200));
     let spent = processor_time() - before;
     assert!(spent < 100_000, "{spent} microseconds spent on waiting for a descriptor");
-    // One for each, since a server keeps it until its client has asked.
+    // One for each, because a server keeps it until its client has closed.
     taken.truncate(taken.len() - scenes.len());
     for Scene { stop, server, client, .. } in scenes {
-        ask(client.into());
+        converse(client.into());
         stop.request();
         server.join().unwrap().unwrap();
     }

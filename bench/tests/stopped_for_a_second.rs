@@ -1,5 +1,5 @@
-//! A server that stands still for a second in the middle of a run, and what an open loop says
-//! of it, against a calculation on paper.
+//! A server that pauses for a second in the middle of a run, and what an open loop reports about
+//! it, compared with a calculation on paper.
 
 #![cfg(unix)]
 
@@ -17,13 +17,13 @@ const RATE: f64 = 1000.0;
 const RUN: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often it is tried, until it comes out as on paper: on a busy machine, other replies are late,
-/// too. A clock that is started at the wrong moment is wrong each time.
+/// How often it is tried, until it comes out as on paper: on a busy machine, other replies are
+/// late, too. A clock that is started at the wrong moment is wrong each time.
 const TRIES: usize = 4;
 
-/// A quarter of all requests are due while the server stands still. The first of them waits
-/// for a second, the last not at all, the others evenly between: so of all requests, three
-/// quarters are answered at once, and the share q above that has waited 4 q - 3 seconds.
+/// A quarter of all requests are due while the server is paused. The first of them waits for a
+/// second, the last not at all, and the others are evenly between. So three quarters of all
+/// requests get their replies at once, and the quantile q above that has waited 4 q - 3 seconds.
 #[test]
 fn an_open_loop_sees_a_pause_as_it_is() {
     let compared = || compare_with_paper(&run_with_a_pause());
@@ -61,7 +61,7 @@ fn compare_with_paper(report: &Report) -> Result<(), String> {
             return Err(format!("p{}: {waited} s on paper\n{report}", 100.0 * share));
         }
     }
-    // A clock that starts when a request is sent sees one long wait on each connection.
+    // A clock that starts when a request is sent measures one long wait on each connection.
     let long = report.reply.count_from(PAUSE / 10);
     if !(20..=60).contains(&long) {
         return Err(format!("{long} of {all} waited for long\n{report}"));

@@ -1,4 +1,4 @@
-//! One client of the loop: its socket, and its conversation.
+//! One client of the loop: its socket and its conversation.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,19 +9,19 @@ use protocol::{Conversation, Interest, Protocol, REQUEST_MAX, Terms};
 
 use crate::fault::Fault;
 
-/// How much is read in one go: what the article's programs ask of one `recv`.
+/// How much one read takes: as much as the article's programs take with one `recv`.
 const READ_SIZE: usize = 1024;
 
 /// How long fault `patient-read` waits for the next byte: longer than the checker's dribbling
-/// client, and not for ever.
+/// client does, but not for ever.
 const READ_TIMEOUT: Duration = Duration::from_millis(200);
 
 pub(crate) struct Connection {
     stream: TcpStream,
     conversation: Conversation,
-    /// What is to be sent.
+    /// What has to be sent.
     outgoing: Vec<u8>,
-    /// A write did not take everything.
+    /// A write didn't take everything.
     was_full: bool,
     was_read: bool,
     was_answered: bool,
@@ -61,33 +61,33 @@ impl Connection {
         self.is_over = true;
     }
 
-    /// What the socket is to be watched for.
+    /// What the socket has to be watched for.
     pub(crate) fn interest(&self) -> Interest {
         let mut interest = self.conversation.interest();
         interest.writable = !self.outgoing.is_empty();
-        // What is still to be sent is owed, too, be it in the conversation or here.
+        // Pending replies count, whether they are in the conversation or here.
         let is_owed_much = self.outgoing.len() > protocol::PENDING_MAX / 2;
         match self.fault {
             // Fault `greets-for-ever`: a socket is nearly always writable.
             Fault::GreetsForEver => interest.writable |= self.was_answered,
             // Fault `write-interest-stays`: the same, but only after it was needed once.
             Fault::WriteInterestStays => interest.writable |= self.was_full,
-            // Fault `no-re-arm`: as with EPOLLONESHOT, when nobody asks for the next event.
+            // Fault `no-re-arm`: as with EPOLLONESHOT, if the program doesn't re-arm it.
             Fault::NoReArm => interest.readable &= !self.was_read,
             _ => {}
         }
-        // Fault `unbounded-buffer`: it does not matter how much somebody is owed.
+        // Fault `unbounded-buffer`: it doesn't matter how much is pending.
         interest.readable &= !is_owed_much || self.fault == Fault::UnboundedBuffer;
         interest
     }
 
-    /// Does what the kernel says can be done.
+    /// Does what the kernel reports as possible.
     pub(crate) fn ready(&mut self, ready: Interest) -> io::Result<()> {
         if ready.readable {
             self.read()?;
         }
         if ready.writable && self.fault == Fault::GreetsForEver && self.outgoing.is_empty() {
-            self.outgoing.extend(Protocol::Lines.reply()); // nothing says that it has been done
+            self.outgoing.extend(Protocol::Lines.reply()); // nothing records that it has replied
         }
         self.send()
     }
@@ -95,9 +95,9 @@ impl Connection {
     fn read(&mut self) -> io::Result<()> {
         self.read_once()?;
         match self.fault {
-            // Fault `blocking-read`: a whole request is wanted, and the rest may never come.
+            // Fault `blocking-read`: it waits for a whole request, but the rest may never come.
             Fault::BlockingRead => self.read_until_answered(None),
-            // Fault `patient-read`: every byte buys its sender more time.
+            // Fault `patient-read`: the time-out starts again with every byte.
             Fault::PatientRead => self.read_until_answered(Some(READ_TIMEOUT)),
             _ => Ok(()),
         }
@@ -114,13 +114,13 @@ impl Connection {
         self.stream.set_nonblocking(true)
     }
 
-    /// Whether something was there, be it the end.
+    /// Reads once. Returns whether there was something, even if only the end of the stream.
     fn read_once(&mut self) -> io::Result<bool> {
         let mut buffer = [0; READ_SIZE];
         let room = self.conversation.room().min(buffer.len());
         let count = match self.stream.read(&mut buffer[..room]) {
             Ok(count) => count,
-            // The kernel may report readiness without a reason; and signals interrupt.
+            // The kernel may report readiness without a reason, and signals interrupt.
             Err(error) if is_not_now(&error) => return Ok(false),
             Err(error) => return Err(error),
         };
@@ -138,7 +138,7 @@ impl Connection {
         let requests = match self.fault {
             // Fault `mute`.
             Fault::Mute => 0,
-            // Fault `one-read-one-message`: whatever came is a request, and the only one.
+            // Fault `one-read-one-message`: whatever came is exactly one request.
             Fault::OneReadOneMessage => self.conversation.receive(b"\n", now),
             // Fault `first-line-only`.
             Fault::FirstLineOnly => self.conversation.receive(first_line().unwrap_or(bytes), now),
@@ -149,7 +149,7 @@ impl Connection {
             None => self.unfinished + bytes.len(),
         };
         if self.fault == Fault::RejectsTheLongest && self.unfinished == REQUEST_MAX {
-            // Fault `rejects-the-longest`: it takes one more byte for granted.
+            // Fault `rejects-the-longest`: it expects one more byte to come.
             self.conversation.receive(b"x", now);
         }
         self.was_answered |= requests > 0;
@@ -158,7 +158,7 @@ impl Connection {
 
     fn receive_end(&mut self) -> io::Result<()> {
         match self.fault {
-            // Fault `ignores-the-end`: nothing came, so there is nothing to do.
+            // Fault `ignores-the-end`: no bytes came, so there is nothing to do.
             Fault::IgnoresTheEnd => return Ok(()),
             // Fault `dies-on-hasty-goodbye`.
             Fault::DiesOnHastyGoodbye => assert!(self.was_answered, "there is no first line"),
@@ -174,7 +174,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Moves what is to be said from the conversation to the socket's queue.
+    /// Moves replies from the conversation to the socket's queue.
     fn take_replies(&mut self) {
         loop {
             let pending = self.conversation.pending();
@@ -189,7 +189,7 @@ impl Connection {
 
     fn send(&mut self) -> io::Result<()> {
         if self.fault == Fault::BlockingWrite {
-            // Fault `blocking-write`: everybody waits until this one has read.
+            // Fault `blocking-write`: all others wait until this client has read.
             self.stream.set_nonblocking(false)?;
             self.stream.write_all(&self.outgoing)?;
             self.outgoing.clear();
@@ -200,7 +200,7 @@ impl Connection {
                 Ok(count) => drop(self.outgoing.drain(..count)),
                 Err(error) if is_not_now(&error) => {
                     self.was_full = true;
-                    // Fault `drops-what-did-not-fit`: it was said once, and that is that.
+                    // Fault `drops-what-did-not-fit`: it doesn't try again.
                     if self.fault == Fault::DropsWhatDidNotFit {
                         self.outgoing.clear();
                     }
@@ -212,10 +212,10 @@ impl Connection {
         self.finish()
     }
 
-    /// Everything is sent: ends what is to be ended.
+    /// Everything is sent: closes what has to be closed.
     fn finish(&mut self) -> io::Result<()> {
         if self.conversation.half_close_is_due() {
-            // Fault `resets-after-too-long`: the kernel answers what is unread with a reset.
+            // Fault `resets-after-too-long`: because of unread bytes, the kernel sends a reset.
             self.is_over = self.fault == Fault::ResetsAfterTooLong;
             self.stream.shutdown(Shutdown::Write)?;
             self.conversation.half_closed(Instant::now());
@@ -225,7 +225,8 @@ impl Connection {
     }
 }
 
-/// It just can't be done now: there is nothing to read, no room to write, or a signal came.
+/// Whether the error means "try again later": there is nothing to read, no room to write, or a
+/// signal came.
 fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

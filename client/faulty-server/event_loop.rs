@@ -1,4 +1,4 @@
-//! The loop: waits for all sockets at once, and does what is due.
+//! The loop: waits for all sockets at once, and serves those that are ready.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ use protocol::Interest;
 use crate::connection::Connection;
 use crate::fault::Fault;
 
-/// How long it waits for a descriptor before it tries again to accept, in milliseconds.
+/// How long it waits for a descriptor before it tries to accept again, in milliseconds.
 const TRY_AGAIN: u16 = 500;
 
 const READABLE: Interest = Interest { readable: true, writable: false };
@@ -21,23 +21,23 @@ const READABLE: Interest = Interest { readable: true, writable: false };
 /// The server.
 pub(crate) struct EventLoop {
     listener: TcpListener,
-    /// Whether a descriptor may be left for one more client.
+    /// Whether there may be a descriptor for one more client.
     accepts: bool,
     connections: Vec<Connection>,
-    /// Becomes readable when somebody presses Ctrl-C.
+    /// Becomes readable on Ctrl-C.
     stop: UnixStream,
-    /// Fault `leaks-descriptors`: of connections that are lost.
+    /// Fault `leaks-descriptors`: descriptors of lost connections.
     forgotten: Vec<OwnedFd>,
-    /// Fault `leaks-memory`: who was here.
-    guest_book: Vec<[u8; PAGE]>,
+    /// Fault `leaks-memory`: a page for each client that was connected.
+    leaked: Vec<[u8; PAGE]>,
     fault: Fault,
 }
 
-/// What fault `leaks-memory` writes down of each, in bytes: as much as many servers read at once,
-/// since buffers are what is forgotten most often.
+/// How many bytes fault `leaks-memory` leaks for each client: as much as many servers read at once,
+/// because buffers are what is leaked most often.
 const PAGE: usize = 16 * 1024;
 
-/// What is ready: first the stop, then the listener, then the connections in their order.
+/// What is ready: the stop, the listener, and the connections in order.
 struct Ready {
     stop: bool,
     listener: bool,
@@ -49,10 +49,10 @@ impl EventLoop {
         listener.set_nonblocking(true)?;
         let (stop, mut wake) = UnixStream::pair()?;
         system::on_termination(move || {
-            // Fault `ignores-ctrl-c`: whoever sleeps in poll(2) goes on sleeping, since the
-            // signal is handled in another thread, and nothing became readable.
+            // Fault `ignores-ctrl-c`: poll(2) goes on sleeping, because the signal is handled in
+            // another thread, and nothing becomes readable.
             if fault != Fault::IgnoresCtrlC {
-                // It fails only if the loop has ended already.
+                // It fails only if the loop has already ended.
                 wake.write_all(b"!").ok();
             }
         })?;
@@ -62,7 +62,7 @@ impl EventLoop {
             connections: Vec::new(),
             stop,
             forgotten: Vec::new(),
-            guest_book: Vec::new(),
+            leaked: Vec::new(),
             fault,
         })
     }
@@ -81,9 +81,9 @@ impl EventLoop {
         }
     }
 
-    /// What is to be watched, in the order of [`Ready`].
+    /// What to watch, in the order of [`Ready`].
     fn watched(&self) -> Vec<(BorrowedFd<'_>, Interest)> {
-        // Fault `one-at-a-time`: as long as somebody is here, nobody else is let in.
+        // Fault `one-at-a-time`: while a client is connected, no other is accepted.
         let accepts = match self.fault {
             Fault::OneAtATime => self.connections.is_empty(),
             _ => self.accepts,
@@ -97,15 +97,15 @@ impl EventLoop {
     fn wait(&mut self) -> io::Result<Ready> {
         let watched = self.watched();
         let ready = match self.fault {
-            // Fault `select-beyond-1023`: it knows of no limit. `FdSet::insert` panics there.
-            // In C, FD_SET writes past the end of the set instead.
+            // Fault `select-beyond-1023`: it ignores the limit. `FdSet::insert` panics then. In C,
+            // FD_SET writes past the end of the set instead.
             Fault::SelectBeyond1023 => wait_in_select(&watched)?,
-            // Fault `busy-wait`: who does not wait, asks again and again.
+            // Fault `busy-wait`: it doesn't wait, but polls again and again.
             Fault::BusyWait => wait_in_poll(&watched, PollTimeout::ZERO)?,
             _ if self.accepts => wait_in_poll(&watched, PollTimeout::NONE)?,
             _ => wait_in_poll(&watched, TRY_AGAIN.into())?,
         };
-        // Perhaps there are descriptors again, though nobody here has closed one.
+        // Perhaps there are descriptors again, even if this server hasn't closed one.
         self.accepts |= ready.iter().all(|ready| *ready == Interest::default());
         Ok(Ready {
             stop: ready[0].readable,
@@ -118,25 +118,24 @@ impl EventLoop {
         for (connection, ready) in self.connections.iter_mut().zip(ready) {
             match connection.ready(*ready) {
                 Ok(()) => {}
-                // Fault `dies-on-reset`: it is an error, so it goes all the way up.
+                // Fault `dies-on-reset`: the error is passed all the way up.
                 Err(error) if self.fault == Fault::DiesOnReset => return Err(error),
                 Err(_) => {
                     if self.fault == Fault::LeaksDescriptors {
                         // Fault `leaks-descriptors`: one is left open.
                         self.forgotten.extend(connection.socket().try_clone_to_owned());
                     }
-                    connection.fail(); // one connection is lost, and no other
+                    connection.fail(); // only this connection is lost
                 }
             }
         }
         let before = self.connections.len();
         self.connections.retain(|connection| !connection.is_over());
         if self.fault == Fault::LeaksMemory {
-            // Fault `leaks-memory`: a page for each, and nobody ever reads it.
-            self.guest_book
-                .resize(self.guest_book.len() + before - self.connections.len(), [1; PAGE]);
+            // Fault `leaks-memory`: a page for each client, which is never read.
+            self.leaked.resize(self.leaked.len() + before - self.connections.len(), [1; PAGE]);
         }
-        // Whoever has gone has left a descriptor for somebody else.
+        // A client that has gone has left a descriptor for another one.
         self.accepts |= self.connections.len() < before;
         Ok(())
     }
@@ -151,7 +150,7 @@ impl EventLoop {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                // accept(2), ERRORS: the client has gone again, or a signal came.
+                // accept(2), ERRORS: the client has already gone, or a signal came.
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -159,8 +158,8 @@ impl EventLoop {
                     ) => {}
                 Err(error) if error.raw_os_error() == Some(Errno::EMFILE as i32) => {
                     return match self.fault {
-                        // Fault `spins-without-descriptors`: the client is still in the
-                        // backlog, and so the listener is readable at once again.
+                        // Fault `spins-without-descriptors`: the client is still in the backlog, so
+                        // the listener is readable again at once.
                         Fault::SpinsWithoutDescriptors => Ok(()),
                         // Fault `dies-without-descriptors`.
                         Fault::DiesWithoutDescriptors => Err(error),
@@ -190,12 +189,11 @@ fn wait_in_poll(
         })
         .collect();
     match poll(&mut polled, time_out) {
-        // A signal ends the wait early; then nothing is ready.
+        // A signal ends the wait early, and then nothing is ready.
         Ok(_) | Err(Errno::EINTR) => {}
         Err(error) => return Err(error.into()),
     }
-    // poll(2): a connection that is lost (POLLERR, POLLHUP) is reported in any case. Reading
-    // tells why.
+    // poll(2): a lost connection (POLLERR, POLLHUP) is always reported. Reading returns the reason.
     let lost = PollFlags::POLLERR | PollFlags::POLLHUP;
     let ready = polled.iter().map(|polled| {
         let events = polled.revents().unwrap_or(PollFlags::empty());
@@ -219,7 +217,7 @@ fn wait_in_select(watched: &[(BorrowedFd<'_>, Interest)]) -> io::Result<Vec<Inte
     }
     match select(None, &mut readable, &mut writable, None, None) {
         Ok(_) => {}
-        // A signal: the sets are as they were, which says nothing.
+        // After a signal, the sets are unchanged, which means nothing.
         Err(Errno::EINTR) => return Ok(vec![Interest::default(); watched.len()]),
         Err(error) => return Err(error.into()),
     }

@@ -1,62 +1,62 @@
-//! The faults, and the check that is meant for each; those that only add up are for
-//! `client chaos`.
+//! The faults, and the check that finds each of them. Effects that add up are found by `client
+//! chaos`.
 
 use clap::ValueEnum;
 
-/// What can be wrong. The comment of each is its help.
+/// What can be wrong. The comment of each fault is its help text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Fault {
-    /// Nothing: it keeps every promise
+    /// Has no fault and keeps every promise
     None,
-    /// It reads, and never answers (found by answers)
+    /// Reads, but never replies (found by answers)
     Mute,
-    /// Interest in writing is always on, and nothing remembers the reply (found by greets-once)
+    /// Always waits for writable sockets, and forgets that it has replied (found by greets-once)
     GreetsForEver,
-    /// A connection is watched until it was read from once (found by asks-again)
+    /// Stops watching a connection after the first read (found by asks-again)
     NoReArm,
-    /// What a read returns is taken for one request (found by byte-by-byte)
+    /// Takes the result of each read for one request (found by byte-by-byte)
     OneReadOneMessage,
-    /// What follows the first LF of a read is thrown away (found by pipelined)
+    /// Throws away what follows the first LF of a read (found by pipelined)
     FirstLineOnly,
-    /// A read of 0 bytes means nothing to it (found by half-close)
+    /// Ignores a read of 0 bytes (found by half-close)
     IgnoresTheEnd,
-    /// What follows the last LF is thrown away at the end (found by unfinished-line)
+    /// Throws away what follows the last LF at the end of the stream (found by unfinished-line)
     ForgetsUnfinishedLine,
-    /// After `Request too long!` it closes with unread bytes in hand (found by too-long)
+    /// Closes the connection with unread bytes after `Request too long!` (found by too-long)
     ResetsAfterTooLong,
-    /// It rejects 1024 bytes without an LF, though they may be a last line (found by too-long)
+    /// Rejects 1024 bytes without an LF, which could be a last line (found by too-long)
     RejectsTheLongest,
-    /// It asks the kernel again and again, with a time-out of 0 (found by idle-cost)
+    /// Polls in a busy loop, with a time-out of 0 (found by idle-cost)
     BusyWait,
-    /// It serves a connection to its end before it accepts the next (found by silent-neighbour)
+    /// Serves a connection to its end before it accepts the next (found by silent-neighbour)
     OneAtATime,
-    /// When a connection is readable, it reads until it has a request (found by half-sent-neighbour)
+    /// Reads from a readable connection until it has a request (found by half-sent-neighbour)
     BlockingRead,
-    /// The same with a time-out for each read (found by dribbling-neighbour)
+    /// Does the same, with a time-out for each read (found by dribbling-neighbour)
     PatientRead,
-    /// It expects that whoever comes says something (found by connect-and-close)
+    /// Expects every client to send something (found by connect-and-close)
     DiesOnHastyGoodbye,
-    /// An error of one connection ends all (found by resets)
+    /// Ends after an error of one connection (found by resets)
     DiesOnReset,
-    /// It writes until everything is written (found by deaf-neighbour)
+    /// Blocks until everything is written (found by non-reading-neighbour)
     BlockingWrite,
-    /// What did not fit into the socket is forgotten (found by deaf-replies)
+    /// Drops what doesn't fit into the socket (found by non-reading-replies)
     DropsWhatDidNotFit,
-    /// It reads on from a client that does not read (found by deaf-memory)
+    /// Keeps reading from a client that doesn't read (found by non-reading-memory)
     UnboundedBuffer,
-    /// Interest in writing is never taken back once it was needed (found by deaf-sleep)
+    /// Never stops waiting for a writable socket once it had to (found by non-reading-sleep)
     WriteInterestStays,
-    /// It waits in select(2), whatever the descriptors are (found by many-connections)
+    /// Waits in select(2), whatever the descriptors are (found by many-connections)
     #[value(name = "select-beyond-1023")]
     SelectBeyond1023,
-    /// It accepts again at once when no descriptor is left (found by descriptor-limit)
+    /// Accepts again at once when no descriptor is left (found by descriptor-limit)
     SpinsWithoutDescriptors,
-    /// It ends when no descriptor is left (found by descriptor-limit)
+    /// Ends when no descriptor is left (found by descriptor-limit)
     DiesWithoutDescriptors,
-    /// The signal sets a flag, but wakes nobody (found by ctrl-c)
+    /// Sets a flag on Ctrl-C, but doesn't wake up the loop (found by ctrl-c)
     IgnoresCtrlC,
-    /// Whoever has reset the connection is forgotten, but not closed (found by chaos)
+    /// Forgets a connection that was reset, but doesn't close it (found by chaos)
     LeaksDescriptors,
-    /// It remembers everybody who was ever there (found by chaos)
+    /// Remembers every client that was ever connected (found by chaos)
     LeaksMemory,
 }

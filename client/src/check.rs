@@ -1,65 +1,65 @@
-//! `client check`: its options, and its course from them to the exit status.
+//! `client check`: from its options to the exit status.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use output::{Format, FormatOptions, print, width};
 use protocol::Protocol;
 
-use checker::{ALL, Check, Matrix, Plan, Progress, run};
+use checker::{ALL, Check, CheckOptions, Matrix, Progress, run};
 use server_process::{Target, kill_all_and_exit};
 
-use crate::console::{INTERRUPTED_STATUS, cannot_print};
-use crate::values::{maybe_negative, wait};
+use crate::console::INTERRUPTED_STATUS;
+use crate::values::{maybe_negative, not_deaf, wait};
 
-/// Checks which promises a server keeps, in any language, and tells what most likely is wrong.
+/// Checks which promises a server in any language keeps, and says what is most likely wrong.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, mut_args = maybe_negative)]
 pub(crate) struct Options {
-    /// Servers: HOST:PORT of one that runs, or a command (quoted, as one word) that starts one,
-    /// with {port} where the port goes [default: 127.0.0.1:8686]
+    /// Check these servers: HOST:PORT of one that is running, or a command (quoted, as one word)
+    /// that starts one, with {port} where the port goes [default: 127.0.0.1:8686]
     #[arg(value_name = "SERVER", value_parser = str::parse::<Target>)]
     servers: Vec<Target>,
 
-    /// A command that starts a server, unquoted, with {port} where the port goes
+    /// Check the server that this command starts (unquoted, with {port} where the port goes)
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 
-    /// Only this check; may be given more than once
+    /// Run only this check; can be given more than once
     #[arg(long, value_name = "NAME", value_parser = check)]
     only: Vec<&'static Check>,
 
-    /// `lines`, or `one-shot` as the article's programs speak it
+    /// Speak `lines`, or `one-shot` like the article's programs
     #[arg(long, default_value_t)]
     protocol: Protocol,
 
-    /// How long an answer may take before it is taken as not coming
+    /// Wait this long for a reply before it counts as missing
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = wait)]
     patience: Duration,
 
-    /// How long a server may take until it listens: more, if it is compiled first
+    /// Wait this long for a server to start listening; longer if it is compiled first
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = wait)]
     start_within: Duration,
 
-    /// Name the checks, say what each of them tries, and check nothing
+    /// List the checks and what each of them tries, and run none
     #[arg(long)]
     list: bool,
 
-    /// Print one JSON object, and nothing else
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatOptions,
 
-    /// When to print in colour
+    /// Print in colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: Color,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  client check                                        whoever listens on 127.0.0.1:8686
+  client check                                        the server on 127.0.0.1:8686
   client check -- python3 server.py {port}            starts the server itself
   client check --start-within 5m -- cargo run -p poll-server -- --address 127.0.0.1:{port}
   client check 'python3 server.py {port}' 'node server.js {port}'    side by side
@@ -67,15 +67,16 @@ Examples:
   client check --json -- ./server {port} | jq .good   for graders
 
 A command is started once for each check, several at the same time, each on a port of its own.
-Nothing of a shell is there in a quoted command but its quotes; write sh -c '...' for more.
+A quoted command is split into words as a shell does, but isn't run by one; if you need a shell,
+write sh -c '...'.
 
 TIME is a number with a unit, such as 500ms or 5s.
-Exit status: 0 if every promise that could be tried is kept, and there is one, 1 if not, 2 if the
-options are wrong.";
+Exit status: 0 if every promise that could be checked is kept, and there is at least one; 1 if not;
+2 if the options are wrong.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Color {
-    /// If standard output is a terminal, and NO_COLOR is not set
+    /// If standard output is a terminal, and NO_COLOR isn't set
     Auto,
     Always,
     Never,
@@ -92,11 +93,11 @@ impl From<Color> for ColorChoice {
 }
 
 impl Options {
-    /// What was asked for.
+    /// The order that these options give.
     ///
     /// # Errors
     ///
-    /// A sentence, if that makes no sense.
+    /// A sentence, if they make no sense together.
     pub(crate) fn order(self) -> Result<Order, String> {
         let mut subjects = self.servers;
         if !self.command.is_empty() {
@@ -106,51 +107,68 @@ impl Options {
             subjects.push(Target::usual()?);
         }
         let Options { patience, start_within, .. } = self;
-        let mut plan = Plan { patience, start_within, ..Plan::all(self.protocol) };
+        let mut plan = CheckOptions { patience, start_within, ..CheckOptions::all(self.protocol) };
         if patience < Duration::from_millis(10) {
-            return Err("with `--patience` below 10ms no server could answer in time".into());
+            return Err(
+                "with `--patience` below 10ms no server can reply in time; try `--patience 2s`"
+                    .into(),
+            );
         }
         if let Some(check) = self.only.iter().find(|check| !check.is_for(self.protocol)) {
             let Check { name, .. } = check;
-            return Err(format!("`{name}` makes no sense in `--protocol {}`", self.protocol));
+            return Err(format!(
+                "the check `{name}` makes no sense in `--protocol {}`",
+                self.protocol
+            ));
         }
         if !self.only.is_empty() {
             plan.checks.retain(|check| self.only.iter().any(|only| only.name == check.name));
         }
-        Ok(Order { subjects, plan, list: self.list, json: self.json, color: self.color })
+        Ok(Order {
+            subjects,
+            plan,
+            list: self.list,
+            format: self.format.format(),
+            color: self.color,
+        })
     }
 }
 
-/// What was asked for, and makes sense.
+/// What to check, and how to print the results.
 pub(crate) struct Order {
     subjects: Vec<Target>,
-    plan: Plan,
+    plan: CheckOptions,
     list: bool,
-    json: bool,
+    format: Format,
     color: Color,
 }
 
 impl Order {
-    /// Does what was asked for, prints what came of it, and returns the exit status.
+    /// Runs the checks, prints the results, and returns the exit status.
     ///
     /// # Errors
     ///
-    /// When printing fails.
+    /// If printing fails.
     pub(crate) fn execute(&self) -> io::Result<ExitCode> {
         ColorChoice::from(self.color).write_global();
         if self.list {
-            print(&list(&self.plan))?;
+            print(list(&self.plan))?;
             return Ok(ExitCode::SUCCESS);
         }
-        // What it has started must not be left behind. Should there be no handler, a server
-        // still sees the end of its standard input.
+        // No server that it has started may be left running. If there is no handler, a server still
+        // sees the end of its standard input.
         system::on_termination(|| kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
         let matrix = self.run();
-        print(&if self.json { matrix.json()? } else { matrix.text() })?;
+        print(match self.format {
+            Format::Table => matrix.text(width()),
+            Format::Markdown => matrix.table().markdown(),
+            Format::Csv => matrix.table().csv()?,
+            Format::Json => matrix.json()?,
+        })?;
         Ok(if matrix.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// With a progress bar, if somebody looks.
+    /// Draws a progress bar if standard error is a terminal.
     fn run(&self) -> Matrix {
         if !io::stderr().is_terminal() {
             return run(&self.subjects, &self.plan, &|_| {});
@@ -167,24 +185,25 @@ impl Order {
     }
 }
 
-fn list(plan: &Plan) -> String {
+fn list(plan: &CheckOptions) -> String {
     let width = plan.checks.iter().map(|check| check.name.len()).max().unwrap_or(0) + 2;
     let indent = " ".repeat(width);
+    let columns = output::width().map_or(90, |columns| columns.min(90));
     let lines = plan.checks.iter().map(|check| {
         let name = format!("{:width$}", check.name);
-        let options = textwrap::Options::new(90).initial_indent(&name).subsequent_indent(&indent);
+        let options =
+            textwrap::Options::new(columns).initial_indent(&name).subsequent_indent(&indent);
         textwrap::fill(check.tries, options)
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn print(text: &str) -> io::Result<()> {
-    writeln!(anstream::stdout(), "{text}").map_err(|error| cannot_print(&error))
-}
-
 fn check(name: &str) -> Result<&'static Check, String> {
     Check::named(name).ok_or_else(|| {
+        if let Some(renamed) = not_deaf(name) {
+            return renamed;
+        }
         let names: Vec<&str> = ALL.iter().map(|check| check.name).collect();
-        format!("there is no such check; there are {}", names.join(", "))
+        format!("there is no such check; the checks are {}", names.join(", "))
     })
 }

@@ -11,7 +11,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use load_generator::report::{PERCENTILES, Report};
-use load_generator::{Crowd, Happening, flood};
+use load_generator::{Crowd, Event, flood};
+use output::print;
 use server_process::addresses_of;
 use timeline::{Picture, Recorder};
 
@@ -22,13 +23,13 @@ use crate::hdr::{HdrFile, HdrLog};
 use crate::options::{Options, Other, OutputOptions, Server};
 use crate::talk;
 
-/// Whether somebody has pressed Ctrl-C: then the flood is broken off, and what is known by
-/// then is told. Who presses it again does not even want to know that.
+/// Whether Ctrl-C was pressed. The first time, the flood is cut short and the summary so far is
+/// printed; the second time, the program ends without one.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Does what the process's arguments say, and returns its exit status.
+/// Runs the program with the process's arguments, and returns its exit status.
 ///
-/// Raises the process's soft limit of descriptors to the hard one.
+/// Raises the process's soft limit of descriptors to its hard limit.
 pub fn run() -> ExitCode {
     let mut options = Options::parse();
     match options.other.take() {
@@ -44,16 +45,16 @@ pub fn run() -> ExitCode {
     if let Err(why) = crowd.check() {
         Options::command().error(ErrorKind::ArgumentConflict, why).exit();
     }
-    // Should it fail, there are fewer descriptors, and the flood tells when they are used up.
+    // If it fails, there are fewer descriptors, and the flood reports when they run out.
     system::raise_descriptor_limit().ok();
-    // Should it fail, Ctrl-C ends the program without a summary.
+    // If it fails, Ctrl-C ends the program without a summary.
     system::on_termination(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             process::exit(INTERRUPTED_STATUS.into());
         }
     })
     .ok();
-    match flood_and_tell(&options, &crowd) {
+    match flood_and_report(&options, &crowd) {
         Ok(_) if INTERRUPTED.load(Ordering::Relaxed) => INTERRUPTED_STATUS.into(),
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
@@ -76,18 +77,18 @@ fn chaos(options: ChaosOptions) -> ExitCode {
 }
 
 fn failed(error: &io::Error) -> ExitCode {
-    // Whoever closed the pipe wants to hear no more, so it is not told.
+    // A closed pipe isn't reported: the reader, such as `head`, has all it wanted.
     if error.kind() != io::ErrorKind::BrokenPipe {
         writeln!(io::stderr(), "client: {error}{}", system::advice(error)).ok();
     }
     ExitCode::FAILURE
 }
 
-fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
+fn flood_and_report(options: &Options, crowd: &Crowd) -> io::Result<Report> {
     let Options { server: Server { address }, output, .. } = options;
     let mut file = output.hdr.as_deref().map(HdrFile::create).transpose()?;
     if let Some(path) = &output.timeline {
-        write(path, "")?; // it would be a pity to find out afterwards that it can't be written
+        write(path, "")?; // fail now rather than after the flood
     }
     let mut audience = Audience {
         console: Console::new(crowd, output.quiet, output.json),
@@ -100,11 +101,11 @@ fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
     };
     let report = flood_first_that_listens(options, crowd, &mut audience)?;
     let Audience { console, log, recorder, .. } = audience;
-    // If one of these fails, the others are not lost for it.
-    let heard = console.finish();
+    // If one of these fails, the others are still done.
+    let replies_printed = console.finish();
     let summary =
         if output.json { report.json(&output.percentiles)? } else { text(&report, output) };
-    let told = heard.and_then(|()| console::print(summary));
+    let printed = replies_printed.and_then(|()| print(summary));
     let logged = log.map_or(Ok(()), HdrLog::finish).and(file.map_or(Ok(()), HdrFile::finish));
     let drawn = match (&output.timeline, recorder) {
         (Some(path), Some(recorder)) => {
@@ -115,7 +116,7 @@ fn flood_and_tell(options: &Options, crowd: &Crowd) -> io::Result<Report> {
         }
         _ => Ok(()),
     };
-    logged.and(drawn).and(told)?;
+    logged.and(drawn).and(printed)?;
     Ok(report)
 }
 
@@ -129,27 +130,27 @@ fn text(report: &Report, output: &OutputOptions) -> String {
     }
     let mut text = report.text(&output.percentiles);
     if let Some(doubt) = report.too_few_for(&output.percentiles) {
-        text += &format!("\n\nDoubtful: {doubt}");
+        text += &format!("\n\nCaution: {doubt}");
     }
     text
 }
 
-/// Who watches the flood.
+/// Everything that watches the flood.
 struct Audience<'a> {
     console: Console,
     log: Option<HdrLog<'a>>,
     recorder: Option<Recorder>,
-    /// Something could not be written, so the flood was broken off.
+    /// Something could not be written, so the flood was cut short.
     trouble: Option<io::Error>,
 }
 
 impl Audience<'_> {
-    fn watch(&mut self, happening: &Happening<'_>) -> ControlFlow<()> {
+    fn watch(&mut self, event: &Event<'_>) -> ControlFlow<()> {
         if let Some(recorder) = &mut self.recorder {
-            recorder.watch(happening);
+            recorder.watch(event);
         }
         if let Some(log) = &mut self.log
-            && let Err(error) = log.watch(happening)
+            && let Err(error) = log.watch(event)
         {
             self.trouble = Some(error);
             return ControlFlow::Break(());
@@ -157,12 +158,12 @@ impl Audience<'_> {
         if INTERRUPTED.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
-        self.console.watch(happening)
+        self.console.watch(event)
     }
 }
 
-/// A name can stand for several addresses (`localhost` is often `::1` and `127.0.0.1`): the
-/// next is tried if not a single client can connect to the one before.
+/// A name can stand for several addresses (`localhost` is often `::1` and `127.0.0.1`). If no
+/// client can connect to one of them, the next is tried.
 fn flood_first_that_listens(
     options: &Options,
     crowd: &Crowd,
@@ -172,7 +173,7 @@ fn flood_first_that_listens(
     let mut tried = None;
     for address in addresses_of(address)? {
         audience.recorder = output.timeline.as_ref().map(|_| Recorder::new());
-        let report = flood(address, crowd, &mut |happening| audience.watch(happening))?;
+        let report = flood(address, crowd, &mut |event| audience.watch(event))?;
         audience.trouble.take().map_or(Ok(()), Err)?;
         let goes_on = report.connected == 0 && report.stuck.is_none() && !report.ended_early;
         tried = Some(report);

@@ -1,50 +1,49 @@
 //! What the program prints while the flood goes on.
 
-use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use load_generator::{Crowd, Happening, Kind, Shown};
+use load_generator::{Crowd, Event, Kind, Shown};
 
-/// What the shell says of a program that Ctrl-C has ended: 128 and the number of SIGINT.
+/// The shell's status for a program that Ctrl-C has ended: 128 plus the number of SIGINT.
 pub(crate) const INTERRUPTED_STATUS: u8 = 130;
 
-/// With more connections than this, nobody would read the replies.
+/// With more connections than this, the replies aren't worth printing.
 const MOST_CONNECTIONS: usize = 50;
 
-/// What takes less time than this needs no progress bar.
+/// A run that is shorter than this needs no progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Watches a flood for the person in front of the terminal.
+/// Shows the progress of a flood on the terminal.
 pub(crate) struct Console {
-    /// Whose replies are printed.
-    heard: Vec<usize>,
+    /// The clients whose replies are printed.
+    printed: Vec<usize>,
     draws_bar: bool,
     bar: Option<ProgressBar>,
     began: Instant,
     asked: u64,
-    /// How long the crowd is to ask, if it does not count its requests.
+    /// How long the crowd sends requests, if it isn't a fixed number of them.
     duration: Option<Duration>,
     connections: usize,
     connected: usize,
     answered: u64,
     failed: usize,
-    /// Printing failed, so the flood was broken off.
+    /// Printing failed, so the flood was cut short.
     trouble: Option<io::Error>,
 }
 
 impl Console {
     pub(crate) fn new(crowd: &Crowd, quiet: bool, json: bool) -> Self {
-        let nobody =
+        let prints_no_reply =
             quiet || json || crowd.connections > MOST_CONNECTIONS || crowd.duration.is_some();
-        let clients = 0..if nobody { 0 } else { crowd.connections };
+        let clients = 0..if prints_no_reply { 0 } else { crowd.connections };
         Console {
-            // A deaf one gets thousands of them.
-            heard: clients.filter(|&client| crowd.kind(client) != Kind::Deaf).collect(),
+            // A non-reading client gets thousands of replies.
+            printed: clients.filter(|&client| crowd.kind(client) != Kind::NonReading).collect(),
             draws_bar: !quiet && io::stderr().is_terminal(),
             bar: None,
             began: Instant::now(),
@@ -58,25 +57,25 @@ impl Console {
         }
     }
 
-    /// Ends the flood when printing fails: then nobody is there to whom it could matter.
-    pub(crate) fn watch(&mut self, happening: &Happening<'_>) -> ControlFlow<()> {
-        match *happening {
-            Happening::Connected { .. } => self.connected += 1,
-            Happening::Answered { .. } => self.answered += 1,
-            Happening::Failed { .. } => self.failed += 1,
-            Happening::Received { client, bytes } if self.heard.contains(&client) => {
+    /// Ends the flood when printing fails, since nothing reads the output any more.
+    pub(crate) fn watch(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        match *event {
+            Event::Connected { .. } => self.connected += 1,
+            Event::Answered { .. } => self.answered += 1,
+            Event::Failed { .. } => self.failed += 1,
+            Event::Received { client, bytes } if self.printed.contains(&client) => {
                 if let Err(error) = self.print_reply(client, bytes) {
                     self.trouble = Some(error);
                     return ControlFlow::Break(());
                 }
             }
-            Happening::Tick => self.draw(),
+            Event::Tick => self.draw(),
             _ => {}
         }
         ControlFlow::Continue(())
     }
 
-    /// Takes the progress bar away; an error if something could not be printed.
+    /// Removes the progress bar; an error if something could not be printed.
     pub(crate) fn finish(self) -> io::Result<()> {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
@@ -85,7 +84,7 @@ impl Console {
     }
 
     fn print_reply(&self, client: usize, bytes: &[u8]) -> io::Result<()> {
-        let print = || print(format_args!("client number {client} got {}", Shown(bytes)));
+        let print = || output::print(format_args!("client number {client} got {}", Shown(bytes)));
         match &self.bar {
             Some(bar) => bar.suspend(print),
             None => print(),
@@ -125,17 +124,7 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The same error, with the file that it is about.
+/// Adds the file's name to an error.
 pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("can't write {}: {error}", path.display()))
-}
-
-/// Prints a line. Other than `println!` it does not panic when nobody reads it.
-pub(crate) fn print(line: impl Display) -> io::Result<()> {
-    writeln!(io::stdout(), "{line}").map_err(|error| cannot_print(&error))
-}
-
-/// The same error, with what could not be done.
-pub(crate) fn cannot_print(error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("can't print: {error}"))
 }

@@ -1,7 +1,7 @@
-//! Latencies as an HdrHistogram log, which the plotters of hdrhistogram.org read.
+//! Latencies as an HdrHistogram log, a format that the plotters of hdrhistogram.org read.
 //!
-//! Each second of a flood makes a line of each kind: `connect`, `reply` (from when a request
-//! was sent), and in an open loop `reply-since-due`. Values are nanoseconds.
+//! Each second of a flood adds one line of each kind: `connect`, `reply` (since the request was
+//! sent), and in an open loop `reply-since-due`. Values are in nanoseconds.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -13,18 +13,18 @@ use hdrhistogram::serialization::interval_log::{
     IntervalLogWriter, IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
 };
 
-use load_generator::Happening;
+use load_generator::Event;
 use load_generator::report::Latencies;
 
 use crate::console::cannot_write;
 
-/// How much time a line stands for.
+/// The time that one line covers.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The maximum stands in the third column of a line, too, in milliseconds.
+/// The third column of a line repeats the maximum, in milliseconds.
 const MILLISECOND: f64 = 1e6;
 
-/// A file that is to become a log.
+/// A file for a log.
 pub(crate) struct HdrFile {
     path: PathBuf,
     file: BufWriter<File>,
@@ -32,14 +32,14 @@ pub(crate) struct HdrFile {
 }
 
 impl HdrFile {
-    /// Makes the file, or empties it.
+    /// Creates the file, or empties it.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let file = File::create(path).map_err(|error| cannot_write(path, &error))?;
         let serializer = V2DeflateSerializer::new();
         Ok(HdrFile { path: path.to_owned(), file: BufWriter::new(file), serializer })
     }
 
-    /// Begins the log: its clock starts now.
+    /// Begins the log, whose clock starts now.
     pub(crate) fn begin(&mut self, comment: &str, is_open_loop: bool) -> io::Result<HdrLog<'_>> {
         let HdrFile { path, file, serializer } = self;
         let began = SystemTime::now();
@@ -56,7 +56,7 @@ impl HdrFile {
         Ok(HdrLog { path, log, began, line_began: began, intervals, is_open_loop })
     }
 
-    /// Writes what is still to be written.
+    /// Writes what is still buffered.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.file.flush().map_err(|error| cannot_write(&self.path, &error))
     }
@@ -69,7 +69,7 @@ pub(crate) struct HdrLog<'a> {
     began: Instant,
     line_began: Instant,
     intervals: [Latencies; 3],
-    /// Only then two clocks differ.
+    /// In a closed loop both clocks are the same.
     is_open_loop: bool,
 }
 
@@ -77,30 +77,30 @@ impl HdrLog<'_> {
     /// In the order of `intervals`.
     const TAGS: [&'static str; 3] = ["connect", "reply", "reply-since-due"];
 
-    /// Takes what a flood tells.
+    /// Records an event of a flood.
     ///
     /// # Errors
     ///
     /// If a line can't be written.
-    pub(crate) fn watch(&mut self, happening: &Happening<'_>) -> io::Result<()> {
+    pub(crate) fn watch(&mut self, event: &Event<'_>) -> io::Result<()> {
         let [connect, reply, since_due] = &mut self.intervals;
-        match *happening {
-            Happening::Connected { after, .. } => connect.record(after),
-            Happening::Answered { latency: Some(latency), .. } => {
+        match *event {
+            Event::Connected { after, .. } => connect.record(after),
+            Event::Answered { latency: Some(latency), .. } => {
                 reply.record(latency.since_sent);
                 since_due.record(latency.since_due);
             }
-            Happening::Unanswered { since_sent: sent, since_due: due, .. } => {
+            Event::Unanswered { since_sent: sent, since_due: due, .. } => {
                 sent.into_iter().for_each(|waited| reply.record_unanswered(waited));
                 due.into_iter().for_each(|waited| since_due.record_unanswered(waited));
             }
-            Happening::Tick if self.line_began.elapsed() >= INTERVAL => return self.write_lines(),
+            Event::Tick if self.line_began.elapsed() >= INTERVAL => return self.write_lines(),
             _ => {}
         }
         Ok(())
     }
 
-    /// Writes the last lines, for what is left of the last interval.
+    /// Writes the last lines, for the rest of the last interval.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.write_lines()
     }

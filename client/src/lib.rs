@@ -1,28 +1,28 @@
-//! The program `client`: floods a server with clients, prompt and slow ones, measures what that
-//! costs them, draws it, and checks what the server promises.
+//! The program `client` floods a server with prompt and slow clients, measures how long they wait,
+//! draws what happens, and checks the server's promises.
 //!
 //! ```text
 //! cargo run -p sync-server                            # in one terminal, and in another one:
 //! cargo run -p client                                 # 20 clients at once, as in the article
 //! cargo run -p client -- --dribbling 2                # two of them send a byte at a time
-//! cargo run -p client -- --rate 2000/s --duration 5s  # by a plan, late or not
+//! cargo run -p client -- --rate 2000/s --duration 5s  # on a schedule, an open loop
 //! cargo run -p client -- --timeline slow.svg          # what each of them went through
 //! cargo run -p client -- check                        # which promises does the server keep?
-//! cargo run -p client -- chaos                        # does it stand a random crowd?
-//! cargo run -p client -- --help                       # all that it can do
+//! cargo run -p client -- chaos                        # does it survive a random crowd?
+//! cargo run -p client -- --help                       # all options
 //! ```
 //!
-//! What it does is in packages of their own, one job each, which `bench` uses, too:
+//! Each job has its own package, which `bench` uses too:
 //!
 //! | Package | What it does |
 //! |---|---|
-//! | `load-generator` | any number of clients of every kind in one thread, and a report of them |
-//! | `timeline` | what each client went through, as a picture |
-//! | `server-process` | a server that is tried: an address, or a process that is started and ended |
-//! | `checker` | which promises does a server keep? |
-//! | `chaos` | does it stand a crowd that nobody has planned? |
+//! | `load-generator` | runs any number of clients of every kind in one thread, and reports the results |
+//! | `timeline` | draws what each client went through |
+//! | `server-process` | reaches a server at its address, or starts and ends its process |
+//! | `checker` | checks which promises a server keeps |
+//! | `chaos` | finds out whether it survives random crowds |
 //!
-//! Here are the command line and what is printed:
+//! This package has the command line and the output:
 //!
 //! | Module | What it is |
 //! |---|---|

@@ -1,24 +1,22 @@
-//! The server on epoll and its kin: one thread sleeps on all connections at once, and the
+//! The server on epoll, kqueue or IOCP: one thread sleeps on all connections at once, and the
 //! kernel *remembers* which they are.
 //!
-//! With select(2) the program brings the whole list each time. Here it tells the kernel once
-//! for each connection what it is interested in, and again when that changes; each wait
-//! brings back only those that are ready. So a turn costs as much as there is to do, however
-//! many connections are silent, and nothing but the limit of descriptors bounds their number.
+//! With select(2) the program passes the whole list in each turn. Here it registers its interest
+//! in a connection once, and again when that changes; each wait returns only the connections that
+//! are ready. So a turn costs as much as there is to do, however many connections are silent, and
+//! only the descriptor limit bounds their number.
 //!
-//! The crate `polling` puts one face on epoll(7) (Linux), kqueue(2) (macOS, the BSDs) and
-//! IOCP (Windows). Readiness is level-triggered: what is ready and left undone is reported
-//! again.
+//! The crate `polling` is a common interface to epoll(7) (Linux), kqueue(2) (macOS, the BSDs) and
+//! IOCP (Windows). Readiness is level-triggered: what is ready and not handled is reported again.
 //!
 //! ```text
 //! cargo run -p poll-server
-//! cargo run -p client -- --dribbling 1     # in a second terminal: nobody waits for the slow one
+//! cargo run -p client -- --dribbling 1     # in a second terminal: no other waits for the slow one
 //! cargo run -p client -- --connections 5000 --dribbling 1000
 //! ```
 //!
-//! `sync-server` and `select-server` are the first two verses of this song. It goes on with
-//! several of these loops (`prefork-server`), and with the same loop under another language
-//! (`async-server`).
+//! Read `sync-server` and `select-server` before this one. `prefork-server` runs several of these
+//! loops, and in `async-server` such a loop is hidden under `async` and `await`.
 
 use std::io;
 use std::mem;
@@ -36,16 +34,16 @@ use slab::Slab;
 mod watched;
 use watched::{Key, Watched};
 
-/// Serves everybody in turns until `stop` is requested and all connections are closed.
+/// Serves all clients in turn until `stop` is requested and all connections are closed.
 ///
 /// # Errors
 ///
-/// Those that end the listener or the wait. What befalls a connection ends that one only.
+/// Errors of the listener and of the wait. An error on a connection ends only that connection.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
     let poller = Arc::new(Poller::new()?);
     let waker = Arc::clone(&poller);
     stop.wake_with(move || {
-        // It ends `Poller::wait`, and can't fail while there is a poller.
+        // It ends `Poller::wait`, and can't fail as long as there is a poller.
         waker.notify().ok();
     });
     let acceptor = Acceptor::non_blocking(listener)?;
@@ -65,11 +63,11 @@ pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Res
 }
 
 struct PollServer<'a> {
-    /// `None` once the server stops.
+    /// `None` once the server is stopping.
     acceptor: Option<Watched<Acceptor>>,
     poller: Arc<Poller>,
     connections: Slab<Watched<Connection>>,
-    /// Those that the kernel has no room to watch yet.
+    /// Connections that the kernel has no room to watch yet.
     unwatched: Vec<usize>,
     deadlines: Deadlines,
     settings: &'a Settings,
@@ -78,8 +76,8 @@ struct PollServer<'a> {
 }
 
 impl PollServer<'_> {
-    /// One turn of the loop: sleep until somebody is ready, then serve everybody who is.
-    /// Returns whether there is more to come.
+    /// One turn of the loop: sleep until a client is ready, then serve all that are.
+    /// Returns whether the loop goes on.
     fn turn(&mut self, events: &mut Events) -> io::Result<bool> {
         if self.stop.is_requested() && self.acceptor.is_some() {
             self.stop_accepting(Instant::now());
@@ -87,15 +85,15 @@ impl PollServer<'_> {
         if self.acceptor.is_none() && self.connections.is_empty() {
             return Ok(false);
         }
-        let (somebody_knocks, now) = self.wait(events)?;
+        let (connection_pending, now) = self.wait(events)?;
         for event in events.iter() {
             if let Key::Connection(key) = Key::of(&event) {
                 self.connection_ready(key, event.readable, event.writable);
             }
         }
-        // New clients come last: one of them may get the key of a connection that was closed
-        // in this turn, and must not get its events, too.
-        if somebody_knocks {
+        // Accept last: a new client may get the key of a connection that was closed in this
+        // turn, and must not get the events of that connection.
+        if connection_pending {
             self.accept_ready()?;
         }
         self.expire(now);
@@ -103,7 +101,7 @@ impl PollServer<'_> {
     }
 
     /// Sleeps until something is ready or the earliest deadline has passed. Fills the list of
-    /// events; returns whether a client waits to be accepted, and the time.
+    /// events; returns whether a connection is pending, and the time.
     fn wait(&mut self, events: &mut Events) -> io::Result<(bool, Instant)> {
         if let Some(acceptor) = &mut self.acceptor {
             let interest = acceptor.interest();
@@ -112,7 +110,7 @@ impl PollServer<'_> {
                 mem::take(&mut self.unwatched).into_iter().for_each(|key| self.watch(key));
             }
         }
-        // `Poller::wait` adds to the events, so the old ones have to go first.
+        // `Poller::wait` appends to the events, so the old ones have to go first.
         events.clear();
 
         let watched = Counted(self.connections.len(), "connection");
@@ -122,16 +120,16 @@ impl PollServer<'_> {
         let time_out = deadline.map(|end| end.saturating_duration_since(began));
         count_wait(&mut self.journal);
         // This is epoll_wait(2), kevent(2) or GetQueuedCompletionStatusEx. A signal (EINTR)
-        // does not end it: it goes on sleeping until the deadline.
+        // doesn't end it: it goes back to sleep until the deadline.
         let count = self.poller.wait(events, time_out)?;
 
-        let is_knock = |event| matches!(Key::of(&event), Key::Listener);
-        let somebody_knocks = events.iter().any(is_knock);
-        let connections = count - usize::from(somebody_knocks);
-        Ok((somebody_knocks, self.journal.woke_up(began, connections, somebody_knocks)))
+        let is_listener = |event| matches!(Key::of(&event), Key::Listener);
+        let connection_pending = events.iter().any(is_listener);
+        let connections = count - usize::from(connection_pending);
+        Ok((connection_pending, self.journal.woke_up(began, connections, connection_pending)))
     }
 
-    /// Lets in those who wait in the backlog.
+    /// Accepts clients that wait in the backlog.
     fn accept_ready(&mut self) -> io::Result<()> {
         let now = Instant::now();
         for _ in 0..ACCEPTS_PER_TURN {
@@ -155,11 +153,11 @@ impl PollServer<'_> {
 
     /// Reads from a connection, writes to it, or both.
     fn connection_ready(&mut self, key: usize, readable: bool, writable: bool) {
-        // kqueue reports reading and writing apart, so the first event may have closed it.
+        // kqueue reports readable and writable in separate events: the first may have closed it.
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        // Not the time of waking: those before may have been a lot of work.
+        // Not the time of the wake-up: serving the clients before this one may have taken long.
         let now = Instant::now();
         if readable {
             connection.readable(now, &mut self.journal);
@@ -170,7 +168,7 @@ impl PollServer<'_> {
         self.watch(key);
     }
 
-    /// Does what the time asks for: delayed replies, idle clients, another try to accept.
+    /// Handles what is due: sends delayed replies, closes idle connections, tries again to accept.
     fn expire(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.take_due(now) {
             self.connections[key].expire(now, &mut self.journal);
@@ -181,7 +179,7 @@ impl PollServer<'_> {
         }
     }
 
-    /// Takes no more clients, and no more requests from those who are here.
+    /// Accepts no more clients, and takes no more requests from those that are connected.
     fn stop_accepting(&mut self, now: Instant) {
         if let Some(mut acceptor) = self.acceptor.take() {
             acceptor.unwatch(&mut self.journal);
@@ -193,14 +191,14 @@ impl PollServer<'_> {
         }
     }
 
-    /// Notes what a connection waits for now, and tells the kernel if that has changed.
+    /// Closes a connection that is over, or notes its deadline; registers a changed interest.
     fn watch(&mut self, key: usize) {
         let (connection, journal) = (&mut self.connections[key], &mut self.journal);
         if !connection.is_over() {
             let interest = connection.interest();
             if let Err(error) = connection.watch_for(interest, journal) {
-                // The kernel may have no room for one more (ENOMEM, ENOSPC, epoll_ctl(2)). Then
-                // this one is watched as soon as there is some, and no others are let in before.
+                // The kernel may have no room for one more (ENOMEM, ENOSPC, epoll_ctl(2)), which
+                // may pass. Then try again later, and accept no other client before that.
                 let acceptor = self.acceptor.as_mut();
                 if acceptor
                     .is_some_and(|it| it.is_out_of_resources(&error, Instant::now(), journal))
@@ -218,7 +216,7 @@ impl PollServer<'_> {
         }
     }
 
-    /// Closes a connection. Its descriptor is free for the next client now.
+    /// Closes a connection. Its descriptor is now free for the next client.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
         self.unwatched.retain(|unwatched| *unwatched != key);
@@ -231,9 +229,9 @@ impl PollServer<'_> {
     }
 }
 
-/// Counts the system calls of one `Poller::wait`: on Linux, `polling` 3.11 sets a timer,
-/// arms it, waits, clears its notification and arms that again. What it does elsewhere is
-/// not known here, and counts as one.
+/// Counts the system calls of one `Poller::wait`: on Linux, `polling` 3.11 sets a timer, arms it,
+/// waits, clears its notification and arms that again. Left out: the calls on other systems, where
+/// a wait counts as one.
 fn count_wait(journal: &mut Journal) {
     if cfg!(target_os = "linux") {
         journal.count(Call::TimerfdSettime);

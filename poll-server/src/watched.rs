@@ -1,4 +1,4 @@
-//! Who is registered with the poller, and under which key.
+//! What is registered with the poller, and under which key.
 
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -8,7 +8,7 @@ use polling::{AsRawSource, AsSource, Event, PollMode, Poller};
 use protocol::Interest;
 use server_kit::{Call, Journal};
 
-/// Whom an event is about.
+/// The socket that an event is about.
 #[derive(Clone, Copy)]
 pub(crate) enum Key {
     Listener,
@@ -17,7 +17,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// Whom the poller means.
+    /// The socket that this event is about.
     pub(crate) fn of(event: &Event) -> Self {
         match event.key {
             0 => Key::Listener,
@@ -25,7 +25,7 @@ impl Key {
         }
     }
 
-    /// The number that the poller knows them by.
+    /// The key as the poller stores it.
     fn number(self) -> usize {
         match self {
             Key::Listener => 0,
@@ -34,14 +34,14 @@ impl Key {
     }
 }
 
-/// A socket and its registration: dropping it ends both, in the right order.
+/// A socket and its registration. Dropping it ends both, in the right order.
 pub(crate) struct Watched<T: AsSource>
 where
     for<'a> &'a T: AsRawSource,
 {
     poller: Arc<Poller>,
     key: Key,
-    /// What the kernel knows; `None`: not even the socket.
+    /// The interest that the kernel knows; `None` if the socket is not registered.
     registered: Option<Interest>,
     socket: T,
 }
@@ -50,17 +50,17 @@ impl<T: AsSource> Watched<T>
 where
     for<'a> &'a T: AsRawSource,
 {
-    /// A socket that is watched from the first call of [`watch_for`](Self::watch_for) on.
+    /// A socket that is not watched before the first call of [`watch_for`](Self::watch_for).
     pub(crate) fn new(poller: &Arc<Poller>, key: Key, socket: T) -> Self {
         Watched { poller: Arc::clone(poller), key, registered: None, socket }
     }
 
-    /// Tells the kernel what to watch for, if it does not know already.
+    /// Tells the kernel what to watch for, unless it knows already.
     ///
     /// # Errors
     ///
-    /// Those of epoll_ctl(2) or what takes its place. A socket that was not watched before is not
-    /// watched then, either.
+    /// Those of epoll_ctl(2) or of the call that takes its place. A socket that was not watched
+    /// before is not watched afterwards either.
     pub(crate) fn watch_for(
         &mut self,
         interest: Interest,
@@ -75,22 +75,22 @@ where
             return self.poller.modify_with_mode(&self.socket, event, PollMode::Level);
         }
         // SAFETY: the socket must be deleted from the poller before it is dropped. It is
-        // dropped together with this value, whose `Drop` deletes it first. (To swap it for
-        // another through `DerefMut` would break this; nobody in this crate does.)
+        // dropped together with this value, whose `Drop` deletes it first. (Swapping it for
+        // another through `DerefMut` would break this; no code in this crate does.)
         #[allow(unsafe_code)]
         let added = unsafe { self.poller.add_with_mode(&self.socket, event, PollMode::Level) };
-        // What has failed half-way has to be deleted, too.
+        // If it failed half-way, it has to be deleted, too.
         added.inspect_err(|_| self.forget())
     }
 
-    /// Has the kernel forget the socket. (Dropping it would do so, too, but uncounted.)
+    /// Removes the socket from the poller. (Dropping it would do so, too, but uncounted.)
     pub(crate) fn unwatch(&mut self, journal: &mut Journal) {
         journal.count(Call::EpollCtl);
         self.forget();
     }
 
     fn forget(&mut self) {
-        // It can only fail for a socket that is not registered, and then nothing is lost.
+        // It only fails for a socket that is not registered, and then nothing is lost.
         self.poller.delete(&self.socket).ok();
         self.registered = None;
     }

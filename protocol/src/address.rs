@@ -1,14 +1,15 @@
-//! Addresses as people write them: `HOST:PORT`.
+//! Addresses as users write them: `HOST:PORT`.
 //!
-//! Only what is written is judged here, so that servers and clients say the same about it. Whether
-//! there is such a host, and whether it is this machine, is for the system to tell.
+//! This only checks how an address is written, so that servers and clients report the same errors.
+//! Whether the host exists, and whether it is this machine, only the system knows.
 
 use std::env;
 use std::net::SocketAddrV6;
 
 use crate::{ADDRESS_VARIABLE, DEFAULT_ADDRESS};
 
-/// Where a server is to listen; port 0 stands for any free one. Returns the text as it is.
+/// Checks an address for a server to listen on; port 0 means any free one. Returns the text
+/// unchanged.
 ///
 /// ```
 /// use protocol::listening_address;
@@ -19,7 +20,7 @@ use crate::{ADDRESS_VARIABLE, DEFAULT_ADDRESS};
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong, and what is right.
+/// A sentence that says what is wrong, and what would be right.
 pub fn listening_address(text: &str) -> Result<String, String> {
     match trouble(text) {
         None => Ok(text.into()),
@@ -30,33 +31,33 @@ pub fn listening_address(text: &str) -> Result<String, String> {
     }
 }
 
-/// Where a client is to look for a server: as [`listening_address`], but for port 0, at which
-/// nobody can be called.
+/// Checks an address for a client to connect to, like [`listening_address`]. Port 0 is an error:
+/// no server can be reached there.
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong, and what is right.
+/// A sentence that says what is wrong, and what would be right.
 pub fn server_address(text: &str) -> Result<String, String> {
     match listening_address(text)?.rsplit_once(':') {
         Some((_, port)) if port.bytes().all(|digit| digit == b'0') => Err(format!(
-            "nobody can be called at port 0; a server that was given it has taken another one, \
-             and says which when it starts{}",
+            "no server can be reached at port 0; one that was started with it has taken another \
+             port, and prints which at the start{}",
             whence(text)
         )),
         _ => Ok(text.into()),
     }
 }
 
-/// Why the text can't be an address, if it can't.
+/// What is wrong with the address, if anything.
 fn trouble(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some("it is empty".into());
     }
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Some("there is a blank in it, or worse".into());
+        return Some("it contains a blank or a control character".into());
     }
     if let Some((scheme, _)) = text.split_once("://") {
-        return Some(format!("this is no place for `{scheme}://`"));
+        return Some(format!("it must not begin with `{scheme}://`"));
     }
     let Some((host, port)) = text.rsplit_once(':').filter(|_| !text.ends_with(']')) else {
         return Some("the port is missing".into());
@@ -64,23 +65,27 @@ fn trouble(text: &str) -> Option<String> {
     if host.is_empty() {
         return Some("the host is missing".into());
     }
-    // `u16::from_str` would take a sign, too.
+    // `u16::from_str` alone would accept a sign, too.
     let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
     if host.starts_with('[') {
         let is_address = format!("{host}:1").parse::<SocketAddrV6>().is_ok();
         if !is_address {
-            return Some(format!("`{host}` is no IPv6 address"));
+            return Some(format!("`{host}` is not an IPv6 address"));
         }
     } else if host.contains(':') {
-        return Some("one colon is too many, or brackets are missing, as in `[::1]:8686`".into());
+        return Some(
+            "it has a colon too many, or lacks the brackets of an IPv6 address, as in \
+             `[::1]:8686`"
+                .into(),
+        );
     }
-    (!is_port).then(|| format!("`{port}` is no port, which is a number up to 65535"))
+    (!is_port).then(|| format!("`{port}` is not a port: a port is a number up to 65535"))
 }
 
-/// Where the text comes from, if its author may not know: he has not typed it just now.
+/// Says where the text comes from, if the user has not typed it just now and may not know.
 fn whence(text: &str) -> String {
     match env::var(ADDRESS_VARIABLE) {
-        Ok(variable) if variable == text => format!(" (it stands in {ADDRESS_VARIABLE})"),
+        Ok(variable) if variable == text => format!(" (it comes from {ADDRESS_VARIABLE})"),
         _ => String::new(),
     }
 }
@@ -112,18 +117,18 @@ mod tests {
             ("8686", "the port is missing"),
             ("[::1]", "the port is missing"),
             (":8686", "the host is missing"),
-            ("127.0.0.1:", "`` is no port"),
-            ("127.0.0.1:http", "`http` is no port"),
-            ("127.0.0.1:65536", "`65536` is no port"),
-            ("127.0.0.1:-1", "`-1` is no port"),
-            ("127.0.0.1:+80", "`+80` is no port"),
-            ("127.0.0.1:8686/", "`8686/` is no port"),
+            ("127.0.0.1:", "`` is not a port"),
+            ("127.0.0.1:http", "`http` is not a port"),
+            ("127.0.0.1:65536", "`65536` is not a port"),
+            ("127.0.0.1:-1", "`-1` is not a port"),
+            ("127.0.0.1:+80", "`+80` is not a port"),
+            ("127.0.0.1:8686/", "`8686/` is not a port"),
             ("::1", "`[::1]:8686`"),
             ("::1:8686", "`[::1]:8686`"),
-            ("127.0.0.1:8686:1", "one colon is too many"),
-            ("[::1:8686", "`[::1` is no IPv6 address"),
-            ("[127.0.0.1]:80", "`[127.0.0.1]` is no IPv6 address"),
-            ("http://127.0.0.1:8686", "no place for `http://`"),
+            ("127.0.0.1:8686:1", "a colon too many"),
+            ("[::1:8686", "`[::1` is not an IPv6 address"),
+            ("[127.0.0.1]:80", "`[127.0.0.1]` is not an IPv6 address"),
+            ("http://127.0.0.1:8686", "not begin with `http://`"),
             (" 127.0.0.1:8686", "blank"),
             ("a\nb:80", "blank"),
         ] {

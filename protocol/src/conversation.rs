@@ -1,20 +1,20 @@
-//! The server's side of one connection's conversation, as a state machine.
+//! The server's side of the conversation on one connection, as a state machine.
 //!
 //! ```text
 //!          the client has ended,                   everything
-//!          or has asked its one question           owed is sent
+//!          or has sent its one request             owed is sent
 //!  Open ────────────────────────────────> Closing ─────────────> Over
 //!    │                                       ^                     ^
 //!    │ a request was too long,               │ the client          │ time is up
-//!    │ or the server stops                   │ has ended           │ (anywhere)
+//!    │ or the server is stopping             │ has ended           │ (anywhere)
 //!    └───────────────────────────────> Lingering ──────────────────┘
 //! ```
 //!
-//! *Lingering* is how a server has the last word. Were it to close its socket while bytes
-//! from the client are still unread, the kernel would answer them with a reset, and the
-//! reset can destroy the last reply on its way (RFC 1122, 4.2.2.13). So it closes only its
-//! sending half and throws away what still comes, until the client closes, too. nginx does
-//! the same and calls it `lingering_close`.
+//! *Lingering* makes sure that the server's last reply arrives. If the server closed its socket
+//! while bytes from the client are still unread, the kernel would send a reset, and the reset can
+//! destroy the last reply on its way (RFC 1122, 4.2.2.13). So the server closes only its sending
+//! half, and discards what still comes until the client closes, too. nginx does the same and calls
+//! it `lingering_close`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -22,74 +22,74 @@ use std::time::{Duration, Instant};
 use crate::delay::{Delay, Dice};
 use crate::{Protocol, REQUEST_MAX, TOO_LONG};
 
-/// Most bytes of replies that are owed to one client, delayed ones included.
+/// The most bytes of replies that are owed to one client, delayed ones included.
 ///
-/// While more than half of this is owed, no more requests are read from that client: a client
-/// that does not read its replies must not fill the server's memory. 64 KiB are some 3400
-/// replies, more than any client in this workspace asks for in one go.
+/// While more than half of this is owed, the server reads no more requests from that client
+/// (*backpressure*): a non-reading client must not fill the server's memory. 64 KiB are some 3400
+/// replies, more than any client in this workspace requests in one go.
 pub const PENDING_MAX: usize = 64 * 1024;
 
-/// Most memory that a conversation holds besides itself, in bytes.
+/// The most memory that a conversation holds in addition to its own size, in bytes.
 ///
-/// The queues double when they grow, hence the twos: [`PENDING_MAX`] bytes to send, and
-/// for a server that delays its replies one entry for each that waits for its time.
+/// The queues double when they grow, hence the factors of two: [`PENDING_MAX`] bytes to send and,
+/// in a server that delays its replies, one entry for each delayed reply.
 ///
-/// Left out: the queues keep their size until the connection ends, so a client that was
-/// owed much once goes on costing it. To give it back would mean to allocate it anew for
-/// the next burst.
+/// Left out: the queues keep their size until the connection ends, so a client that was once owed
+/// a lot goes on costing that much memory. Giving it back would mean allocating it again for the
+/// next burst.
 pub const MEMORY_MAX: usize =
     2 * PENDING_MAX + 2 * (PENDING_MAX / REPLY_MAX) * size_of::<Delayed>();
 
-/// How long, in all, the server waits for the client to close after its own last word. What
-/// a slow client sends later is answered with a reset, and may cost it that word.
+/// How long, in total, the server waits for the client to close after the last reply. If a slow
+/// client sends something later, the kernel sends a reset, and that reply may be lost.
 ///
-/// nginx waits 5 seconds for each piece (`lingering_timeout`) and 30 in all.
+/// nginx waits 5 seconds for each piece (`lingering_timeout`) and 30 in total.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// The longest reply, in bytes: the greeting of [`Protocol::Lines`].
 const REPLY_MAX: usize = 19;
 
-/// What client and server have agreed on before they speak.
+/// What the server offers to its clients.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Terms {
-    /// How requests and replies are told apart.
+    /// How requests and replies are separated.
     pub protocol: Protocol,
     /// How long nothing may move before the server gives the client up; `None`: for ever.
     ///
-    /// The time in which a reply waits for its [`Delay`] does not count.
+    /// While a reply waits for its [`Delay`], the time doesn't count.
     pub idle_timeout: Option<Duration>,
     /// How long each reply waits before it may be sent.
     pub delay: Delay,
 }
 
-/// What a conversation would have its socket watched for.
+/// What the socket of a conversation has to be watched for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interest {
-    /// Tell me when there is something to read.
+    /// Wake the server when there is something to read.
     pub readable: bool,
-    /// Tell me when there is room to send.
+    /// Wake the server when there is room to send.
     pub writable: bool,
 }
 
 /// Why a conversation is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Every request was answered.
+    /// Every request got its reply.
     Complete,
     /// A request was longer than [`REQUEST_MAX`].
     TooLong,
-    /// Nothing moved for [`Terms::idle_timeout`], although the server did not stop and had not
-    /// had its last word.
+    /// Nothing moved for [`Terms::idle_timeout`], although the server was not stopping and had not
+    /// sent its last reply.
     Idle,
-    /// The server stops.
+    /// The server is stopping.
     Stopped,
 }
 
-/// One connection's conversation, seen from the server; see the module's picture.
+/// The conversation on one connection, on the server's side; see the picture of the module.
 ///
-/// Whoever drives it follows one rule: after each call, send what is [`pending`], close the
-/// sending half when [`half_close_is_due`], and stop when there is an [`ending`]; otherwise
-/// wait for what [`interest`] says, until the [`deadline`] at the latest.
+/// A server that drives it follows one rule: after each call, send what is [`pending`], close the
+/// sending half when [`half_close_is_due`], and stop when there is an [`ending`]; otherwise wait
+/// for what [`interest`] says, until the [`deadline`] at the latest.
 ///
 /// ```
 /// use protocol::{Conversation, Terms};
@@ -101,7 +101,7 @@ pub enum Ending {
 /// assert_eq!(conversation.receive(b"om client number 0\n", now), 1);
 /// assert_eq!(conversation.pending(), b"Hello from server!\n");
 /// assert_eq!(conversation.sent(19, now), 1);
-/// assert_eq!(conversation.ending(), None); // the client may ask again
+/// assert_eq!(conversation.ending(), None); // the client may send another request
 /// ```
 ///
 /// [`pending`]: Conversation::pending
@@ -112,19 +112,19 @@ pub enum Ending {
 pub struct Conversation {
     terms: Terms,
     phase: Phase,
-    /// How many bytes have come of a request whose end has not.
+    /// How many bytes of a request have come whose end has not come yet.
     unfinished: usize,
-    /// Replies whose time has not come, in the order of the requests.
+    /// Replies that are not due yet, in the order of the requests.
     delayed: VecDeque<Delayed>,
     /// Bytes that may be sent now.
     pending: VecDeque<u8>,
-    /// Replies that are not sent to their last byte, be they delayed or pending.
+    /// Replies that are not completely sent, whether delayed or pending.
     owed: usize,
     half_closed: bool,
-    /// When something moved last: bytes in either direction, their end, or a reply that was
-    /// delayed until then.
+    /// When something last moved: bytes in either direction, the end of the input, or a reply that
+    /// was delayed until then.
     last_moved: Instant,
-    /// When to close, whatever is still owed.
+    /// When to close, even if replies are still owed.
     give_up: Option<Instant>,
     dice: Dice,
 }
@@ -135,7 +135,7 @@ enum Phase {
     Open,
     /// No more input is taken; what is owed is sent.
     Closing(Ending),
-    /// No more requests are taken; what is owed is sent, input is thrown away.
+    /// No more requests are taken; what is owed is sent, input is discarded.
     Lingering(Ending),
     Over(Ending),
 }
@@ -164,7 +164,7 @@ impl Conversation {
 
     /// How many bytes [`receive`](Self::receive) takes now.
     ///
-    /// So few that their replies fit into [`PENDING_MAX`], even if every byte is a request.
+    /// Their replies fit into [`PENDING_MAX`], even if every byte is a request.
     pub fn room(&self) -> usize {
         match self.phase {
             Phase::Open => match self.terms.protocol {
@@ -179,7 +179,7 @@ impl Conversation {
     /// Takes bytes from the client, at most [`room`](Self::room) of them, and returns the
     /// number of requests that they complete.
     ///
-    /// Only the lengths of requests matter to this protocol, so no byte of them is kept.
+    /// Only the length of a request matters in this protocol, so none of its bytes is kept.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) -> usize {
         debug_assert!(bytes.len() <= self.room());
         if bytes.is_empty() {
@@ -212,8 +212,8 @@ impl Conversation {
         requests
     }
 
-    /// The client has closed its sending half (or all of its socket). Returns 1 if what
-    /// came after the last LF thereby has become a request, otherwise 0.
+    /// The client has closed its sending half (or its socket). Returns 1 if that turned the bytes
+    /// after the last LF into a request, otherwise 0.
     pub fn receive_end(&mut self, now: Instant) -> usize {
         let mut requests = 0;
         let ending = match self.phase {
@@ -225,25 +225,25 @@ impl Conversation {
             }
             Phase::Open => Ending::Complete,
             Phase::Lingering(ending) => ending,
-            Phase::Closing(_) | Phase::Over(_) => return 0, // It was heard before.
+            Phase::Closing(_) | Phase::Over(_) => return 0, // It is known already.
         };
         self.moved(now);
         self.enter(Phase::Closing(ending));
         requests
     }
 
-    /// The bytes to send now, as many as lie in one piece.
+    /// The bytes to send now, as many as are contiguous in memory.
     pub fn pending(&self) -> &[u8] {
         self.pending.as_slices().0
     }
 
-    /// Whether these are all, so that nothing is left to send once they are sent.
+    /// Whether [`pending`](Self::pending) returns all bytes to send now.
     pub fn pending_is_whole(&self) -> bool {
         self.pending.as_slices().1.is_empty()
     }
 
-    /// The first `count` bytes of [`pending`](Self::pending) were sent `now`, or some time ago if
-    /// that is when it happened. Returns how many replies they finish.
+    /// The first `count` bytes of [`pending`](Self::pending) were sent at the time `now`, which may
+    /// be in the past. Returns how many replies they complete.
     pub fn sent(&mut self, count: usize, now: Instant) -> usize {
         if count == 0 {
             return 0; // Nothing has moved.
@@ -253,8 +253,8 @@ impl Conversation {
             self.pending.clear();
             self.owed - self.delayed.len()
         } else {
-            // Only whole replies count, and each ends with LF. (One-shot's does not, but there
-            // it is the only one, and whole when nothing is left.)
+            // Only whole replies count, and each ends with LF. (In one-shot it doesn't, but there
+            // is only one, and it is whole when nothing is left.)
             self.pending.drain(..count).filter(|&byte| byte == b'\n').count()
         };
         self.owed -= replies;
@@ -268,7 +268,7 @@ impl Conversation {
         matches!(self.phase, Phase::Lingering(_)) && self.owed == 0 && !self.half_closed
     }
 
-    /// The sending half is shut down: the server has had its last word.
+    /// The sending half is shut down, so the server can't send any more.
     pub fn half_closed(&mut self, now: Instant) {
         self.half_closed = true;
         self.give_up_at(later(now, LINGER));
@@ -278,10 +278,10 @@ impl Conversation {
     pub fn interest(&self) -> Interest {
         Interest {
             readable: match self.phase {
-                // Not before half of the space is free: reading a byte at a time, just
-                // because there is room for one more reply, would cost a call for each.
+                // Not before half of the space is free. Otherwise the server would make a call for
+                // each byte, as soon as there is room for one more reply.
                 Phase::Open => self.owed_bytes() <= PENDING_MAX / 2,
-                // What is owed goes first: who does not read is not read from here, either.
+                // Replies come first: the server doesn't read from a non-reading client.
                 Phase::Lingering(_) => self.owed == 0,
                 Phase::Closing(_) | Phase::Over(_) => false,
             },
@@ -300,13 +300,13 @@ impl Conversation {
     }
 
     /// Does what is due `now`: releases delayed replies, or gives the client up. Before the
-    /// [`deadline`](Self::deadline) it does nothing, so calling it too early is no mistake.
+    /// [`deadline`](Self::deadline) it does nothing, so calling it too early does no harm.
     pub fn expire(&mut self, now: Instant) {
         while self.delayed.front().is_some_and(|delayed| delayed.due <= now) {
             self.release_one(now);
         }
         if self.ending().is_none() && self.deadline().is_some_and(|deadline| deadline <= now) {
-            // No reply is due any more, so it is one of the other two deadlines.
+            // No reply is due any more, so one of the other two deadlines has passed.
             self.phase = Phase::Over(match self.phase {
                 Phase::Lingering(ending) | Phase::Closing(ending) if self.give_up.is_some() => {
                     ending
@@ -316,9 +316,9 @@ impl Conversation {
         }
     }
 
-    /// The server stops: no more requests are taken, delayed replies are released, and
-    /// whatever is not sent at `give_up` never will be. If the client would have been given up
-    /// before that, it still is.
+    /// The server is stopping: no more requests are taken, delayed replies are released, and what
+    /// is not sent by `give_up` never will be. If the client would have been given up before that,
+    /// it still is.
     pub fn stop(&mut self, now: Instant, give_up: Instant) {
         while !self.delayed.is_empty() {
             self.release_one(now);
@@ -339,12 +339,13 @@ impl Conversation {
         }
     }
 
-    /// How many replies are not yet sent to their last byte.
+    /// How many replies are not completely sent yet.
     pub fn owed(&self) -> usize {
         self.owed
     }
 
-    /// Memory held besides the conversation itself, in bytes: at most [`MEMORY_MAX`].
+    /// The memory that the conversation holds in addition to its own size, in bytes: at most
+    /// [`MEMORY_MAX`].
     pub fn memory(&self) -> usize {
         self.pending.capacity() + self.delayed.capacity() * size_of::<Delayed>()
     }
@@ -356,17 +357,17 @@ impl Conversation {
             self.pending.extend(reply);
             return;
         }
-        // Replies keep the order of their requests: only the first in the queue is looked at,
-        // and one whose time comes sooner is released together with those before it.
+        // Replies keep the order of their requests: only the first one in the queue counts, and one
+        // that is due earlier is released together with those before it.
         self.delayed.push_back(Delayed { due: later(now, delay), reply });
     }
 
-    /// Whatever comes first ends the conversation.
+    /// Gives the client up at this time, unless an earlier one is set.
     fn give_up_at(&mut self, at: Instant) {
         self.give_up = Some(self.give_up.map_or(at, |earlier| earlier.min(at)));
     }
 
-    /// What is moved may be reported after what came later: time doesn't go back for that.
+    /// Movements may be reported out of order: the time never goes back.
     fn moved(&mut self, now: Instant) {
         self.last_moved = self.last_moved.max(now);
     }
@@ -391,7 +392,7 @@ impl Conversation {
     }
 }
 
-/// `now + by`; an instant that cannot be told is 30 years away, which is never.
+/// `now + by`. If an `Instant` can't represent that, it is 30 years away, which is never.
 fn later(now: Instant, by: Duration) -> Instant {
     const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     now.checked_add(by).unwrap_or_else(|| now + NEVER)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A range from which the delay of each reply is drawn, both ends included.
+/// The range of the random delay of each reply, both ends included.
 ///
 /// The default is no delay at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Delay {
 }
 
 impl Delay {
-    /// A delay between `shortest` and `longest`; `None` if they are in the wrong order.
+    /// A random delay between `shortest` and `longest`; `None` if they are in the wrong order.
     pub fn between(shortest: Duration, longest: Duration) -> Option<Self> {
         (shortest <= longest).then_some(Delay { shortest, longest })
     }
@@ -22,14 +22,14 @@ impl Delay {
         Delay { shortest: delay, longest: delay }
     }
 
-    /// Draws a delay.
+    /// A random delay of this range.
     pub(crate) fn draw(&self, dice: &mut Dice) -> Duration {
         let span = (self.longest - self.shortest).as_nanos();
         let span = u64::try_from(span).unwrap_or(u64::MAX); // 584 years are enough
         if span == 0 {
             return self.shortest;
         }
-        // The remainder prefers small values, by less than span / 2^64: nobody will see it.
+        // The remainder favours small values, by less than span / 2^64, which is negligible.
         self.shortest + Duration::from_nanos(dice.roll() % span.saturating_add(1))
     }
 }

@@ -1,13 +1,13 @@
-//! What is said on a connection, and nothing about sockets.
+//! The protocol between clients and servers, without any sockets.
 //!
-//! Every server of this workspace drives the same state machine, [`Conversation`]: bytes
-//! and the time go in; bytes to send, an [`Interest`] and the next deadline come out. It
-//! never touches a socket or a clock, so it can be read, and tested, without a network;
-//! this style is known as *sans-I/O*.
+//! Every server of this workspace drives the same state machine, [`Conversation`]: bytes and the
+//! time go in; bytes to send, an [`Interest`] and the next deadline come out. It never touches a
+//! socket or a clock, so it can be read and tested without a network. This style is known as
+//! *sans-I/O*.
 //!
-//! Start with [`Protocol`] (what the two sides say), then read [`Conversation`] (the
-//! server's side of it, step by step). Beside them stands what both sides have to agree on before
-//! there is a connection: how an address is written ([`listening_address`]).
+//! Start with [`Protocol`] (what the two sides send), then read [`Conversation`] (the server's
+//! side of it, step by step). Also here is what both sides have to agree on before there is a
+//! connection: how an address is written ([`listening_address`]).
 
 #![forbid(unsafe_code)]
 
@@ -22,26 +22,26 @@ pub use delay::Delay;
 use std::fmt;
 use std::str::FromStr;
 
-/// Where servers listen, and where the client looks for them, unless told otherwise.
+/// Where servers listen by default, and where the client connects.
 ///
-/// The port is the article's.
+/// The port is the one of the article.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8686";
 
-/// The environment variable that sets another default address, for servers and clients alike:
-/// where many share a machine, each takes a port of his own, and leaves the commands as they are.
+/// The environment variable that sets another default address, for servers and clients alike. If
+/// several people share a machine, each can take a different port without changing the commands.
 pub const ADDRESS_VARIABLE: &str = "WAYS_TO_WAIT_ADDRESS";
 
-/// Longest request, in bytes: what the article's programs ask of one `recv`.
+/// The longest request, in bytes: what the article's programs read at most with one `recv`.
 ///
-/// In [`Protocol::Lines`] this includes the LF if the request has one: 1023 bytes and an LF are a
-/// request, and so are 1024 bytes without an LF if the client then ends. A request is too long as
-/// soon as one byte more arrives, even if that byte is the LF.
+/// In [`Protocol::Lines`] this includes the LF, if the request has one: 1023 bytes and an LF are a
+/// request, and so are 1024 bytes without an LF if the client then closes its sending half. A
+/// request is too long as soon as one more byte arrives, even if that byte is the LF.
 pub const REQUEST_MAX: usize = 1024;
 
-/// The last line to a client whose request is longer than [`REQUEST_MAX`].
+/// The last reply to a client whose request is longer than [`REQUEST_MAX`].
 pub const TOO_LONG: &[u8] = b"Request too long!\n";
 
-/// How requests and replies are told apart in the stream of bytes.
+/// The framing: how requests and replies are separated in the stream of bytes.
 ///
 /// ```
 /// use protocol::Protocol;
@@ -54,15 +54,15 @@ pub const TOO_LONG: &[u8] = b"Request too long!\n";
 pub enum Protocol {
     /// Each request and each reply ends with LF; a connection carries any number of them.
     ///
-    /// The client ends the conversation by closing its sending half. What stands after
-    /// the last LF then counts as a request, too.
+    /// The client ends the conversation by closing its sending half. Bytes after the last LF then
+    /// count as a request, too.
     #[default]
     Lines,
-    /// What the first read returns is the request; one reply, and the server closes.
+    /// Whatever the first read returns is the request; the server sends one reply and closes.
     ///
-    /// This is the article's protocol. A TCP stream has no messages, so it is wrong as
-    /// soon as a request arrives in two pieces: the first is answered, and since nobody
-    /// reads the second, the kernel may reset the connection before the answer is read.
+    /// This is the article's protocol. A TCP stream has no messages, so it is wrong as soon as a
+    /// request arrives in two pieces: the server replies to the first piece and never reads the
+    /// second, so the kernel may reset the connection before the client has read the reply.
     OneShot,
 }
 
@@ -78,7 +78,7 @@ impl Protocol {
         }
     }
 
-    /// The bytes of a request that says `text`.
+    /// The bytes of a request with this text.
     pub fn request(self, text: &str) -> Vec<u8> {
         let mut request = text.as_bytes().to_vec();
         if self == Protocol::Lines {
@@ -109,6 +109,6 @@ impl FromStr for Protocol {
         Protocol::ALL
             .into_iter()
             .find(|protocol| protocol.name() == name)
-            .ok_or_else(|| format!("`{name}` is no protocol: say `lines` or `one-shot`"))
+            .ok_or_else(|| format!("`{name}` is not a protocol: write `lines` or `one-shot`"))
     }
 }

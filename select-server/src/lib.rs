@@ -1,23 +1,24 @@
-//! The select(2) server: one thread sleeps on all connections at once, and the kernel says
+//! The select(2) server: one thread sleeps on all connections at once, and the kernel reports
 //! which of them are ready.
 //!
-//! The program hands over two sets of descriptors, those it would read from and those it
-//! would write to; select(2) sleeps until one is ready and leaves only the ready ones in the
-//! sets. So each turn builds the sets anew, the kernel looks at every member, and the program
-//! looks through them again: the cost of a turn grows with the number of connections, however
-//! few are ready. And a set has room for descriptors below `FD_SETSIZE` (1024) only, for
-//! ever: the size is part of the binary interface.
+//! The program passes two sets of descriptors: those it wants to read from, and those it wants to
+//! write to. select(2) sleeps until one of them is ready, and leaves only the ready ones in the
+//! sets. So in each turn the program builds the sets anew, the kernel looks at every member, and
+//! the program looks through them again: the cost of a turn grows with the number of connections,
+//! however few are ready. And a set only has room for descriptors below `FD_SETSIZE` (1024). This
+//! wall can't be moved, because the size of a set is part of the binary interface.
 //!
-//! Left out: what select(2) is not asked about it does not report, so a connection that waits
-//! for nothing but a delayed reply is not seen to be reset before that reply is sent.
+//! Left out: select(2) reports nothing about descriptors that aren't in the sets. A connection
+//! that only waits until its delayed reply is due is in neither set, so if its client resets it,
+//! the server doesn't notice before it sends that reply.
 //!
 //! ```text
 //! cargo run -p select-server
-//! cargo run -p client -- --dribbling 1     # in a second terminal: nobody waits for the slow one
+//! cargo run -p client -- --dribbling 1     # in a second terminal: no other waits for the slow one
 //! ```
 //!
-//! `sync-server` is the first verse of this song, `poll-server` the third. Between this one and
-//! the third stands `poll2-server`, which has no wall and the same scan.
+//! Read `sync-server` before this one and `poll-server` after it. In between comes `poll2-server`,
+//! which has no wall, but scans as many entries.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -38,19 +39,19 @@ use server_kit::{
 };
 use slab::Slab;
 
-/// Serves everybody in turns until `stop` is requested and all connections are closed.
+/// Serves all clients in turn until `stop` is requested and all connections are closed.
 ///
-/// The process's limit of descriptors is lowered to what select(2) can watch.
+/// Lowers the descriptor limit of the process to what select(2) can watch.
 ///
 /// # Errors
 ///
-/// Those that end the listener or the wait. What befalls a connection ends that one only.
+/// Errors of the listener and of the wait. An error on a connection ends only that connection.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
     limit_descriptors()?;
     can_be_watched(&listener)?;
     let (wake_up, waker) = UnixStream::pair()?;
     stop.wake_with(move || {
-        // A byte is enough to end select(2), and a few do no harm: there is room for them.
+        // One byte ends select(2). More of them do no harm: the socket has room for a few.
         (&waker).write_all(&[0]).ok();
     });
     let mut server = SelectServer {
@@ -68,7 +69,7 @@ pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Res
     Ok(server.journal.into_counters())
 }
 
-/// What select(2) has found ready of one connection.
+/// A connection that select(2) has found ready, and for what.
 struct Ready {
     key: usize,
     readable: bool,
@@ -76,12 +77,12 @@ struct Ready {
 }
 
 struct SelectServer<'a> {
-    /// `None` once the server stops.
+    /// `None` once the server is stopping.
     acceptor: Option<Acceptor>,
-    /// Readable once the server shall stop: select(2) can wait for nothing but descriptors.
+    /// Readable once the server has to stop: select(2) can wait for descriptors only.
     wake_up: UnixStream,
     connections: Slab<Connection>,
-    /// A client that was accepted, but whose descriptor has no place in a set.
+    /// A client that was accepted, but whose descriptor doesn't fit into a set.
     beyond_the_wall: Option<(TcpStream, SocketAddr)>,
     deadlines: Deadlines,
     settings: &'a Settings,
@@ -90,8 +91,8 @@ struct SelectServer<'a> {
 }
 
 impl SelectServer<'_> {
-    /// One turn of the loop: sleep until somebody is ready, then serve everybody who is.
-    /// Returns whether there is more to come.
+    /// One turn of the loop: sleep until a client is ready, then serve all that are.
+    /// Returns whether the loop goes on.
     fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
         if self.stop.is_requested() && self.acceptor.is_some() {
             self.stop_accepting(Instant::now());
@@ -99,13 +100,13 @@ impl SelectServer<'_> {
         if self.acceptor.is_none() && self.connections.is_empty() {
             return Ok(false);
         }
-        let (somebody_knocks, now) = self.wait(ready)?;
+        let (connection_pending, now) = self.wait(ready)?;
         for Ready { key, readable, writable } in ready.drain(..) {
             self.connection_ready(key, readable, writable);
         }
-        // New clients come last: one of them may get the key of a connection that was closed
-        // in this turn, and must not get its events, too.
-        if somebody_knocks {
+        // Accept last: a new client may get the key of a connection that was closed in this
+        // turn, and must not get the events of that connection.
+        if connection_pending {
             self.accept_ready()?;
         }
         self.expire(now);
@@ -116,9 +117,9 @@ impl SelectServer<'_> {
     }
 
     /// Sleeps until something is ready or the earliest deadline has passed. Fills the list of
-    /// ready connections; returns whether a client waits to be accepted, and the time.
+    /// ready connections; returns whether a connection is pending, and the time.
     fn wait(&mut self, ready: &mut Vec<Ready>) -> io::Result<(bool, Instant)> {
-        // The sets borrow the descriptors, so they are built, used and dropped in here.
+        // The sets borrow the descriptors, so they are built, used and dropped in this function.
         let (mut to_read, mut to_write) = (FdSet::new(), FdSet::new());
         let mut highest = self.wake_up.as_raw_fd();
         let listening = self.acceptor.as_ref().filter(|acceptor| acceptor.interest().readable);
@@ -146,13 +147,13 @@ impl SelectServer<'_> {
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let mut time_out = deadline.map(|end| time_val(end.saturating_duration_since(began)));
         self.journal.count(Call::Select);
-        // How many bits are set in the sets, of which some are still to be found.
+        // How many bits in the sets are set and not found yet.
         let mut left = match select(highest + 1, &mut to_read, &mut to_write, None, &mut time_out) {
             Ok(count) => count,
-            // A signal came first (select(2), ERRORS). The sets are still as they were filled
-            // and say nothing of readiness: the loop goes round again.
+            // A signal came first (select(2), ERRORS). The sets are unchanged and say nothing
+            // about readiness, so the loop goes round again.
             Err(Errno::EINTR) => return Ok((false, self.journal.woke_up(began, 0, false))),
-            // The kernel has no memory for the call (ENOMEM): that may pass.
+            // The kernel has no memory for the call (ENOMEM), which may pass.
             Err(Errno::ENOMEM) => {
                 rest_without_memory(&mut self.journal);
                 return Ok((false, self.journal.woke_up(began, 0, false)));
@@ -160,8 +161,9 @@ impl SelectServer<'_> {
             Err(error) => return Err(error.into()),
         };
 
-        let somebody_knocks = listening.is_some_and(|acceptor| to_read.contains(acceptor.as_fd()));
-        left -= i32::from(somebody_knocks);
+        let connection_pending =
+            listening.is_some_and(|acceptor| to_read.contains(acceptor.as_fd()));
+        left -= i32::from(connection_pending);
         for (key, connection) in &self.connections {
             if left == 0 {
                 break;
@@ -173,10 +175,10 @@ impl SelectServer<'_> {
                 ready.push(Ready { key, readable, writable });
             }
         }
-        Ok((somebody_knocks, self.journal.woke_up(began, ready.len(), somebody_knocks)))
+        Ok((connection_pending, self.journal.woke_up(began, ready.len(), connection_pending)))
     }
 
-    /// Lets in those who wait in the backlog.
+    /// Accepts clients that wait in the backlog.
     fn accept_ready(&mut self) -> io::Result<()> {
         let now = Instant::now();
         for _ in 0..ACCEPTS_PER_TURN {
@@ -190,7 +192,7 @@ impl SelectServer<'_> {
         Ok(())
     }
 
-    /// The next client in the backlog, unless the server lets nobody in.
+    /// The next client in the backlog, unless the server can't accept one now.
     fn next_client(&mut self, now: Instant) -> io::Result<Option<(TcpStream, SocketAddr)>> {
         let Some(acceptor) = self.acceptor.as_mut().filter(|it| it.interest().readable) else {
             return Ok(None);
@@ -205,8 +207,8 @@ impl SelectServer<'_> {
         if can_be_watched(&stream).is_ok() {
             return Ok(Some((stream, peer)));
         }
-        // The limit was raised meanwhile (prlimit(2)). With the limit in its place again, a
-        // duplicate gets a number below the wall (dup(2)), or waits until there is one.
+        // The limit was raised meanwhile (prlimit(2)). Once it is lowered again, a duplicate of
+        // the descriptor (dup(2)) gets a number below the wall, or fails until one is free.
         limit_descriptors()?;
         match stream.try_clone() {
             Ok(below) => Ok(Some((below, peer))),
@@ -221,7 +223,7 @@ impl SelectServer<'_> {
     /// Reads from a connection, writes to it, or both.
     fn connection_ready(&mut self, key: usize, readable: bool, writable: bool) {
         let connection = &mut self.connections[key];
-        // Not the time of waking: those before may have been a lot of work.
+        // Not the time of the wake-up: serving the clients before this one may have taken long.
         let now = Instant::now();
         if readable {
             connection.readable(now, &mut self.journal);
@@ -232,7 +234,7 @@ impl SelectServer<'_> {
         self.watch(key);
     }
 
-    /// Does what the time asks for: delayed replies, idle clients, another try to accept.
+    /// Handles what is due: sends delayed replies, closes idle connections, tries again to accept.
     fn expire(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.take_due(now) {
             self.connections[key].expire(now, &mut self.journal);
@@ -243,7 +245,7 @@ impl SelectServer<'_> {
         }
     }
 
-    /// Takes no more clients, and no more requests from those who are here.
+    /// Accepts no more clients, and takes no more requests from those that are connected.
     fn stop_accepting(&mut self, now: Instant) {
         self.acceptor = None;
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
@@ -253,7 +255,7 @@ impl SelectServer<'_> {
         }
     }
 
-    /// Notes what a connection waits for now; its interest is asked for in the next turn.
+    /// Closes a connection that is over, or notes its deadline; the next turn reads its interest.
     fn watch(&mut self, key: usize) {
         let connection = &self.connections[key];
         if connection.is_over() {
@@ -263,7 +265,7 @@ impl SelectServer<'_> {
         }
     }
 
-    /// Closes a connection. Its descriptor is free for the next client now.
+    /// Closes a connection. Its descriptor is now free for the next client.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
         self.connections.remove(key).farewell(&mut self.journal);
@@ -273,7 +275,7 @@ impl SelectServer<'_> {
     }
 }
 
-/// Sees to it that no descriptor gets a number that select(2) can't watch, `FD_SETSIZE` or
+/// Makes sure that no descriptor gets a number that select(2) can't watch, `FD_SETSIZE` or
 /// more: accept(2) then fails as it does when descriptors run out (EMFILE), and the clients
 /// wait in the backlog.
 fn limit_descriptors() -> io::Result<()> {
@@ -281,7 +283,7 @@ fn limit_descriptors() -> io::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_NOFILE, soft.min(FD_SETSIZE as rlim_t), hard)?)
 }
 
-/// Refuses a descriptor for which there is no place in a set: `FdSet::insert` would panic.
+/// Rejects a descriptor that doesn't fit into a set: `FdSet::insert` would panic.
 fn can_be_watched(socket: &impl AsRawFd) -> io::Result<()> {
     let descriptor = socket.as_raw_fd();
     if descriptor < FD_SETSIZE as RawFd {
@@ -293,8 +295,8 @@ fn can_be_watched(socket: &impl AsRawFd) -> io::Result<()> {
 }
 
 /// The time to sleep as select(2) takes it: in microseconds, rounded up, because a wait that
-/// ends before its deadline would be followed by another, and another. Not more than a day,
-/// since some systems refuse to sleep for years; what is left is slept in the next turn.
+/// ends before its deadline would be followed by another, and another. At most a day, because
+/// some systems refuse to sleep for years; the next turn sleeps the rest.
 fn time_val(sleep: Duration) -> TimeVal {
     const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
     TimeVal::microseconds(sleep.min(A_DAY).as_nanos().div_ceil(1000) as i64)

@@ -11,6 +11,6 @@ fn main() -> ExitCode {
 fn main() -> ExitCode {
     server_kit::unavailable(
         env!("CARGO_PKG_NAME"),
-        "this server is for Unix only; poll-server runs here: cargo run -p poll-server",
+        "this server is for Unix only; use poll-server instead: cargo run -p poll-server",
     )
 }

@@ -1,10 +1,9 @@
-//! The wall at descriptor 1024 (`FD_SETSIZE`), for a server whose limit of descriptors somebody
-//! raises while it runs (prlimit(2)): a client beyond the wall waits for a place below it, and no
-//! other is disturbed.
+//! The wall at descriptor 1024 (`FD_SETSIZE`), for a server whose descriptor limit is raised while
+//! it runs (prlimit(2)): a client beyond the wall waits for a free number below it, and no other
+//! client is disturbed.
 //!
-//! Server and test share one process, and so its limit: that is why this test is alone in its
-//! file. What happens at the wall when nobody touches the limit is in
-//! `bench/tests/survival/descriptors.rs`.
+//! Server and test share one process and its limit, so this test is alone in its file. What happens
+//! at the wall while the limit stays the same is in `bench/tests/all/survival/descriptors.rs`.
 
 #![cfg(unix)]
 
@@ -19,7 +18,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::select::FD_SETSIZE;
 use server_kit::{NoOptions, Settings, Stop};
 
-/// How long to wait for what must come.
+/// How long to wait for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn connect(server: SocketAddr) -> TcpStream {
@@ -40,7 +39,7 @@ fn a_client_beyond_the_wall_waits_for_a_place_below_it() {
     let wall = FD_SETSIZE as rlim_t;
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     if most < 2 * wall {
-        eprintln!("skipped: nobody can raise the limit, `ulimit -Hn` is {most}");
+        eprintln!("skipped: the limit can't be raised, `ulimit -Hn` is {most}");
         return;
     }
 
@@ -53,7 +52,7 @@ fn a_client_beyond_the_wall_waits_for_a_place_below_it() {
             Settings::from_command_line::<NoOptions>("", "", ["", "-q"].map(Into::into));
         select_server::serve(listener, &settings, &asked)
     });
-    // Once this client was served, the server has lowered the limit.
+    // When this client has been served, the server has lowered the limit.
     let client = connect(address);
     ask(&client);
     assert!(getrlimit(Resource::RLIMIT_NOFILE).unwrap().0 <= wall);
@@ -66,12 +65,12 @@ fn a_client_beyond_the_wall_waits_for_a_place_below_it() {
     let beyond = connect(address);
     let deadline = Instant::now() + PATIENCE;
     while getrlimit(Resource::RLIMIT_NOFILE).unwrap().0 != wall {
-        assert!(Instant::now() < deadline, "the wall does not stand again");
+        assert!(Instant::now() < deadline, "the server has not lowered the limit again");
         thread::sleep(Duration::from_millis(1));
     }
     ask(&client);
 
-    // As soon as there are places below the wall, this client has one, and the next has, too.
+    // As soon as numbers below the wall are free, this client gets one, and so does the next.
     files.truncate(files.len() / 2);
     ask(&beyond);
     ask(&connect(address));

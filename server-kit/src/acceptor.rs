@@ -1,4 +1,4 @@
-//! The listening socket.
+//! The listening socket, and what each error of accept(2) means for it.
 
 use std::fmt::Display;
 use std::io;
@@ -12,21 +12,20 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{Call, Journal, Settings, platform};
 
-/// Listens where the settings say, with the backlog that they ask for.
+/// Listens at the address and with the backlog of the settings.
 ///
 /// `TcpListener::bind` chooses the backlog itself (128, or whatever the system allows), so
 /// the socket is made step by step: socket(2), bind(2), listen(2).
 ///
 /// # Errors
 ///
-/// A sentence for the user who typed the address: its host is not known, or the system does not
+/// A sentence for the user who typed the address: its host is unknown, or the system doesn't
 /// let this process listen there.
 pub fn listen(settings: &Settings) -> io::Result<TcpListener> {
     listen_with(settings, |_| Ok(()))
 }
 
-/// Like [`listen`], for a socket that needs options of its own: `prepare` sets them before
-/// bind(2).
+/// Like [`listen`], for a socket with more options: `prepare` sets them before bind(2).
 ///
 /// # Errors
 ///
@@ -55,23 +54,24 @@ pub fn listen_with(
     Err(failure)
 }
 
-/// What to do where nobody may listen on this address, as the end of a sentence.
+/// What to do if the server can't listen on this address, as the end of a sentence.
 fn way_out(address: SocketAddr, error: &io::Error) -> String {
     let ip = address.ip();
     let at = |port| SocketAddr::new(ip, port);
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "; does another server run there? Stop it, or take another port: `--address {}` takes \
-             any that is free",
+            "; is another server running there? Stop it, or choose another port: `--address {}` \
+             takes any free one",
             at(0)
         ),
         io::ErrorKind::PermissionDenied if address.port() < 1024 => format!(
-            "; ports below 1024 are for the system's own services, so take one above, for example \
-             `--address {}`",
+            "; ports below 1024 are reserved for system services, so choose a higher one, for \
+             example `--address {}`",
             at(8686)
         ),
         io::ErrorKind::AddrNotAvailable => format!(
-            "; it is no address of this machine: `--address {}` is one for programs on it",
+            "; this machine doesn't have that address: try `--address {}`, for clients on this \
+             machine",
             protocol::DEFAULT_ADDRESS
         ),
         _ => system::advice(error).into(),
@@ -88,13 +88,14 @@ fn listen_on(
         IpAddr::V6(ip) => ip.is_multicast(),
     };
     if is_of_many {
-        // Linux lets a server listen there; but nobody can connect, not even to wake it at the end.
+        // Linux lets a server listen there, but no client can connect, and neither can the server
+        // itself, to wake its own thread at the end.
         return Err(io::ErrorKind::AddrNotAvailable.into());
     }
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Unix, the port of a server that has just ended may be taken again although its last
-    // connections are still in TIME-WAIT. On Windows, the same option would let two servers
-    // share one port.
+    // On Unix, this lets a server take the port of one that has just ended, although the last
+    // connections of that one are still in TIME-WAIT. On Windows, the same option would let two
+    // servers share one port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     prepare(&socket)?;
@@ -103,37 +104,38 @@ fn listen_on(
     Ok(socket.into())
 }
 
-/// Most clients that an event loop accepts in one turn, so that a crowd at the door does not
-/// keep those waiting who are in. Listeners are level-triggered: the rest come next turn.
+/// How many clients an event loop accepts in one turn at most, so that a crowd of new clients
+/// doesn't delay those that are already connected. Listeners are level-triggered, so the next turn
+/// accepts the rest.
 ///
-/// A number between nginx's, which is one unless `multi_accept` is on, and the thousand of
-/// redis (`MAX_ACCEPTS_PER_CALL`).
+/// The number lies between those of nginx, which accepts one unless `multi_accept` is on, and of
+/// redis, which accepts a thousand (`MAX_ACCEPTS_PER_CALL`).
 pub const ACCEPTS_PER_TURN: usize = 64;
 
-/// How many clients in a row may have gone while they waited in the queue: as many as come
-/// in.
+/// How many clients in a row may have gone while they were in the queue: as many as are accepted in
+/// one turn.
 const LOST_IN_A_ROW: usize = ACCEPTS_PER_TURN;
 
-/// How long a server without descriptors (or threads) waits before it tries again, in case
-/// that somebody else has freed one. Half a second is nginx's `accept_mutex_delay`, used for the
-/// same purpose there.
+/// How long a server without descriptors (or threads) waits before it tries again, in case another
+/// process has freed one. Half a second is nginx's `accept_mutex_delay`, which serves the same
+/// purpose.
 pub const TRY_AGAIN: Duration = Duration::from_millis(500);
 
-/// A listener that knows what to do with each error of accept(2).
+/// A listener that knows what to do after each error of accept(2).
 pub struct Acceptor {
     listener: Arc<TcpListener>,
     admission: Admission,
 }
 
 impl Acceptor {
-    /// An acceptor that sleeps in accept(2) until somebody comes. Several threads may have one
-    /// for the same listener.
+    /// An acceptor that sleeps in accept(2) until a client comes. Several threads may have one
+    /// each for the same listener.
     pub fn blocking(listener: impl Into<Arc<TcpListener>>) -> Self {
         Acceptor { listener: listener.into(), admission: Admission::default() }
     }
 
-    /// An acceptor that never sleeps, for loops that are told when a client waits: between
-    /// the report and the call, that client may have gone.
+    /// An acceptor that never sleeps, for loops that call it when a connection is pending: between
+    /// the report and the call, the client may have gone.
     ///
     /// # Errors
     ///
@@ -143,7 +145,8 @@ impl Acceptor {
         Ok(Acceptor::blocking(listener))
     }
 
-    /// The next client in the queue; `None` if nobody waits, or nobody can be let in.
+    /// The next client in the queue; `None` if the queue is empty, or no client can be accepted
+    /// now.
     ///
     /// # Errors
     ///
@@ -168,8 +171,7 @@ impl Acceptor {
         }
     }
 
-    /// For a client that was accepted and can't be served yet:
-    /// [`Admission::is_out_of_resources`].
+    /// [`Admission::is_out_of_resources`], for a client that was accepted and can't be served yet.
     pub fn is_out_of_resources(
         &mut self,
         error: &io::Error,
@@ -179,8 +181,8 @@ impl Acceptor {
         self.admission.is_out_of_resources(error, now, journal)
     }
 
-    /// There was room again: if descriptors run out once more, that is told once more. For
-    /// servers that sleep in accept(2) and don't see the end of the queue.
+    /// There was room for a client again: if descriptors run out once more, that is reported once
+    /// more. For servers that sleep in accept(2) and don't see the end of the queue.
     pub fn had_room(&mut self) {
         self.admission.had_room();
     }
@@ -195,12 +197,12 @@ impl Acceptor {
         self.admission.resume();
     }
 
-    /// Tries again if it is time to.
+    /// Lets [`accept`](Self::accept) try again, if it is time to.
     pub fn expire(&mut self, now: Instant) {
         self.admission.expire(now);
     }
 
-    /// Until when to wait at most, while there are no descriptors.
+    /// When to call [`expire`](Self::expire), while there are no descriptors.
     pub fn deadline(&self) -> Option<Instant> {
         self.admission.deadline()
     }
@@ -210,30 +212,31 @@ impl Acceptor {
     }
 }
 
-/// Whether clients can be let in: what each error of accept(2) means for those who wait.
+/// Whether clients can be accepted: what each error of accept(2) means for the clients that wait.
 ///
-/// It is a part of [`Acceptor`], and of its own for servers whose calls are made by somebody
-/// else: a runtime, or the kernel.
+/// It is a part of [`Acceptor`]. On its own, it is for servers that don't call accept(2)
+/// themselves, because a runtime or the kernel does.
 #[derive(Default)]
 pub struct Admission {
-    /// The next client can't be let in: until then, leave it in the backlog.
+    /// No client can be accepted: until then, leave clients in the backlog.
     paused_until: Option<Instant>,
-    /// The lack of descriptors has been told. Once is enough for as long as it lasts.
+    /// The lack of descriptors has been reported. Once is enough for as long as it lasts.
     told: bool,
     lost_in_a_row: usize,
 }
 
-/// Who is not let in after accept(2) has failed.
+/// Which clients can't be accepted after accept(2) has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Only the client that it was about, if any: the next one may be well, so ask at once.
+    /// Only the one that the error is about, if any: call accept(2) again at once, because the next
+    /// client may be fine.
     ThisOne,
-    /// Nobody for now: nobody waits, or nobody can be let in.
+    /// All of them, for now: the queue is empty, or no client can be accepted.
     Everybody,
 }
 
 impl Admission {
-    /// A client was let in.
+    /// A client was accepted.
     pub fn succeeded(&mut self) {
         self.lost_in_a_row = 0;
     }
@@ -250,21 +253,21 @@ impl Admission {
         journal: &mut Journal,
     ) -> io::Result<Refusal> {
         if error.kind() == io::ErrorKind::Interrupted {
-            // A signal came first, before anything was done: ask again. (std does so by itself,
-            // a runtime or the kernel may hand it on.)
+            // A signal came before the call did anything, so call again. (std does that by itself,
+            // but a runtime or the kernel may pass the error on.)
             return Ok(Refusal::ThisOne);
         }
-        // This client is gone or can't be reached any more; the next one may be well
-        // (ECONNABORTED and its like).
+        // This client has gone or can't be reached any more (ECONNABORTED and the like); the next
+        // one may be fine.
         if platform::is_about_one_connection(&error) {
             self.lost_in_a_row += 1;
             if self.lost_in_a_row < LOST_IN_A_ROW {
                 return Ok(Refusal::ThisOne);
             }
-            // So many can't have died in the queue: something is wrong that may pass.
+            // So many clients can't have gone by chance: something else is wrong, which may pass.
             self.pause(now);
         } else if error.kind() == io::ErrorKind::WouldBlock {
-            // Everybody is in: not an error, but the end of the queue (EAGAIN).
+            // This isn't an error: the queue is empty (EAGAIN).
             self.had_room();
         } else if !self.is_out_of_resources(&error, now, journal) {
             return Err(error);
@@ -274,11 +277,11 @@ impl Admission {
     }
 
     /// Whether this error means that there is no descriptor, memory or watch for one more client
-    /// (EMFILE, ENFILE, ENOMEM, ENOSPC). Then no client is let in until that may have changed.
+    /// (EMFILE, ENFILE, ENOMEM, ENOSPC). Then no client is accepted until that may have changed.
     ///
-    /// Clients that wait stay in the queue, and so the listener stays readable: to go on asking
-    /// for them would spin. (Linux takes the descriptor before it looks into the queue, so perhaps
-    /// no client waits.)
+    /// Clients that wait stay in the queue, so the listener stays readable, and a loop that went on
+    /// calling accept(2) would spin. (Linux takes a descriptor before it looks into the queue, so
+    /// perhaps no client waits.)
     pub fn is_out_of_resources(
         &mut self,
         error: &io::Error,
@@ -295,7 +298,7 @@ impl Admission {
         is_out
     }
 
-    /// The lack of descriptors is over: the next one is reported again.
+    /// The lack of descriptors is over: the next lack is reported again.
     pub fn had_room(&mut self) {
         self.told = false;
     }
@@ -304,7 +307,7 @@ impl Admission {
         self.paused_until = Some(now + TRY_AGAIN);
     }
 
-    /// Whether to ask for the next client at all.
+    /// Whether to call accept(2) at all.
     pub fn is_open(&self) -> bool {
         self.paused_until.is_none()
     }
@@ -314,7 +317,7 @@ impl Admission {
         self.paused_until = None;
     }
 
-    /// Opens again if it is time to.
+    /// Opens again, if it is time to.
     pub fn expire(&mut self, now: Instant) {
         self.paused_until = self.paused_until.filter(|end| *end > now);
     }
@@ -330,13 +333,13 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    /// As root, which tests often run as, no port is forbidden.
+    /// Tests often run as root, for which no port is forbidden.
     #[test]
     fn a_port_below_1024_is_refused_with_one_above() {
         let forbidden = io::ErrorKind::PermissionDenied.into();
         let told = way_out("[::1]:80".parse().unwrap(), &forbidden);
         assert!(told.contains("`--address [::1]:8686`"), "{told}");
-        // Then it is something else that forbids it.
+        // Here the reason must be another one.
         assert_eq!(way_out("[::1]:8080".parse().unwrap(), &forbidden), "");
     }
 
@@ -360,7 +363,7 @@ mod tests {
         let patience = Duration::from_millis(300);
         let waiting: Vec<_> =
             (0..100).map_while(|_| TcpStream::connect_timeout(&address, patience).ok()).collect();
-        // Systems take the number not to the letter: Linux lets in one more.
+        // Systems don't take the number literally: on Linux, one more fits.
         assert!((4..=20).contains(&waiting.len()), "{} clients wait", waiting.len());
     }
 }

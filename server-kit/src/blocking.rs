@@ -2,12 +2,12 @@
 //! and a plain sleep. Each ends when there is something to do, when its time is up, or when the
 //! server has to stop.
 //!
-//! A flag alone doesn't end a call that sleeps. accept(2) is ended by what happens to the listener;
-//! the other calls are interrupted in the thread itself. That is the price of code that reads from
-//! top to bottom.
+//! A flag alone doesn't wake a thread that sleeps in a call. To end accept(2), the server shuts
+//! down the listener, or connects to itself; to end the other calls, it interrupts the thread with
+//! a signal. That is the price of code that reads from top to bottom.
 //!
-//! Left out: send(2) on Windows, which only ends by time. If a client there doesn't read, press
-//! Ctrl-C again.
+//! Left out: on Windows, send(2) only ends when its time is up. If a client doesn't read there,
+//! press Ctrl-C again.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -22,19 +22,19 @@ use system::Interrupter;
 use crate::platform::{self, AcceptWaker};
 use crate::{Acceptor, Call, Journal, STOP_GRACE, Stop, TRY_AGAIN};
 
-/// How many sends sleep one after the other in an idle time-out. A send that times out after it
-/// has sent a part doesn't say when that was. With eight of them, the time is known to an eighth.
+/// How many sends sleep one after the other within an idle time-out. A send that times out after it
+/// has sent a part doesn't say when it sent that. With eight sends, the time is known to an eighth.
 const SENDS_PER_TIME_OUT: u32 = 8;
 
 /// The shortest time-out of a send: `struct timeval` counts in microseconds, and 0 would mean
 /// that there is no time-out (socket(7), `SO_SNDTIMEO`).
 const SHORTEST_SLEEP: Duration = Duration::from_micros(1);
 
-/// How often a thread is interrupted until it has noticed. The first time is nearly always
-/// enough; but a thread that was just about to sleep misses it.
+/// The time between two interruptions of a thread that has not noticed yet. The first one is nearly
+/// always enough, but a thread that was just about to sleep misses it.
 const AGAIN: Duration = Duration::from_millis(5);
 
-/// The calls of one thread. When this is dropped, the thread is no longer woken.
+/// The blocking calls of one thread. Once this is dropped, the thread is no longer woken.
 pub struct BlockingCalls {
     acceptor: Acceptor,
     threads: BlockingThreads,
@@ -42,7 +42,7 @@ pub struct BlockingCalls {
 }
 
 impl BlockingCalls {
-    /// For a server of one thread, the calling one.
+    /// The calls of a server that has one thread, the calling one.
     ///
     /// # Errors
     ///
@@ -51,9 +51,9 @@ impl BlockingCalls {
         Ok(BlockingThreads::new(listener, stop)?.calls())
     }
 
-    /// accept(2): sleeps until a client comes. `None`: there is none; look whether the server has
-    /// to stop, and call again. While no descriptor is left, that is after half a second, or when
-    /// something else unparks the thread.
+    /// accept(2): sleeps until a client comes. `None` means that there is none: check whether the
+    /// server has to stop, and call again. While no descriptor is left, this returns after half a
+    /// second, or when another thread unparks this one.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl BlockingCalls {
         let client = self.acceptor.accept(began, journal);
         journal.woke_up(began, 0, matches!(client, Ok(Some(_))));
         if self.threads.stop.is_requested() {
-            return Ok(None); // the call was ended for that, or the client comes too late
+            return Ok(None); // the call was ended because of that, or the client comes too late
         }
         let client = client?;
         if client.is_none() {
@@ -82,15 +82,16 @@ impl BlockingCalls {
         self.acceptor.had_room();
     }
 
-    /// A connection on which this thread sleeps from now on, until the result is dropped.
+    /// The connection on which this thread sleeps from now on, until the result is dropped.
     pub fn stream(&self, stream: TcpStream, peer: SocketAddr) -> BlockingStream<'_> {
         let stream = Arc::new(stream);
         self.change(|entry| entry.stream = Some(Arc::clone(&stream)));
         BlockingStream { calls: self, stream, peer, time_out: None }
     }
 
-    /// Sleeps until the deadline, or until the server has to stop, or something else unparks
-    /// the thread. That may have been before, so look what has changed, and sleep again.
+    /// Sleeps until the deadline, or until the server has to stop, or until another thread unparks
+    /// this one. That may have happened before the call, so check what has changed, and sleep
+    /// again.
     pub fn sleep_until(&self, deadline: Option<Instant>, journal: &mut Journal) {
         journal.count(Call::Nanosleep);
         match deadline {
@@ -99,8 +100,8 @@ impl BlockingCalls {
         }
     }
 
-    /// Whether the server has to stop, which is reported once. From then on the thread's calls
-    /// sleep undisturbed.
+    /// Whether the server has to stop, which is reported once. After that, the thread's calls are
+    /// no longer interrupted.
     pub fn notices_stop(&self) -> bool {
         let is_new = self.is_to_notice();
         if is_new {
@@ -138,15 +139,15 @@ pub struct BlockingStream<'a> {
 }
 
 impl BlockingStream<'_> {
-    /// Prepares the socket: small replies are not held back, and a send sleeps for an eighth of
-    /// the idle time-out at most.
+    /// Prepares the socket: small replies are not delayed, and a send sleeps for at most an eighth
+    /// of the idle time-out.
     ///
     /// # Errors
     ///
     /// Those of setsockopt(2).
     pub fn prepare(&self, idle_timeout: Option<Duration>, journal: &mut Journal) -> io::Result<()> {
-        // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
-        // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time.
+        // Without TCP_NODELAY (tcp(7)), a small reply may wait until the client's kernel
+        // acknowledges the one before (Nagle's algorithm, RFC 896), which it may delay.
         journal.count(Call::SetSockOpt);
         self.stream.set_nodelay(true)?;
         journal.count(Call::SetSockOpt);
@@ -154,8 +155,8 @@ impl BlockingStream<'_> {
         self.stream.set_write_timeout(time_out)
     }
 
-    /// recv(2): sleeps until bytes come, and returns how many; 0 is the end. `None`: the time is
-    /// up, which must not be 0, or the server has to stop, or a signal has come.
+    /// recv(2): sleeps until bytes come, and returns how many; 0 is the end of the input. `None`:
+    /// the time-out, which must not be 0, has passed, or the server has to stop, or a signal came.
     ///
     /// # Errors
     ///
@@ -181,11 +182,11 @@ impl BlockingStream<'_> {
     }
 
     /// send(2): sleeps until the kernel takes some of the bytes, and returns how many. `None`: it
-    /// has taken none for some time, or the server has to stop, or a signal has come.
+    /// has taken none for some time, or the server has to stop, or a signal came.
     ///
     /// # Errors
     ///
-    /// Those of the call; and if the server has to stop, it fails when the grace period is over.
+    /// Those of the call. If the server has to stop, it also fails when the grace period is over.
     pub fn send(&mut self, bytes: &[u8], journal: &mut Journal) -> io::Result<Option<usize>> {
         let began = journal.waits(format_args!("send(2), for {}", self.peer));
         journal.count(Call::Send);
@@ -211,9 +212,9 @@ impl Drop for BlockingStream<'_> {
     }
 }
 
-/// What a call on a socket with a time-out has done; `None` if its time was up (EAGAIN, or
-/// `WSAETIMEDOUT` on Windows), or a signal came (EINTR). (Elsewhere, ETIMEDOUT is a client that
-/// can't be reached any more: tcp(7).)
+/// The result of a call on a socket with a time-out; `None` for what isn't an error: the time-out
+/// has passed (EAGAIN, or `WSAETIMEDOUT` on Windows), or a signal came (EINTR). (On other systems,
+/// ETIMEDOUT means that the client can't be reached any more: tcp(7).)
 fn unless_time_is_up(result: io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(count) => Ok(Some(count)),
@@ -225,7 +226,7 @@ fn unless_time_is_up(result: io::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
-/// The threads of a server that sleep in blocking calls, within reach of the one that stops it.
+/// The threads of a server that sleep in blocking calls, so that they can be woken to stop.
 #[derive(Clone)]
 pub struct BlockingThreads {
     listener: Arc<TcpListener>,
@@ -237,20 +238,21 @@ type List = Slab<Entry>;
 
 struct Entry {
     thread: Thread,
-    /// If there is none, the thread sleeps until the grace period of the stop is over.
+    /// Without one, the thread sleeps until the grace period of the stop is over.
     #[cfg(unix)]
     interrupter: Option<Interrupter>,
-    /// It knows that the server has to stop.
+    /// Whether the thread knows that the server has to stop.
     has_noticed: bool,
-    /// The connection that it serves; `None`: it waits for one.
+    /// The connection that the thread serves; `None` while it waits for one.
     stream: Option<Arc<TcpStream>>,
 }
 
 impl Entry {
     fn interrupt(&self) {
-        // park_timeout returns.
+        // This ends park_timeout.
         self.thread.unpark();
-        // recv(2) and send(2) fail with EINTR. (On Windows, recv sleeps in naps, and looks.)
+        // This makes recv(2) and send(2) fail with EINTR. (On Windows, recv sleeps in naps, and
+        // checks for a stop before each.)
         #[cfg(unix)]
         if let Some(interrupter) = &self.interrupter {
             interrupter.interrupt();
@@ -259,13 +261,13 @@ impl Entry {
 }
 
 impl BlockingThreads {
-    /// No thread yet. Those that get their [`calls`](Self::calls) are woken when the server has to
-    /// stop.
+    /// No threads yet. Each thread that gets its [`calls`](Self::calls) is woken when the server
+    /// has to stop.
     ///
     /// # Errors
     ///
-    /// If the system has no thread, or no descriptor, to wake them with. Both are taken at the
-    /// start: when they are needed, a server of many threads may have taken the last.
+    /// If the system has no thread or no descriptor to wake them with. Both are taken at the start,
+    /// because a server with many threads may have taken the last one by the time of the stop.
     pub fn new(listener: TcpListener, stop: &Stop) -> io::Result<Self> {
         let accept_waker = AcceptWaker::new(&listener)?;
         let listener = Arc::new(listener);
@@ -274,13 +276,13 @@ impl BlockingThreads {
         // The listener is closed when the server ends, even if nothing has asked it to stop.
         let (list, listener) = (Arc::clone(&threads.list), Arc::downgrade(&threads.listener));
         thread::Builder::new().spawn(move || {
-            // It fails if the stop is gone before anything has asked for it.
+            // It fails if the `Stop` is dropped before a stop is requested.
             if stopped.recv().is_ok() {
                 wake(&list, accept_waker, &listener);
             }
         })?;
         stop.wake_with(move || {
-            // Once it is awake, it need not be told again.
+            // It fails if the thread is awake already.
             sender.send(()).ok();
         });
         Ok(threads)
@@ -308,7 +310,7 @@ fn lock(list: &Mutex<List>) -> MutexGuard<'_, List> {
     list.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wakes all threads that have not noticed that the server has to stop.
+/// Wakes all threads that have not yet noticed that the server has to stop.
 fn wake(list: &Mutex<List>, mut accept_waker: AcceptWaker, listener: &Weak<TcpListener>) {
     let give_up = Instant::now() + STOP_GRACE;
     while Instant::now() < give_up {
@@ -325,7 +327,7 @@ fn wake(list: &Mutex<List>, mut accept_waker: AcceptWaker, listener: &Weak<TcpLi
         }
         thread::sleep(AGAIN);
     }
-    // send(2) fails once nothing can be sent any more.
+    // This makes send(2) fail.
     for (_, entry) in &*lock(list) {
         if let Some(stream) = &entry.stream {
             // It fails if the client has gone, and then no thread sleeps on it.

@@ -9,29 +9,28 @@ use protocol::{Conversation, Interest};
 
 use crate::{Call, Journal, Settings, Stream, work};
 
-/// Most bytes that are read in one go: a page, and more than a conversation has room for
+/// How many bytes are read at most in one call: a page, and more than a conversation has room for
 /// while it takes requests.
 pub const READ_MAX: usize = 4096;
 
-/// A connection as event loops have it: told that its socket is ready, it does what can be
-/// done without waiting, and says what it is interested in next.
+/// A connection of an event loop: when its socket is ready, it does what can be done without
+/// blocking, and says what it is interested in next.
 ///
-/// It reads *once* and writes *once* each time. What is left over is no loss: readiness is
-/// level-triggered here, so the next turn of the loop hears of it again, after everybody
-/// else has had a turn. And it writes at once what it has to say, without asking first
-/// whether the socket is ready for it: nearly always it is, and then the question would
-/// have cost more than the answer.
+/// It reads *once* and writes *once* each time. Nothing that is left over gets lost: readiness is
+/// level-triggered here, so the next turn of the loop reports it again, after all other clients
+/// have had their turn. And it sends a reply at once, without waiting for the socket to be reported
+/// writable: nearly always the socket is, and then the extra wait would cost more than the send.
 pub struct Connection<S = TcpStream> {
     stream: S,
     peer: SocketAddr,
     conversation: Conversation,
     work: Duration,
-    /// What went wrong with the socket: then it can only be closed.
+    /// The error of the socket, which then can only be closed.
     failure: Option<io::Error>,
 }
 
 impl<S: Stream> Connection<S> {
-    /// Takes a client in.
+    /// Prepares the socket of a client that was accepted.
     pub fn new(
         stream: S,
         peer: SocketAddr,
@@ -42,8 +41,8 @@ impl<S: Stream> Connection<S> {
         let number = journal.connected(peer);
         journal.count(Call::Ioctl);
         let prepared = stream.set_nonblocking(true).and_then(|()| {
-            // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
-            // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time.
+            // Without TCP_NODELAY (tcp(7)), a small reply may wait until the client's kernel
+            // acknowledges the one before (Nagle's algorithm, RFC 896), which it may delay.
             journal.count(Call::SetSockOpt);
             stream.set_nodelay(true)
         });
@@ -56,20 +55,20 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// The socket is readable, or may be: reads once, and answers. Returns whether there was
-    /// anything: bytes, their end, or an error.
+    /// The socket is readable, or may be: reads once, and replies. Returns whether there was
+    /// anything to read: bytes, the end of the input, or an error.
     pub fn readable(&mut self, now: Instant, journal: &mut Journal) -> bool {
         let result = if self.conversation.interest().readable {
             self.read(now, journal)
         } else {
-            // Not asked for: a reset is reported all the same (epoll_ctl(2), EPOLLERR; poll(2),
-            // POLLERR).
+            // There was no interest in reading. But a reset is reported all the same
+            // (epoll_ctl(2), EPOLLERR; poll(2), POLLERR).
             self.look_for_error(journal)
         };
         self.or_fail(result)
     }
 
-    /// The socket is writable, or may be: sends what is pending. Returns whether anything was
+    /// The socket is writable, or may be: sends pending bytes. Returns whether anything was
     /// done, or an error was found.
     pub fn writable(&mut self, now: Instant, journal: &mut Journal) -> bool {
         if self.is_over() {
@@ -79,12 +78,12 @@ impl<S: Stream> Connection<S> {
         self.or_fail(result)
     }
 
-    /// The deadline has passed, or perhaps has: sends the replies whose time has come, or
-    /// gives the client up.
+    /// The deadline has passed, or may have: sends the replies that are due, or gives the client
+    /// up.
     pub fn expire(&mut self, now: Instant, journal: &mut Journal) {
-        // What was pending before has met a full socket. There may be a little room by now, less
-        // than is reported (a third of the buffer, on Linux): to fill that would be movement, and
-        // put the idle time-out off.
+        // What was pending before has met a full socket. By now it may have a little room, less
+        // than is reported (on Linux a third of the buffer). Filling that would count as movement,
+        // and postpone the idle time-out.
         let is_blocked = self.conversation.interest().writable;
         self.conversation.expire(now);
         if !is_blocked {
@@ -92,7 +91,7 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// The server stops: sends the replies owed, until `give_up` at the latest.
+    /// The server is stopping: sends the replies that it owes, until `give_up` at the latest.
     pub fn stop(&mut self, now: Instant, give_up: Instant, journal: &mut Journal) {
         self.conversation.stop(now, give_up);
         self.writable(now, journal);
@@ -108,18 +107,18 @@ impl<S: Stream> Connection<S> {
         self.conversation.deadline()
     }
 
-    /// Whether all is said, or nothing can be said any more.
+    /// Whether the conversation is over, or the socket has failed.
     pub fn is_over(&self) -> bool {
         self.failure.is_some() || self.conversation.ending().is_some()
     }
 
-    /// Something went wrong with the socket, so the connection ends. Only the first such
-    /// error is told: the others come of it.
+    /// The socket has failed, so the connection ends. Only the first error is reported: it causes
+    /// the others.
     pub fn fail(&mut self, error: io::Error) {
         self.failure.get_or_insert(error);
     }
 
-    /// Tells why the connection ends. The socket is closed when the connection is dropped.
+    /// Reports why the connection ends. The socket is closed when the connection is dropped.
     pub fn farewell(&mut self, journal: &mut Journal) {
         journal.count(Call::Close);
         let ending = self.failure.take().map_or(Ok(self.conversation.ending()), Err);
@@ -130,7 +129,7 @@ impl<S: Stream> Connection<S> {
         &self.stream
     }
 
-    /// What was done; an error ends the connection, and is something, too.
+    /// Whether something was done. An error ends the connection, and counts as something.
     fn or_fail(&mut self, result: io::Result<bool>) -> bool {
         result.unwrap_or_else(|error| {
             self.fail(error);
@@ -185,9 +184,9 @@ impl<S: Stream> Connection<S> {
     }
 }
 
-/// EAGAIN, reading: the socket was reported ready, and no longer is (select(2), BUGS, knows
-/// of such cases); writing: there is no room left in it. EINTR: a signal came first. All
-/// mean: go back and wait.
+/// Whether this isn't an error, but means "not now": go back and wait. EAGAIN of a read: the socket
+/// was reported ready and no longer is (select(2), BUGS, describes such cases). EAGAIN of a write:
+/// the socket has no room left. EINTR: a signal came first.
 fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
@@ -211,7 +210,7 @@ mod tests {
         assert!(!connection.is_over());
         let mut stream = connection.socket();
         assert!(stream.nodelay().unwrap());
-        // Should it block after all, it reads the end of input in the end, and that is no error.
+        // If it blocks after all, it finally reads the end of the input, which isn't an error.
         thread::spawn(move || {
             thread::sleep(Duration::from_secs(5));
             drop(client);

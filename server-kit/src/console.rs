@@ -1,10 +1,10 @@
-//! What a server tells, in words.
+//! What a server prints.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How much the console tells.
+/// How much the console prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// Nothing but errors.
@@ -15,23 +15,23 @@ pub enum Verbosity {
     Verbose,
 }
 
-/// Standard output, which may be slow, and may go away.
+/// Standard output, which may be slow or closed.
 ///
-/// Each line is a write(2) that blocks the loop if the terminal does not keep up: to print
-/// is to wait, too. Each thread that prints there has one.
+/// Each line is a write(2), which blocks the loop if the terminal can't keep up: printing is
+/// waiting, too. Each thread that prints has a console of its own.
 #[derive(Clone)]
 pub struct Console {
     verbosity: Verbosity,
 }
 
-/// Standard output has gone, for the whole process.
+/// Standard output has failed, for the whole process.
 static GONE: AtomicBool = AtomicBool::new(false);
 
-/// Somebody has asked this process to end, and maybe whoever reads its output, too.
+/// This process has to stop, and maybe the program that reads its output, too.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
 impl Console {
-    /// A console that tells so much.
+    /// A console that prints this much.
     pub fn new(verbosity: Verbosity) -> Self {
         Console { verbosity }
     }
@@ -41,11 +41,12 @@ impl Console {
         self.verbosity >= verbosity && !GONE.load(Ordering::Relaxed)
     }
 
-    /// Prints a line, unless nobody wants it. Returns whether it was printed.
+    /// Prints a line if it is of a kind that is printed. Returns whether it is.
     ///
-    /// Whoever reads may have gone (`| head`): the server then says so once, to standard
-    /// error, and goes on serving in silence. It says nothing if it is about to end: Ctrl-C ends
-    /// the other programs of a pipeline, too (`| grep`), and most of them are quicker.
+    /// The program that reads the output may have ended (`| head`). Then the server reports that
+    /// once, on standard error, and goes on serving without printing. It doesn't report it while
+    /// it is stopping: Ctrl-C ends the other programs of a pipeline, too (`| grep`), and most of
+    /// them end sooner.
     pub fn tell(&mut self, verbosity: Verbosity, line: fmt::Arguments<'_>) -> bool {
         if !self.tells(verbosity) {
             return false;
@@ -54,29 +55,31 @@ impl Console {
             && !GONE.swap(true, Ordering::Relaxed)
             && !(error.kind() == io::ErrorKind::BrokenPipe && ENDING.load(Ordering::Relaxed))
         {
-            Console::complain(format_args!("can't print any more, but go on serving: {error}"));
+            Console::complain(format_args!(
+                "can't print any more: {error}; the server goes on serving, without printing"
+            ));
         }
         true
     }
 
-    /// The process was asked to end: that nobody reads its last lines is no news then.
+    /// The process has to stop: from now on it is no surprise if its last lines can't be printed.
     pub(crate) fn expect_the_end() {
         ENDING.store(true, Ordering::Relaxed);
     }
 
-    /// Prints an error. If even standard error has gone, nobody is left to be told.
+    /// Prints an error to standard error. If that fails, too, there is nowhere left to report it.
     pub fn complain(error: fmt::Arguments<'_>) {
         writeln!(io::stderr(), "{error}").ok();
     }
 }
 
-/// Bytes from a client, fit for a terminal: quoted, what does not print escaped, and cut
-/// where a line would get too long to read.
+/// Bytes from a client, made safe for a terminal: in quotes, with unprintable bytes escaped, and
+/// cut off where the line would become too long to read.
 pub(crate) struct Printable<'a>(pub &'a [u8]);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Room for any greeting in this workspace, and for one line of most terminals.
+        /// Enough for any request of the client in this workspace, on one line of most terminals.
         const SHOWN: usize = 60;
         let Printable(bytes) = self;
         f.write_char('"')?;

@@ -1,4 +1,4 @@
-//! What a server has done, in numbers.
+//! What a server has done: connections, requests, replies and system calls, counted.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -19,9 +19,9 @@ pub enum Call {
     Close,
     /// setsockopt(2): `TCP_NODELAY` and time-outs
     SetSockOpt,
-    /// getsockopt(2): the error that waits on a socket
+    /// getsockopt(2): the pending error of a socket
     GetSockOpt,
-    /// getpeername(2): who a client is
+    /// getpeername(2): the address of a client
     GetPeerName,
     /// ioctl(2): non-blocking mode
     Ioctl,
@@ -29,9 +29,9 @@ pub enum Call {
     Select,
     /// poll(2)
     Poll,
-    /// epoll_wait(2), or what takes its place: kevent(2), `GetQueuedCompletionStatusEx`
+    /// epoll_wait(2), or the call in its place: kevent(2), `GetQueuedCompletionStatusEx`
     EpollWait,
-    /// epoll_ctl(2), or what takes its place
+    /// epoll_ctl(2), or the call in its place
     EpollCtl,
     /// timerfd_settime(2)
     TimerfdSettime,
@@ -43,7 +43,7 @@ pub enum Call {
     Read,
     /// write(2), to the console
     Write,
-    /// nanosleep(2), or another way to sleep for a time only
+    /// nanosleep(2), or another call that only sleeps
     Nanosleep,
 }
 
@@ -96,21 +96,22 @@ impl Call {
     }
 }
 
-/// How many connections, requests and replies there were, and what they cost.
+/// How many connections, requests and replies there were, and how many system calls they took.
 ///
-/// Every system call that the server makes for its clients is counted where it is made, under
-/// the name of its manual page; those of its start and its end, and the allocator's, are not.
-/// `strace -c` prints recv as recvfrom, send as sendto, accept as accept4, and so on.
+/// Every system call that the server makes for its clients is counted where it is made, under the
+/// name of its manual page. Calls at the start and the end of the server, and those of the
+/// allocator, are not counted. `strace -c` prints recv as recvfrom, send as sendto, accept as
+/// accept4, and so on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Connections accepted.
     pub connections: u64,
     /// Requests received in full.
     pub requests: u64,
-    /// Replies handed to the kernel to their last byte.
+    /// Replies of which the kernel has taken every byte.
     pub replies: u64,
-    /// Which system calls are not among those counted, because somebody else makes them: a
-    /// runtime, or the standard library. Where there are none, the count is exact.
+    /// Which system calls are not counted, because a runtime or the standard library makes them.
+    /// `None`: the count is exact.
     pub not_counted: Option<&'static str>,
     calls: [u64; Call::ALL.len()],
 }
@@ -121,7 +122,7 @@ impl Counters {
         self.calls[call as usize] += 1;
     }
 
-    /// Every system call that was made at all, and how often.
+    /// The system calls that were made at all, and how often.
     pub fn calls(&self) -> impl Iterator<Item = (Call, u64)> {
         Call::ALL.into_iter().zip(self.calls).filter(|(_, times)| *times > 0)
     }
@@ -132,7 +133,7 @@ impl Counters {
     }
 }
 
-/// What several threads or processes have done together.
+/// Adds up what several threads or processes have done.
 impl AddAssign<&Counters> for Counters {
     fn add_assign(&mut self, other: &Counters) {
         self.connections += other.connections;
@@ -160,14 +161,13 @@ impl fmt::Display for Counters {
     }
 }
 
-/// Reads what `Display` has written, for a server of several processes. What is not counted
-/// there is lost.
+/// Reads what `Display` has written, for a server of several processes. `not_counted` is lost.
 impl FromStr for Counters {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number =
-            |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is no number of calls"));
+            |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is not a number"));
         let mut counters = Counters::default();
         let words = text.split(|c: char| c.is_whitespace() || "(),:;".contains(c));
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();

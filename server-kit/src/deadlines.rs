@@ -5,15 +5,15 @@ use std::time::Instant;
 
 /// The deadlines of all connections, by their keys.
 ///
-/// Most deadlines move into the future again and again: with each byte that a client sends,
-/// its idle time starts anew. So an alarm that would ring too early is left as it is; when
-/// it rings, [`take_due`](Self::take_due) hands the key out, and whoever asked sets the alarm
-/// again to the true deadline. Thus a busy connection costs nothing here, and a wake-up for
-/// nothing happens once per idle time-out at most.
+/// Most deadlines move into the future again and again: with each byte that a client sends, its
+/// idle time starts anew. So an alarm that would ring too early is left as it is. When it rings,
+/// [`take_due`](Self::take_due) returns the key, and the caller sets the alarm again, to the true
+/// deadline. Therefore a busy connection costs nothing here, and a needless wake-up happens at most
+/// once per idle time-out.
 #[derive(Default)]
 pub struct Deadlines {
     alarms: BTreeSet<(Instant, usize)>,
-    /// For each key the time of its alarm in the set.
+    /// The time of the alarm of each key.
     set_to: Vec<Option<Instant>>,
 }
 
@@ -23,8 +23,7 @@ impl Deadlines {
         Deadlines::default()
     }
 
-    /// Sees to it that `key` is handed out when its `deadline` has passed, or some time
-    /// before.
+    /// Makes sure that `key` is due once its `deadline` has passed, or some time before.
     pub fn watch(&mut self, key: usize, deadline: Option<Instant>) {
         if self.set_to.len() <= key {
             self.set_to.resize(key + 1, None);
@@ -52,7 +51,7 @@ impl Deadlines {
         self.alarms.first().map(|(alarm, _)| *alarm)
     }
 
-    /// A key whose alarm has rung by `now`; each is handed out once.
+    /// A key whose alarm has rung by `now`. Each alarm is returned once.
     pub fn take_due(&mut self, now: Instant) -> Option<usize> {
         let &(alarm, key) = self.alarms.first()?;
         if alarm > now {

@@ -1,4 +1,4 @@
-//! What happens in a server, told in words and counted.
+//! What happens in a server, printed and counted.
 
 use std::fmt;
 use std::io;
@@ -12,8 +12,8 @@ use protocol::Ending;
 use crate::console::Printable;
 use crate::{Call, Console, Counters, Settings, Verbosity, platform};
 
-/// A server's journal: every event is noted here once, and comes out as a line on the
-/// [`Console`] and as a number in the [`Counters`].
+/// A server's journal: every event is reported here once, and becomes a line on the [`Console`]
+/// and a number in the [`Counters`].
 pub struct Journal {
     console: Console,
     counters: Counters,
@@ -22,7 +22,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// An empty journal that tells as much as the settings ask for.
+    /// An empty journal that prints as much as the settings ask for.
     pub fn new(settings: &Settings) -> Self {
         Journal {
             console: Console::new(settings.verbosity()),
@@ -31,8 +31,8 @@ impl Journal {
         }
     }
 
-    /// An empty journal for another thread of the same server: it tells on the same console
-    /// and gives no number twice, but counts for itself.
+    /// An empty journal for another thread of the same server: it prints to the same console and
+    /// never gives a number twice, but counts separately.
     pub fn for_another_thread(&self) -> Self {
         Journal {
             console: self.console.clone(),
@@ -46,19 +46,20 @@ impl Journal {
         self.counters.count(call);
     }
 
-    /// Somebody else makes system calls for this server: which, for the end.
+    /// Something else (a runtime, a library) makes system calls for this server: which ones, for
+    /// the summary at the end.
     pub fn cannot_count(&mut self, what: &'static str) {
         self.counters.not_counted = Some(what);
     }
 
-    /// A client was accepted. Returns its number, from 1, which no other has in this server.
+    /// A client was accepted. Returns its number, from 1, which is unique in this server.
     pub fn connected(&mut self, peer: SocketAddr) -> u64 {
         self.counters.connections += 1;
         self.tell(Verbosity::Normal, format_args!("new connection from {peer}"));
         1 + self.accepted.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Bytes were read, and completed so many requests.
+    /// Bytes were received, and completed this many requests.
     pub fn received(&mut self, bytes: &[u8], requests: usize) {
         self.counters.requests += requests as u64;
         if !bytes.is_empty() {
@@ -66,18 +67,18 @@ impl Journal {
         }
     }
 
-    /// So many replies were sent.
+    /// This many replies were sent.
     pub fn replied(&mut self, replies: usize) {
         self.counters.replies += replies as u64;
     }
 
-    /// A connection is closed: why, and how many replies it still was owed.
+    /// A connection is closed: why, and how many replies the client was still owed.
     pub fn closing(&mut self, peer: SocketAddr, why: io::Result<Option<Ending>>, owed: usize) {
         let why = match why {
             Ok(None | Some(Ending::Complete)) => String::new(),
             Ok(Some(Ending::TooLong)) => ": its request was too long".into(),
             Ok(Some(Ending::Idle)) => ": nothing moved for too long".into(),
-            Ok(Some(Ending::Stopped)) => ": the server stops".into(),
+            Ok(Some(Ending::Stopped)) => ": the server is stopping".into(),
             Err(error) => format!(": {error}"),
         };
         let loss = match owed {
@@ -98,8 +99,8 @@ impl Journal {
         ));
     }
 
-    /// There is no thread for the next client, because of the bound that the server was given,
-    /// or an error of the system.
+    /// There is no thread for the next client, because of the server's own limit or of an error of
+    /// the system.
     pub fn out_of_threads(&mut self, why: impl fmt::Display) {
         self.count(Call::Write);
         Console::complain(format_args!(
@@ -108,26 +109,26 @@ impl Journal {
         ));
     }
 
-    /// The server is about to sleep: in which call, and on what. Returns the time.
+    /// The server is about to sleep: in which call, and waiting for what. Returns the time.
     pub fn waits(&mut self, in_what: fmt::Arguments<'_>) -> Instant {
         self.tell(Verbosity::Verbose, format_args!("waiting in {in_what}"));
         Instant::now()
     }
 
-    /// It woke up: when it had gone to sleep, how many connections are ready now, and whether
-    /// a client waits to be accepted. Returns the time.
+    /// The server woke up: when it had gone to sleep, how many connections are ready now, and
+    /// whether a connection is pending. Returns the time.
     pub fn woke_up(
         &mut self,
         began: Instant,
         connections: usize,
-        somebody_knocks: bool,
+        connection_pending: bool,
     ) -> Instant {
-        let knocks = if somebody_knocks { ", somebody knocks" } else { "" };
+        let pending = if connection_pending { ", a connection is pending" } else { "" };
         let ready = Counted(connections, "connection");
-        self.woke_up_to(began, format_args!("{ready} ready{knocks}"))
+        self.woke_up_to(began, format_args!("{ready} ready{pending}"))
     }
 
-    /// It woke up: when it had gone to sleep, and what to. Returns the time.
+    /// The server woke up: when it had gone to sleep, and what has happened. Returns the time.
     pub fn woke_up_to(&mut self, began: Instant, what: fmt::Arguments<'_>) -> Instant {
         let now = Instant::now();
         let slept = now - began;
@@ -135,31 +136,31 @@ impl Journal {
         now
     }
 
-    /// For a server that is not woken, because it asks again and again: for how long and how
-    /// many times it asked in vain, how many connections were ready then, and whether somebody
-    /// knocked. Returns the time.
+    /// A server that never sleeps, but asks again and again, has found something: for how long and
+    /// how many times it had asked in vain, how many connections were ready then, and whether a
+    /// connection was pending. Returns the time.
     pub fn asked(
         &mut self,
         began: Instant,
         in_vain: u64,
         connections: usize,
-        somebody_knocked: bool,
+        connection_pending: bool,
     ) -> Instant {
         let now = Instant::now();
         let lasted = now - began;
-        let knocked = if somebody_knocked { ", somebody knocked" } else { "" };
+        let pending = if connection_pending { ", a connection was pending" } else { "" };
         let were = if connections == 1 { "was" } else { "were" };
         let ready = Counted(connections, "connection");
         self.tell(
             Verbosity::Verbose,
             format_args!(
-                "asked in vain {in_vain} times in {lasted:.1?}: then {ready} {were} ready{knocked}"
+                "asked in vain {in_vain} times in {lasted:.1?}: then {ready} {were} ready{pending}"
             ),
         );
         now
     }
 
-    /// The numbers, at the end.
+    /// The counters, at the end.
     pub fn into_counters(self) -> Counters {
         self.counters
     }
@@ -171,7 +172,7 @@ impl Journal {
     }
 }
 
-/// So many of something, in words: `1 connection`, `2 connections`.
+/// A number of things, in words: `1 connection`, `2 connections`.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted(pub usize, pub &'static str);
 

@@ -1,18 +1,17 @@
-//! What all servers share besides how they wait.
+//! Everything that the servers share, except how they wait.
 //!
-//! The loops are the lesson of this workspace, so they are not in here: each server writes
-//! its own. What they do *not* differ in stands here once, in the order in which a server
-//! comes across it:
+//! The loops are what this workspace teaches, so they are not in here: each server has its own.
+//! The rest is the same in all servers and is here once, in the order in which a server needs it:
 //!
-//! - [`Settings`]: the command line, and [`OwnOptions`] for what only one server takes.
-//! - [`listen`] and [`Acceptor`]: the listening socket, and what to do with each error of
+//! - [`Settings`]: the command line; [`OwnOptions`]: the options that only one server has.
+//! - [`listen`] and [`Acceptor`]: the listening socket, and what to do after each error of
 //!   accept(2) ([`Admission`]).
 //! - [`Connection`]: a non-blocking socket ([`Stream`]) and its [`protocol::Conversation`].
-//! - [`work`](work()): what a request costs.
-//! - [`Deadlines`]: when the next wait has to end; [`rest_without_memory`]: when there can be
-//!   none.
-//! - [`Stop`] for Ctrl-C, and [`BlockingCalls`] for servers that sleep where no flag is seen.
-//! - [`Journal`] (made of [`Console`] and [`Counters`]): what the server tells.
+//! - [`work`](work()): what handling a request costs.
+//! - [`Deadlines`]: when the next wait has to end; [`rest_without_memory`]: what to do when the
+//!   kernel has no memory to wait.
+//! - [`Stop`]: Ctrl-C; [`BlockingCalls`]: how to stop a server that sleeps and can't see a flag.
+//! - [`Journal`] (made of [`Console`] and [`Counters`]): what the server prints and counts.
 //! - [`run`]: a server's `main`.
 
 #![forbid(unsafe_code)]

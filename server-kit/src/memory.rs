@@ -1,19 +1,19 @@
-//! What a loop does when the kernel has no memory for its wait.
+//! What a loop does when the kernel has no memory to let it wait.
 
 use std::thread;
 use std::time::Duration;
 
 use crate::{Call, Journal};
 
-/// Long enough that a loop which finds no memory again and again costs next to nothing, short
-/// enough that hardly a client notices.
+/// Long enough that a loop that finds no memory again and again costs next to nothing, and short
+/// enough that clients hardly notice.
 const A_REST: Duration = Duration::from_millis(10);
 
-/// Rests for a moment, before the loop goes round again.
+/// Sleeps for a moment before the loop goes round again.
 ///
-/// A call that waits may need memory in the kernel for itself, and find none (ENOMEM in
-/// select(2) and poll(2), EAGAIN in io_uring_enter(2)). Nobody has suffered from it yet: to end
-/// the server would cost everybody the connection. But to go round at once would be to spin.
+/// A call that waits needs memory in the kernel, and may find none (ENOMEM of select(2) and
+/// poll(2), EAGAIN of io_uring_enter(2)). No client is harmed by that yet, while ending the server
+/// would cost all clients their connections. But going round at once would spin.
 pub fn rest_without_memory(journal: &mut Journal) {
     journal.count(Call::Nanosleep);
     thread::sleep(A_REST);

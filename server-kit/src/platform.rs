@@ -1,4 +1,4 @@
-//! The one door to what differs between operating systems.
+//! Everything here that differs between operating systems.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use system::is_out_of_descriptors;
 
 use crate::{Acceptor, Connection};
 
-/// What has run out, in a few words, if [`system::is_out_of_resources`].
+/// What has run out, in a few words, if the error is one of [`system::is_out_of_resources`].
 pub(crate) fn what_is_used_up(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         _ if is_out_of_descriptors(error) => "descriptor",
@@ -18,14 +18,13 @@ pub(crate) fn what_is_used_up(error: &io::Error) -> &'static str {
     }
 }
 
-/// Whether accept(2) hands on what befell a single connection while it waited in the queue.
+/// Whether this error of accept(2) is about one connection, which failed while it was in the queue.
 ///
-/// The list is that of accept(2), ERRORS and "Error handling": Linux passes network errors
-/// of the new connection on as errors of the call. Other systems add ECONNRESET and
-/// ETIMEDOUT.
+/// The list is from accept(2), ERRORS and "Error handling": Linux passes on network errors of the
+/// new connection as errors of the call. Other systems add ECONNRESET and ETIMEDOUT.
 pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::*;
-    // Those that std has no kind for. Windows knows no such thing.
+    // Those for which std has no kind. Windows has none of them.
     #[cfg(windows)]
     let others = [];
     #[cfg(unix)]
@@ -47,7 +46,7 @@ pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
 /// Wakes the threads that sleep in accept(2).
 ///
 /// On Linux, shutdown(2) of the listener ends the call in all of them (EINVAL), and resets the
-/// clients that wait in its backlog, as closing it does.
+/// clients in its backlog, as closing it does.
 #[cfg(target_os = "linux")]
 pub(crate) struct AcceptWaker;
 
@@ -65,12 +64,12 @@ impl AcceptWaker {
 
 /// Wakes the threads that sleep in accept(2): the server connects to itself.
 ///
-/// Left out: that fails where no connection to oneself can be made, because a firewall forbids it
-/// or the loopback interface is down.
+/// Left out: this fails if the server can't connect to itself, because a firewall forbids it or the
+/// loopback interface is down.
 #[cfg(not(target_os = "linux"))]
 pub(crate) struct AcceptWaker {
     address: std::net::SocketAddr,
-    /// Kept for the connection: no thread that sleeps in accept(2) gives one back.
+    /// Reserved for the connection: a thread that sleeps in accept(2) doesn't free one.
     _descriptor: Option<socket2::Socket>,
 }
 
@@ -83,12 +82,12 @@ impl AcceptWaker {
         Ok(AcceptWaker { address: reachable(address), _descriptor: Some(descriptor) })
     }
 
-    /// Connects once for each thread that sleeps. A connection that is not made in time finds the
-    /// queue full (`--backlog`): then accept(2) returns for the clients in the queue, and threads
-    /// that still sleep after that are woken by the next call of this.
+    /// Connects once for each thread that sleeps. If a connection isn't made in time, the queue is
+    /// full (`--backlog`). Then the clients in the queue wake threads, and the next call of this
+    /// wakes those that still sleep after that.
     pub(crate) fn wake(&mut self, _listener: &TcpListener, sleeping: usize) {
-        /// A connection is made at once or, if the queue is full, only after a second: so long TCP
-        /// waits before it tries again (RFC 6298, 2.1).
+        /// A connection is made at once or, if the queue is full, only after a second: TCP waits
+        /// that long before it tries again (RFC 6298, 2.1).
         const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(1);
         self._descriptor = None;
         for _ in 0..sleeping {
@@ -97,8 +96,8 @@ impl AcceptWaker {
     }
 }
 
-/// Where a server that listens at `address` can be reached by itself: one that listens
-/// everywhere, on the loopback interface.
+/// The address at which a server that listens at `address` can connect to itself: if it listens at
+/// all addresses, that is the loopback one.
 #[cfg(not(target_os = "linux"))]
 fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
     use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -120,22 +119,22 @@ pub(crate) fn sleep_until_readable(
     Ok(())
 }
 
-/// Windows has no signal for a thread, and a shutdown does not wake one that sleeps already
-/// (github.com/rust-lang/rust/issues/121594). So this sleeps in naps. Each only looks for bytes
-/// and takes none: a `recv` whose time is up may lose what comes at the same moment (`setsockopt`,
-/// SO_RCVTIMEO).
+/// Windows can't interrupt a thread with a signal, and a shutdown doesn't wake a thread that sleeps
+/// already (github.com/rust-lang/rust/issues/121594). So this sleeps in naps. Each nap only peeks
+/// for bytes and takes none: a `recv` that times out may lose bytes that come at the same moment
+/// (`setsockopt`, SO_RCVTIMEO).
 ///
-/// The time-out of the socket holds for all naps together.
+/// The time-out of the socket is for all naps together.
 #[cfg(windows)]
 pub(crate) fn sleep_until_readable(
     stream: &TcpStream,
     is_interrupted: impl Fn() -> bool,
 ) -> io::Result<()> {
     use std::time::{Duration, Instant};
-    /// A fifth of the time that a stopping server has for what it owes.
+    /// A fifth of the time that a stopping server has to send replies that it owes.
     const NAP: Duration = Duration::from_millis(100);
     let time_out = stream.read_timeout()?;
-    // None: as good as for ever, if it is that long.
+    // A time-out that is too long for an `Instant` is as good as none.
     let deadline = time_out.and_then(|time_out| Instant::now().checked_add(time_out));
     let looked = loop {
         let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
@@ -154,7 +153,7 @@ pub(crate) fn sleep_until_readable(
     looked.map(drop)
 }
 
-/// Makes a type known to select(2), epoll(7) and their like by the socket that it owns.
+/// Lets select(2), epoll(7) and the like watch a type by the socket that it owns.
 macro_rules! watch_by_its_socket {
     ($owner:ty) => {
         #[cfg(unix)]
@@ -195,7 +194,7 @@ mod tests {
     use super::*;
     use system::is_out_of_resources;
 
-    /// Most of them can't be provoked on one machine, or on Linux at all.
+    /// Most of these errors can't be provoked on one machine, or on Linux at all.
     #[test]
     fn each_error_of_accept_is_about_resources_or_one_connection_or_the_listener() {
         for (errno, out_of_resources, one_connection) in [

@@ -10,21 +10,21 @@ use std::process::ExitCode;
 use crate::settings::{NoOptions, OwnOptions};
 use crate::{Console, Counters, Settings, Stop, Verbosity};
 
-/// What every server is: given a listening socket, it serves until it is told to stop, and
-/// returns what it has counted.
+/// A server: given a listening socket, it serves until it has to stop, and returns what it has
+/// counted.
 pub type Serve = fn(TcpListener, &Settings, &Stop) -> io::Result<Counters>;
 
-/// What a server is that has options of its own.
+/// A server that has options of its own.
 pub type ServeWith<Own> = fn(TcpListener, &Settings, &Own, &Stop) -> io::Result<Counters>;
 
-/// The exit status of a server whose way to wait this system does not have, or does not allow:
-/// `EX_UNAVAILABLE` of sysexits(3head), which nothing else here returns.
+/// The exit status of a server whose way to wait doesn't exist on this system, or isn't allowed:
+/// `EX_UNAVAILABLE` of sysexits(3head). Nothing else here exits with it.
 pub const UNAVAILABLE: u8 = 69;
 
-/// Runs a server from the command line to its goodbye. Exit status: 0 after Ctrl-C, 1 if it
-/// could not serve, 2 if the command line made no sense, [`UNAVAILABLE`].
+/// Runs a server, from the command line to its last line. Exit status: 0 after Ctrl-C, 1 if it
+/// could not serve, 2 if the command line was wrong, [`UNAVAILABLE`].
 ///
-/// `name` is the package's, `about` says in a line how it waits.
+/// `name` is the name of the package, and `about` says in one line how it waits.
 pub fn run(name: &'static str, about: &'static str, serve: Serve) -> ExitCode {
     run_with_arguments(name, about, env::args_os(), |listener, settings, _: &NoOptions, stop| {
         serve(listener, settings, stop)
@@ -40,7 +40,7 @@ pub fn run_with_options<Own: OwnOptions>(
     run_with_arguments(name, about, env::args_os(), serve)
 }
 
-/// Like [`run_with_options`], for a program with other arguments than its own: the first of
+/// Like [`run_with_options`], with arguments from elsewhere than the command line: the first of
 /// them stands for the program.
 pub fn run_with_arguments<Own: OwnOptions>(
     name: &'static str,
@@ -59,8 +59,8 @@ pub fn run_with_arguments<Own: OwnOptions>(
     }
 }
 
-/// What a server's `main` does where its way to wait does not exist: says `why`, and returns
-/// [`UNAVAILABLE`].
+/// What a server's `main` does if its way to wait doesn't exist on this system: prints `why`, and
+/// returns [`UNAVAILABLE`].
 pub fn unavailable(name: &str, why: impl fmt::Display) -> ExitCode {
     Console::complain(format_args!("{name}: {why}"));
     ExitCode::from(UNAVAILABLE)
@@ -71,16 +71,16 @@ fn serve_until_stopped<Own: OwnOptions>(
     own: &Own,
     serve: impl FnOnce(TcpListener, &Settings, &Own, &Stop) -> io::Result<Counters>,
 ) -> io::Result<()> {
-    // A descriptor for each client: most systems allow far more than they hand out unasked.
+    // Each client needs a descriptor, and most systems allow far more of them than by default.
     if let Err(error) = system::raise_descriptor_limit() {
-        Console::complain(format_args!("can't raise the limit of descriptors: {error}"));
+        Console::complain(format_args!("can't raise the descriptor limit: {error}"));
     }
     let listener = own.listen(settings)?;
     let stop = Stop::on_signals()?;
     let mut console = Console::new(settings.verbosity());
     let address = listener.local_addr()?;
     if can_be_reached_from_elsewhere(address) {
-        // On standard error, so that it is heard where nobody reads the console, and with -q.
+        // On standard error, so that it is seen even with -q, or if standard output is redirected.
         Console::complain(format_args!(
             "anybody who can reach this machine at {address} can talk to this server: there is no \
              authentication and no encryption; `--address {}` is for this machine only",
@@ -97,8 +97,8 @@ fn serve_until_stopped<Own: OwnOptions>(
     Ok(())
 }
 
-/// Whether others than programs of this machine can reach a server that listens there. (An address
-/// of IPv4 may be written as one of IPv6: `::ffff:127.0.0.1`.)
+/// Whether programs on other machines can reach a server that listens there. (An IPv4 address may
+/// be written as an IPv6 one: `::ffff:127.0.0.1`.)
 fn can_be_reached_from_elsewhere(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }

@@ -1,4 +1,4 @@
-//! The command line that all servers share, and what some of them take besides.
+//! The command line that all servers share, and the options that only one of them has.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -16,43 +16,43 @@ use crate::{Verbosity, listen};
 
 /// The options of a server, the same for every way to wait.
 #[derive(Clone, Debug, Parser)]
-// Of an option that is given twice, the last one counts, as in most programs.
+// If an option is given twice, the last one counts, as in most programs.
 #[command(version, allow_negative_numbers = true, args_override_self = true)]
 pub struct Settings {
-    /// Where to listen; a host name works, port 0 takes any free port
+    /// Listen here; a host name works, and port 0 takes any free port
     #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDRESS, env = ADDRESS_VARIABLE,
           hide_env_values = true, value_parser = listening_address)]
     pub address: String,
 
-    /// How many clients may wait in the kernel to be accepted
+    /// Let at most this many clients wait in the kernel to be accepted
     ///
-    /// This is no limit on connections: those that are accepted do not count. The system
-    /// may cut the number down (on Linux to /proc/sys/net/core/somaxconn).
-    #[arg(long, value_name = "LENGTH", default_value_t = 1024,
+    /// This doesn't limit connections: those that are accepted don't count. The system may
+    /// reduce the number (on Linux to /proc/sys/net/core/somaxconn).
+    #[arg(long, value_name = "CLIENTS", default_value_t = 1024,
           value_parser = whole_number(0..=i32::MAX))]
     pub backlog: i32,
 
-    /// How requests are told apart: each line is one, or the first read is the only one
+    /// Choose what a request is: each line, or whatever the first read returns
     #[arg(long, value_name = "NAME", default_value_t, value_parser = protocol())]
     pub protocol: Protocol,
 
-    /// Close a connection on which nothing has moved for so long; `never` keeps it
+    /// Close a connection on which nothing has moved for this long; `never` keeps it open
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = idle_timeout)]
     pub idle_timeout: Duration,
 
-    /// How long handling a request blocks the thread, as a slow disk would
+    /// Block the thread for this long on each request, as a slow disk would
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub work: Duration,
 
-    /// How long a reply waits without blocking anybody; a range such as 0s..2s draws lots
+    /// Delay each reply by this long, without blocking; a range such as 0s..2s is random
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = delay)]
     pub delay: Delay,
 
-    /// Say nothing but errors
+    /// Print nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Tell every turn of the loop: what it waited for, how long, what was ready
+    /// Print each turn of the loop: what it waited for, how long, and what was ready
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -61,9 +61,8 @@ pub struct Settings {
 const NEVER: Duration = Duration::MAX;
 
 impl Settings {
-    /// Reads the command line of the server called `name`; the first of the `arguments` is
-    /// the program. Where that is all there is to do (help, version, an error), prints it
-    /// and ends the process.
+    /// Reads the command line of the server called `name`; the first of the `arguments` is the
+    /// program. For `--help`, `--version` or an error, prints the text and ends the process.
     pub fn from_command_line<Own: OwnOptions>(
         name: &'static str,
         about: &'static str,
@@ -81,12 +80,12 @@ impl Settings {
         let examples: Vec<_> =
             examples.iter().map(|options| format!("\n  cargo run -p {name}{options}")).collect();
         let command = Settings::command().name(name).after_help(format!(
-            "Times are written as people do: 250ms, 2s, 1m 30s.\n\n\
-             Examples, to be tried with `cargo run -p client` in a second terminal:{}",
+            "Write a time with its unit: 250ms, 2s, 1m 30s.\n\n\
+             Examples, to try with `cargo run -p client` in a second terminal:{}",
             examples.concat()
         ));
         let command = command.next_help_heading("Options of this server only");
-        // Last, since the docs of these options would take its place.
+        // `about` comes last, because the docs of these options would replace it.
         let command = Own::augment_args(command).about(about).long_about(None);
         let mut command = command.mut_args(maybe_negative);
         command
@@ -97,7 +96,7 @@ impl Settings {
             .unwrap_or_else(|error| error.format(&mut command).exit())
     }
 
-    /// What the server promises to every client.
+    /// The terms that the server offers to every client.
     pub fn terms(&self) -> Terms {
         Terms {
             protocol: self.protocol,
@@ -106,7 +105,7 @@ impl Settings {
         }
     }
 
-    /// How much the console tells.
+    /// How much the console prints.
     pub fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -116,29 +115,30 @@ impl Settings {
     }
 }
 
-/// What a server takes on its command line besides what all of them take.
+/// The options that only one server has.
 pub trait OwnOptions: Args {
-    /// Command lines to try, for `--help`: what stands behind `cargo run -p NAME -- `.
+    /// Command lines to try, for `--help`: what comes after `cargo run -p NAME -- `.
     const EXAMPLES: &'static [&'static str] = &[];
 
     /// Makes the listening socket.
     ///
     /// # Errors
     ///
-    /// A sentence for the user. One of the kind [`io::ErrorKind::Unsupported`] says that this
-    /// system does not have what the server waits with.
+    /// A sentence for the user. The kind [`io::ErrorKind::Unsupported`] means that this system
+    /// doesn't have the server's way to wait.
     fn listen(&self, settings: &Settings) -> io::Result<TcpListener> {
         listen(settings)
     }
 }
 
-/// Nothing besides.
+/// No options besides those that all servers have.
 #[derive(Args, Clone, Debug, Default)]
 pub struct NoOptions {}
 
 impl OwnOptions for NoOptions {}
 
-/// A time such as `-1s` is a wrong value of an option, to be told so, and not a wrong option.
+/// Lets clap treat a time such as `-1s` as a wrong value of its option, and not as an unknown
+/// option.
 fn maybe_negative(option: Arg) -> Arg {
     let is_time = option.get_value_names().is_some_and(|names| *names == ["TIME"]);
     if is_time { option.allow_hyphen_values(true) } else { option }
@@ -149,26 +149,26 @@ fn protocol() -> impl TypedValueParser<Value = Protocol> {
         .try_map(|name| name.parse::<Protocol>())
 }
 
-/// Reads a time as people write it: `250ms`, `2s`, `1m 30s`.
+/// Reads a time with its unit: `250ms`, `2s`, `1m 30s`.
 ///
 /// # Errors
 ///
-/// A sentence that says what is right.
+/// A sentence that says what would be right.
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| match error {
         humantime::DurationError::NumberOverflow => {
-            "that is too long, or too exact; write a time as 250ms, 2s or 1m 30s".into()
+            "that is too long or too precise; write a time such as 250ms, 2s or 1m 30s".into()
         }
-        _ => "write a time as 250ms, 2s or 1m 30s".into(),
+        _ => "write a time with its unit, such as 250ms, 2s or 1m 30s".into(),
     })
 }
 
-/// Reads a whole number within these bounds. (clap's own parser says of `1e3` that an `invalid
-/// digit` was `found in string`, and not what is right.)
+/// Reads a whole number within these bounds. (clap's own parser complains about `1e3` that an
+/// `invalid digit` was `found in string`, but doesn't say what would be right.)
 ///
 /// # Errors
 ///
-/// A sentence that says what is right.
+/// A sentence that says what would be right.
 pub fn whole_number<N>(
     bounds: RangeInclusive<N>,
 ) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static
@@ -187,7 +187,7 @@ fn idle_timeout(text: &str) -> Result<Duration, String> {
     match text {
         "never" => Ok(NEVER),
         _ => match duration(text)? {
-            Duration::ZERO => Err("no client is that fast; `never` turns it off".into()),
+            Duration::ZERO => Err("no client is that fast; `never` turns the time-out off".into()),
             timeout => Ok(timeout),
         },
     }
@@ -198,7 +198,7 @@ fn delay(text: &str) -> Result<Delay, String> {
         return duration(text).map(Delay::always);
     };
     Delay::between(duration(shortest)?, duration(longest)?)
-        .ok_or_else(|| "a range goes from the shorter time to the longer, as in 0s..2s".into())
+        .ok_or_else(|| "write the shorter time of a range first, as in 0s..2s".into())
 }
 
 #[cfg(test)]
@@ -245,7 +245,7 @@ mod tests {
             (["--backlog", "-1"], "a whole number from 0 to 2147483647"),
             (["--backlog", "1e3"], "a whole number from 0 to 2147483647"),
             (["--address", "localhost"], "the port is missing; write HOST:PORT"),
-            (["--address", "127.0.0.1:99999"], "`99999` is no port"),
+            (["--address", "127.0.0.1:99999"], "`99999` is not a port"),
         ] {
             let error = parse(&arguments).unwrap_err();
             assert!(error.contains(advice), "{error}");

@@ -1,4 +1,4 @@
-//! How a server is told to stop, and woken for it.
+//! How a server learns that it has to stop, and how it is woken up for that.
 
 use std::io;
 use std::mem;
@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use crate::Console;
 
-/// How long a stopping server goes on sending what it owes. Half of the second within which
-/// it has to be gone.
+/// How long a stopping server goes on sending replies that it owes: half of the second within
+/// which it has to end.
 ///
-/// Left out: a server that is blocked by work (`--work`) stops only when that is done.
+/// Left out: a server that is blocked by work (`--work`) only stops when the work is done.
 pub const STOP_GRACE: Duration = Duration::from_millis(500);
 
-/// The status of a process that was ended by Ctrl-C: 128 + SIGINT, as shells have it.
+/// The status of a process that was ended by Ctrl-C: 128 + SIGINT, as in shells.
 const ENDED_BY_CTRL_C: i32 = 130;
 
-/// A flag, and a way to wake whoever sleeps.
+/// A flag, and a way to wake the server if it sleeps.
 ///
-/// The flag alone would not do: std's `accept`, like most blocking calls, goes back to sleep
-/// after a signal. So each server says, with [`wake_with`](Self::wake_with), what ends *its*
-/// way of waiting.
+/// The flag alone isn't enough: std's `accept`, like most blocking calls, goes back to sleep after
+/// a signal. So each server says, with [`wake_with`](Self::wake_with), what ends *its* way of
+/// waiting.
 #[derive(Clone, Default)]
 pub struct Stop {
     shared: Arc<Shared>,
@@ -37,18 +37,18 @@ struct Shared {
 type Waker = Box<dyn Fn() + Send>;
 
 impl Stop {
-    /// A stop that nobody has asked for yet.
+    /// A stop that is not requested yet.
     pub fn new() -> Self {
         Stop::default()
     }
 
-    /// A stop that Ctrl-C, SIGTERM and SIGHUP (the terminal is closed) ask for. Asked a second
-    /// time by Ctrl-C or SIGTERM, the process ends at once. Ctrl-C and SIGHUP do nothing if they were ignored when the
-    /// process started ([`system::on_termination`]).
+    /// A stop that is requested by Ctrl-C, SIGTERM or SIGHUP (the terminal is closed). A second
+    /// Ctrl-C or SIGTERM ends the process at once. Ctrl-C and SIGHUP do nothing if they were
+    /// ignored when the process started ([`system::on_termination`]).
     ///
     /// # Errors
     ///
-    /// A sentence, if there is no thread or descriptor to wait for signals with.
+    /// A sentence, if there is no thread or no descriptor to wait for signals.
     pub fn on_signals() -> io::Result<Self> {
         let stop = Stop::new();
         let asked = stop.clone();
@@ -73,16 +73,16 @@ impl Stop {
         self.wake();
     }
 
-    /// Whether somebody has asked.
+    /// Whether a stop was requested.
     pub fn is_requested(&self) -> bool {
         self.shared.requested.load(Ordering::SeqCst)
     }
 
-    /// Has `wake` called when the server is to stop; at once if that is already so. It is
-    /// called from another thread than the server's, and must not block for long.
+    /// Calls `wake` when the server has to stop, or at once if it already has to. `wake` is
+    /// called in another thread than the server's, and must not block for long.
     pub fn wake_with(&self, wake: impl Fn() + Send + 'static) {
         self.lock().push(Box::new(wake));
-        // The request may have come before the waker: then nobody else will call it.
+        // If the request came before the waker, nothing else will call it.
         if self.is_requested() {
             self.wake();
         }

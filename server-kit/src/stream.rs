@@ -6,12 +6,12 @@ use std::net::{Shutdown, TcpStream};
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-/// A socket as [`Connection`](crate::Connection) knows it: these calls, and no other.
+/// The calls that a [`Connection`](crate::Connection) makes on its socket, and no others.
 ///
-/// Servers have a [`TcpStream`]. It is a trait so that a test can take its place and have
-/// happen at any call what a network does once in a year: `tests/faults`.
+/// Servers have a [`TcpStream`]. This is a trait so that a test can put another type in its place
+/// and provoke rare network errors at any call: `tests/faults`.
 pub trait Stream {
-    /// ioctl(2), `FIONBIO`: whatever would sleep fails from now on instead
+    /// ioctl(2), `FIONBIO`: from now on, a call that would sleep fails instead
     /// ([`WouldBlock`](io::ErrorKind::WouldBlock)).
     ///
     /// # Errors
@@ -26,8 +26,8 @@ pub trait Stream {
     /// Those of the call.
     fn set_nodelay(&self, on: bool) -> io::Result<()>;
 
-    /// recv(2): takes what has come, as much as the buffer has room for, and returns it; no
-    /// byte at all is the end of the input.
+    /// recv(2): receives as many bytes as have come and the buffer has room for, and returns them;
+    /// none at all means the end of the input.
     ///
     /// # Errors
     ///
@@ -41,14 +41,14 @@ pub trait Stream {
     /// Those of the call.
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// shutdown(2): closes a half, the sending one here.
+    /// shutdown(2): closes one half of the connection, here the sending one.
     ///
     /// # Errors
     ///
     /// Those of the call.
     fn shutdown(&self, which: Shutdown) -> io::Result<()>;
 
-    /// getsockopt(2), `SO_ERROR`: what has gone wrong and was not told yet.
+    /// getsockopt(2), `SO_ERROR`: an error that was not reported yet.
     ///
     /// # Errors
     ///
@@ -65,9 +65,9 @@ impl Stream for TcpStream {
         TcpStream::set_nodelay(self, on)
     }
 
-    // On Linux, `rustix` makes the system calls itself: no time goes into zeroing the buffer
-    // first, nor into seeing whether another thread cancels this one (pthreads(7),
-    // "Cancellation points"), which the C library does.
+    // On Linux, `rustix` makes the system calls itself. That saves the time to zero the buffer
+    // first, and the time in which the C library checks whether another thread cancels this one
+    // (pthreads(7), "Cancellation points").
 
     fn recv<'a>(&'a self, buffer: &'a mut [MaybeUninit<u8>]) -> io::Result<&'a [u8]> {
         let ((bytes, _), _) = recv(self, buffer, RecvFlags::empty())?;

@@ -1,18 +1,18 @@
-//! The blocking server: it waits in accept(2) for a client, then in recv(2) for what this
-//! client says, and serves it to the end before it looks at the next.
+//! The blocking server: it sleeps in accept(2) until a client comes, then in recv(2) until this
+//! client sends something, and serves it to the end before it accepts the next.
 //!
-//! Everything reads from top to bottom, and that is the beauty of it. What it cannot do is
-//! serve anybody else meanwhile: one client that is slow, or silent, stops everyone, while
-//! the processor has nothing to do.
+//! The code reads from top to bottom. But it can't serve another client meanwhile: one client
+//! that is slow, or silent, makes all others wait, while the processor has nothing to do. This
+//! is called *head-of-line blocking*.
 //!
 //! ```text
 //! cargo run -p sync-server
 //! cargo run -p client -- --dribbling 1     # in a second terminal: nineteen wait for one
 //! ```
 //!
-//! `busy-server` and `thread-server` are the first two answers that come to mind: one waits for
-//! nobody, the other is this server many times. `select-server` comes next: put it beside this
-//! one, and `diff` shows what changes when one call waits for all connections.
+//! `busy-server` and `thread-server` are the first two fixes that come to mind: one never sleeps,
+//! the other is this server many times over. `select-server` comes next: `diff` it against this
+//! one to see what changes when a single call waits for all connections.
 
 #![forbid(unsafe_code)]
 
@@ -30,8 +30,8 @@ use server_kit::{
 ///
 /// # Errors
 ///
-/// Those that end the listener, and those of [`BlockingCalls::new`]. What befalls a connection
-/// ends that one only.
+/// Errors of the listener, and those of [`BlockingCalls::new`]. An error on a connection ends only
+/// that connection.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
     let mut server = SyncServer {
         calls: BlockingCalls::new(listener, stop)?,
@@ -44,7 +44,7 @@ pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Res
 }
 
 struct SyncServer<'a> {
-    /// accept(2), recv(2) and send(2), in which the thread sleeps.
+    /// The calls in which the thread sleeps: accept(2), recv(2) and send(2).
     calls: BlockingCalls,
     settings: &'a Settings,
     stop: &'a Stop,
@@ -52,8 +52,8 @@ struct SyncServer<'a> {
 }
 
 impl SyncServer<'_> {
-    /// One turn of the loop: sleep until a client comes, then serve it to its end.
-    /// Returns whether there is more to come.
+    /// One turn of the loop: sleep until a client comes, then serve it to the end.
+    /// Returns whether the loop goes on.
     fn turn(&mut self) -> io::Result<bool> {
         if let Some((stream, peer)) = self.calls.accept(&mut self.journal)? {
             self.calls.had_room();
@@ -63,8 +63,8 @@ impl SyncServer<'_> {
     }
 }
 
-/// Serves one client to its end, in blocking calls of this thread. What goes wrong ends this
-/// connection only.
+/// Serves one client to the end, in blocking calls of this thread. An error ends only this
+/// connection.
 pub fn serve_client(
     stream: TcpStream,
     peer: SocketAddr,
@@ -86,7 +86,7 @@ pub fn serve_client(
 struct Connection<'a> {
     stream: BlockingStream<'a>,
     conversation: Conversation,
-    /// When the last call that may sleep returned.
+    /// When the last call that can sleep returned.
     now: Instant,
     calls: &'a BlockingCalls,
     settings: &'a Settings,
@@ -94,7 +94,7 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    /// Receives and sends in turns until all is said.
+    /// Receives requests and sends replies until the conversation is over.
     fn converse(&mut self) -> io::Result<()> {
         self.stream.prepare(self.settings.terms().idle_timeout, self.journal)?;
         while self.conversation.ending().is_none() {
@@ -110,7 +110,7 @@ impl Connection<'_> {
             } else if interest.readable {
                 self.receive()?;
             } else {
-                // Nothing to send yet, and nothing to receive: only a reply that is delayed.
+                // There is nothing to send or to receive until a delayed reply is due.
                 self.calls.sleep_until(self.conversation.deadline(), self.journal);
                 self.now = Instant::now();
             }
@@ -119,7 +119,7 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// Sends what is pending: send(2) sleeps while the client doesn't read.
+    /// Sends pending bytes. send(2) sleeps while the client doesn't read.
     fn send(&mut self) -> io::Result<()> {
         let sent = self.stream.send(self.conversation.pending(), self.journal)?;
         self.now = Instant::now();
@@ -129,7 +129,7 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// Receives what the client says: recv(2) sleeps while it says nothing.
+    /// Receives from the client. recv(2) sleeps while the client sends nothing.
     fn receive(&mut self) -> io::Result<()> {
         let mut buffer = [0; READ_MAX];
         let room = self.conversation.room().min(READ_MAX);

@@ -1,20 +1,19 @@
-//! `busy_connections` and `processor_time`: what a request takes when the server has as much to
-//! do as it can.
+//! `busy_connections` and `processor_time`: what a request takes under full load.
 //!
-//! **Measures**, divided by the number of requests, the time on the clock (`busy_connections`)
-//! and the processor time of the server (`processor_time`), while A of N connections are active:
-//! each asks again as soon as it is answered. Where all are active, select and poll are as good as
-//! epoll: their scan finds something at each descriptor. Where few of many are, it is nearly all
-//! in vain.
+//! **Measures** the time on the clock (`busy_connections`) and the processor time of the server
+//! (`processor_time`), divided by the number of requests, while A of N connections are active. Each
+//! active one sends a request as soon as it has the last reply. If all are active, select and poll
+//! are as good as epoll, because their scan finds something at each descriptor. If few of many are
+//! active, nearly all of the scan is in vain.
 //!
 //! **Holds fixed** that a request is 29 bytes in one piece, and that the clients' thread never
-//! sleeps, so that no reply has to wake it up (see [`load_generator::Askers`]).
+//! sleeps, so that no reply has to wake it up (see [`load_generator::BusyClients`]).
 //!
-//! **Would make it lie:** a client that is slower than the server. This one makes two system calls for a
-//! request and none to wait; `cargo run --release -p bench -- cost` shows that it keeps the servers
-//! busy. Servers with several threads or processes share two processors with the client, so their
-//! time on the clock says little about a larger machine. And over loopback, most of what is
-//! measured is TCP, the same for all.
+//! **Would make it lie:** a client that is slower than the server. This one makes two system calls
+//! per request and none to wait; `cargo run --release -p bench -- cost` shows that it keeps the
+//! servers busy. Servers with several threads or processes share two processors with the client, so
+//! their time on the clock says little about a larger machine. And over loopback, most of what is
+//! measured is TCP, which is the same for all.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,13 +21,13 @@ use std::time::{Duration, Instant};
 use bench::load::{PATIENCE, Silent};
 use bench::{Meter, ServerProcess};
 use criterion::{Criterion, Throughput};
-use load_generator::Askers;
+use load_generator::BusyClients;
 
 use crate::group::Group;
 use crate::servers::{bench_at_server, can_have, is_smoke_test, models, program};
 
-/// How many connections there are, and how many of them are active. With 900, every server is in
-/// it that serves many; at 10,000 some are not.
+/// How many connections there are, and how many of them are active. Every server that serves many
+/// clients can have 900 connections; some can't have 10,000.
 const LOADS: [Load; 5] = [
     Load { active: 1, all: 1 },
     Load { active: 100, all: 100 },
@@ -46,7 +45,7 @@ struct Load {
 pub fn benches(criterion: &mut Criterion) {
     measure(criterion, "busy_connections", |scene, times| {
         let began = Instant::now();
-        scene.askers.ask(times)?;
+        scene.clients.ask(times)?;
         Ok(began.elapsed())
     });
     if Meter::of(std::process::id()).processor_time().is_none() {
@@ -55,15 +54,15 @@ pub fn benches(criterion: &mut Criterion) {
     }
     measure(criterion, "processor_time", |scene, times| {
         let before = scene.processor_time()?;
-        scene.askers.ask(times)?;
+        scene.clients.ask(times)?;
         Ok(scene.processor_time()? - before)
     });
 }
 
-const UNKNOWN: &str = "this system does not tell what a process costs";
+const UNKNOWN: &str = "this system doesn't report what a process costs";
 
-/// One of the two groups; `time` lets each active client ask so many times, and returns the time
-/// that was spent on it.
+/// Runs one of the two groups; `time` lets each active client send the given number of requests,
+/// and returns the time that was spent on them.
 fn measure(
     criterion: &mut Criterion,
     name: &'static str,
@@ -89,7 +88,7 @@ fn measure(
 }
 
 struct Scene {
-    askers: Askers,
+    clients: BusyClients,
     _silent: Silent,
     server: Meter,
 }
@@ -97,9 +96,9 @@ struct Scene {
 impl Scene {
     fn prepare(server: &ServerProcess, active: usize, all: usize) -> io::Result<Self> {
         let silent = Silent::connect(program(), server.address(), all - active)?;
-        let mut askers = Askers::connect(server.address(), active, PATIENCE)?;
-        askers.ask(1)?;
-        Ok(Scene { askers, _silent: silent, server: Meter::of(server.id()) })
+        let mut clients = BusyClients::connect(server.address(), active, PATIENCE)?;
+        clients.ask(1)?;
+        Ok(Scene { clients, _silent: silent, server: Meter::of(server.id()) })
     }
 
     fn processor_time(&self) -> io::Result<Duration> {

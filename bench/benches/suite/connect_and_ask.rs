@@ -1,16 +1,16 @@
 //! `connect_and_ask`: a new connection for each request.
 //!
-//! **Measures** a visit from before the connect until the reply is there, one after the other. Each
-//! client then closes, and waits until the server has, too; that is not counted. Who starts
-//! something for each client (a thread) pays for it here, and nearly everybody else pays the same:
-//! what TCP takes to open a connection.
+//! **Measures** one visit after the other, each from before the connect until the reply is there.
+//! The client then closes, and waits until the server has closed, too, but this time doesn't count.
+//! A server that starts something for each client (a thread) pays for it here. Nearly all others
+//! pay the same: what TCP takes to open a connection.
 //!
-//! **Holds fixed** that there is one client at a time, and nobody besides.
+//! **Holds fixed** that there is only one client at a time.
 //!
 //! **Would make it lie:** too many visits in a row. The port of each stays taken for a minute after
-//! its end (TIME_WAIT); when half of the 28,000 ports that Linux gives away are, the client's
-//! kernel begins to search for one, which can take longer than the visit. So few are made at
-//! each server.
+//! its end (TIME_WAIT). When half of the 28,000 ports that Linux hands out are taken, the client's
+//! kernel begins to search for a free one, which can take longer than the visit. So only few visits
+//! are made at each server.
 
 use std::time::Duration;
 

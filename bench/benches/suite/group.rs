@@ -3,8 +3,8 @@
 use criterion::measurement::WallTime;
 use criterion::{Bencher, BenchmarkGroup, BenchmarkId, Criterion};
 
-/// A group that says in the end what is left out of it, or not quite as it should be; but not if
-/// none of it was asked for on the command line.
+/// A group that prints remarks at the end: what is left out of it, or not quite as it should be. If
+/// the command line chose none of its benchmarks, it prints nothing.
 pub struct Group<'a> {
     name: &'static str,
     pub criterion: BenchmarkGroup<'a, WallTime>,
@@ -18,7 +18,7 @@ impl<'a> Group<'a> {
         Group { name, criterion, has_run: false, remarks: Vec::new() }
     }
 
-    /// One benchmark, if it is asked for.
+    /// Runs one benchmark, if it was chosen.
     pub fn bench(&mut self, id: BenchmarkId, mut bench: impl FnMut(&mut Bencher<'_>)) {
         self.criterion.bench_function(id, |bencher| {
             self.has_run = true;
@@ -26,14 +26,14 @@ impl<'a> Group<'a> {
         });
     }
 
-    /// Something to be said in the end, once.
+    /// Adds a remark, which is printed once at the end.
     pub fn remark(&mut self, sentence: String) {
         if !self.remarks.contains(&sentence) {
             self.remarks.push(sentence);
         }
     }
 
-    /// Says what there is to say.
+    /// Ends the group and prints the remarks.
     pub fn finish(self) {
         self.criterion.finish();
         if self.has_run {

@@ -1,14 +1,15 @@
-//! `idle_connections`: how long an answer takes beside many connections on which nothing happens.
+//! `idle_connections`: how long a reply takes while nothing happens on many other connections.
 //!
-//! **Measures** one round trip on a connection that is kept, while N others are silent. Whoever
-//! brings the kernel the whole list for each wait (select, poll), or asks each socket himself
-//! (busy), takes longer the more there are; whoever lets the kernel remember it does not.
+//! **Measures** one round trip on a connection that stays open, while N others are silent. A server
+//! that passes the whole list to the kernel for each wait (select, poll), or that tries each socket
+//! itself (busy), takes longer the more connections there are. One that lets the kernel remember
+//! the list does not.
 //!
-//! **Holds fixed** that one client is active, with one request under way, and sleeps until it is
-//! answered. So most of the time is what it takes to wake the server and the client up again.
+//! **Holds fixed** that one client is active, with one request under way, and sleeps until it has
+//! the reply. So most of the time is what it takes to wake up the server and the client.
 //!
-//! **Would make it lie:** two processors that fall asleep between two requests, which they do the
-//! more readily the longer the server takes; so the small differences on the left say little.
+//! **Would make it lie:** two processors that fall asleep between two requests. The longer the
+//! server takes, the more likely that is, so the small differences on the left mean little.
 
 use bench::ServerProcess;
 use bench::load::{Silent, kept_probe};
@@ -24,7 +25,7 @@ pub fn benches(criterion: &mut Criterion) {
         for model in models() {
             // The probe is one more.
             if let Err(why) = can_have(&model, idle + 1) {
-                group.remark(format!("{} beside {idle} is left out: {why}", model.label));
+                group.remark(format!("{} with {idle} is left out: {why}", model.label));
                 continue;
             }
             let prepare = |server: &ServerProcess| {

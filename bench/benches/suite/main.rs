@@ -2,20 +2,20 @@
 //!
 //! ```text
 //! cargo bench -p bench                        # all of it, in ten minutes at most
-//! cargo bench -p bench -- wait_cost           # one group, or whatever has this in its name
+//! cargo bench -p bench -- wait_cost           # one group, or all benchmarks with this in the name
 //! cargo bench -p bench -- --quick             # all of it, roughly
-//! cargo bench -p bench -- --save-baseline x   # to compare with later: --baseline x
+//! cargo bench -p bench -- --save-baseline x   # to compare with it later: --baseline x
 //! ```
 //!
 //! | Group | What is measured |
 //! |---|---|
-//! | `slow_clients` | how long a visitor waits beside clients that dribble |
-//! | `idle_connections` | a round trip beside connections on which nothing happens |
-//! | `busy_connections` | time for a request when the server has as much to do as it can |
+//! | `slow_clients` | how long a visitor waits while other clients dribble |
+//! | `idle_connections` | a round trip while nothing happens on many other connections |
+//! | `busy_connections` | time per request under full load |
 //! | `processor_time` | the same, in the server's processor time |
 //! | `connect_and_ask` | a new connection for each request |
-//! | `wait_cost` | what one wait costs when one of N descriptors is ready, in Kerrisk's way |
-//! | `chain` | what it costs when a hundred of N are, in libevent's way |
+//! | `wait_cost` | what one wait costs when one of N descriptors is ready, as Kerrisk measured it |
+//! | `chain` | what it costs when a hundred of N are ready, as libevent measures it |
 //! | `protocol` | the state machine alone, without a socket |
 //!
 //! Each group's file says what it holds fixed, and what would make it lie.
@@ -56,10 +56,10 @@ criterion_group! {
     targets = wait_cost::benches, chain::benches
 }
 
-/// Left out: Windows has none of these calls but IOCP, and no pipes that it waits for.
+/// Left out: Windows, which has only IOCP of these calls, and doesn't wait for pipes.
 #[cfg(not(unix))]
 fn waits() {
-    eprintln!("wait_cost and chain are left out: they are about system calls of Unix");
+    eprintln!("wait_cost and chain are left out: they measure system calls of Unix");
 }
 
 criterion_group! {

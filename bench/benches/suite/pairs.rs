@@ -1,4 +1,4 @@
-//! Many pairs of descriptors: what is written into the one is read from the other.
+//! Many pairs of descriptors: what is written into one is read from the other.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -7,24 +7,24 @@ use std::os::unix::net::UnixStream;
 
 use rustix::io::fcntl_dupfd_cloexec;
 
-/// Numbers left to whatever else this process has open: standard streams, an epoll instance,
-/// what Cargo and criterion keep.
+/// Descriptors left for whatever else this process has open: standard streams, an epoll instance,
+/// what Cargo and criterion keep open.
 const OTHERS: usize = 64;
 
-/// Pairs whose reading ends have the lowest numbers: select(2) can then watch as many of them
-/// as there can be.
+/// Pairs whose reading ends have the lowest numbers, so that select(2) can watch as many of them as
+/// possible.
 pub struct Pairs {
-    /// All of them are to be watched.
+    /// The ends to watch.
     pub readers: Vec<File>,
-    /// As many, or fewer: what belongs to the last readers is never written to.
+    /// As many, or fewer: then the last readers never get a byte.
     writers: Vec<File>,
-    /// One more pair, to which nobody ever writes, if writers are fewer.
+    /// One more pair, to which nothing is ever written, if there are fewer writers.
     _silent: Option<(OwnedFd, OwnedFd)>,
 }
 
 impl Pairs {
-    /// So many pipes (pipe(2)), of which [`pipes_written_to`] can be written to. The others
-    /// are one pipe under several numbers: for the kernel, each of them is one to watch.
+    /// `count` pipes (pipe(2)), of which [`pipes_written_to`] can be written to. The others are one
+    /// pipe under several numbers; the kernel watches each number like a pipe of its own.
     pub fn pipes(count: usize) -> io::Result<Self> {
         Self::new(count, pipes_written_to(count), || {
             let (reader, writer) = io::pipe()?;
@@ -32,7 +32,7 @@ impl Pairs {
         })
     }
 
-    /// So many pairs of sockets (socketpair(2)).
+    /// `count` pairs of sockets (socketpair(2)).
     pub fn sockets(count: usize) -> io::Result<Self> {
         Self::new(count, count, || {
             let (reader, writer) = UnixStream::pair()?;
@@ -61,7 +61,7 @@ impl Pairs {
         Ok(Pairs { readers, writers, _silent: silent })
     }
 
-    /// How many can be written to: the first ones.
+    /// How many pairs can be written to: the first ones.
     pub fn written_to(&self) -> usize {
         self.writers.len()
     }
@@ -79,13 +79,13 @@ impl Pairs {
     }
 }
 
-/// How many descriptors pairs may take: the limit (getrlimit(2)), raised as far as it goes.
+/// How many descriptors the pairs may take: the limit (getrlimit(2)), raised as far as possible.
 pub fn room() -> usize {
-    let limit = system::raise_descriptor_limit().expect("the limit can be asked for");
+    let limit = system::raise_descriptor_limit().expect("the limit can be read");
     usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(OTHERS)
 }
 
-/// To how many of so many pipes there is a writing end, too: all, if there is room.
+/// How many of `count` pipes have a writing end, too: all, if there is room.
 pub fn pipes_written_to(count: usize) -> usize {
     count.min(room().saturating_sub(count))
 }

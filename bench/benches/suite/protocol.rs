@@ -1,16 +1,16 @@
 //! `protocol`: what the state machine alone costs, in requests and bytes per second.
 //!
-//! It is driven as a server drives it, but without a socket: bytes in, bytes out, "they are
-//! sent". So these figures are the part of a server's time that has nothing to do with waiting:
-//! nobody should take it for the cost of waiting, nor the other way round. A system call costs
-//! some hundred nanoseconds at least, and a request on its own takes several.
+//! It is used as a server uses it, but without a socket: bytes go in, bytes come out, and they
+//! count as sent. So these figures are the part of a server's time that has nothing to do with
+//! waiting. For comparison, a system call costs a few hundred nanoseconds at least, and a request
+//! that arrives alone takes several calls.
 //!
-//! Held fixed: one conversation that goes on for ever, no delay, and the time, which is asked
-//! for once. A server asks the clock once for each event.
+//! Held fixed: one conversation that never ends, no delay, and the time, which is read only once.
+//! (A server reads the clock once for each event.)
 //!
-//! What would make it lie: the queue of replies has its full size after the first round, so it
-//! is never allocated; a server allocates it once for each connection. And all is in the cache
-//! that is nearest: with 10,000 connections it would not be.
+//! What would make it lie: the queue of replies has its full size after the first round, so it is
+//! never allocated again, while a server allocates it once for each connection. And everything is
+//! in the fastest cache, which would not be so with 10,000 connections.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use std::time::Instant;
 use criterion::{Criterion, Throughput};
 use protocol::{Conversation, Protocol, REQUEST_MAX, Terms};
 
-/// How many requests arrive in one piece: the pipelining client asks so many before it reads.
+/// How many requests arrive in one piece: a pipelining client sends this many before it reads.
 const PIPELINED: usize = 64;
 
 pub fn benches(criterion: &mut Criterion) {
@@ -49,7 +49,7 @@ pub fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What a server does as bytes arrive in pieces. Returns how many replies are sent.
+/// Does what a server does when bytes arrive in pieces. Returns how many replies are sent.
 fn serve(conversation: &mut Conversation, bytes: &[u8], piece: usize, now: Instant) -> usize {
     let mut replies = 0;
     for piece in bytes.chunks(piece) {

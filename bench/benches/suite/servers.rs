@@ -18,8 +18,8 @@ use crate::order::shuffled;
 /// How long a benchmark is measured, after the warm-up.
 pub const MEASURED: Duration = Duration::from_millis(800);
 
-/// For benchmarks that take a second each: with a dozen servers and several numbers of
-/// connections for each, the whole suite shall take ten minutes at most.
+/// The settings for benchmarks that take a second each: with a dozen servers and several numbers of
+/// connections, the whole suite should take ten minutes at most.
 pub fn short() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(200))
@@ -27,8 +27,8 @@ pub fn short() -> Criterion {
         .sample_size(20)
 }
 
-/// Whether each benchmark is only to be run once, as `cargo test` does. (criterion finds out in
-/// the same way: only `cargo bench` adds this argument.)
+/// Whether each benchmark runs only once, as with `cargo test`. (criterion finds out in the same
+/// way: only `cargo bench` adds this argument.)
 pub fn is_smoke_test() -> bool {
     !std::env::args().any(|argument| argument == "--bench")
 }
@@ -38,7 +38,7 @@ pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_bench"))
 }
 
-/// The servers that can run here, in a random order. Those that can't are told of once.
+/// The servers that can run here, in a random order. Those that can't are reported once.
 pub fn models() -> Vec<Model> {
     static AVAILABLE: LazyLock<Vec<Model>> = LazyLock::new(|| {
         let can_run = |model: &Model| {
@@ -53,7 +53,7 @@ pub fn models() -> Vec<Model> {
     shuffled(&AVAILABLE)
 }
 
-/// Whether a server can have so many connections at the same time, and this process, too.
+/// Whether a server can have this many connections at the same time, and this process, too.
 ///
 /// # Errors
 ///
@@ -63,8 +63,8 @@ pub fn can_have(model: &Model, connections: usize) -> Result<(), String> {
     if most < connections {
         return Err(format!("it serves {most} at a time"));
     }
-    // This is the limit of the servers, too, which are started from here. Some descriptors are
-    // needed besides: standard streams, listener, poller, pipes between processes.
+    // The servers have the same limit, because this process starts them. A few more descriptors are
+    // needed: standard streams, listener, poller, pipes between processes.
     let limit = system::raise_descriptor_limit().map_err(|error| error.to_string())?;
     if limit < connections as u64 + 50 {
         return Err(format!("the limit of descriptors is {limit}"));
@@ -72,11 +72,11 @@ pub fn can_have(model: &Model, connections: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// A benchmark at a server of its own.
+/// Runs a benchmark at a server of its own.
 ///
-/// `prepare` makes the scene, which is there until the benchmark is over; `measure` lets happen
-/// what is to be measured as many times as it is told, and returns how long that took. Nothing
-/// of this is done if the benchmark is not chosen (`cargo bench -p bench -- NAME`).
+/// `prepare` sets up the scene, which lasts until the benchmark is over. `measure` repeats what is
+/// measured the given number of times, and returns how long that took. None of this happens if the
+/// benchmark is not chosen (`cargo bench -p bench -- NAME`).
 pub fn bench_at_server<Scene>(
     group: &mut Group<'_>,
     model: Model,
@@ -87,7 +87,7 @@ pub fn bench_at_server<Scene>(
     let start = || {
         let command = ServerProcess::command(program(), model, &["--quiet"]);
         let server = ServerProcess::start(command)?;
-        // In this order, so that the scene is over before the server is.
+        // In this order, so that the scene is dropped before the server.
         Ok((prepare(&server)?, server))
     };
     let failed = |error: io::Error| -> ! { panic!("{}: {error}", model.label) };

@@ -1,31 +1,31 @@
-//! `slow_clients`: how long a prompt client waits for its answer beside others that dribble.
+//! `slow_clients`: how long a prompt client waits for its reply while other clients dribble.
 //!
-//! **Measures** a whole visit (connect, ask, be answered) while N clients are there that send a
-//! byte every 2 ms. A server that serves one client at a time makes the visitor wait for all
-//! of them, one after the other: its line rises with N. So does that of a pool, from as many
-//! slow clients on as it has threads. The others are flat.
+//! **Measures** a whole visit (connect, send a request, receive the reply) while N connected
+//! clients send a byte every 2 ms. A server that serves one client at a time makes the visitor wait
+//! for all of them, one after the other, so its line rises with N. The line of a pool also rises,
+//! as soon as there are as many slow clients as threads. The other lines are flat.
 //!
-//! **Holds fixed** what a slow client does: two requests of 27 bytes, 54 ms each, of which the
-//! first arrives while the client still stands in the queue. All N are connected before the visitor
-//! comes.
+//! **Holds fixed** what a slow client does: it sends two requests of 27 bytes, each in 54 ms, of
+//! which the first arrives while the client is still pending in the backlog. All N are connected
+//! before the visitor comes.
 //!
-//! **Would make it lie:** slow clients that are done before the visitor is served (then he is
-//! beside fewer than N; so a wave of which one is done counts no more, see
-//! [`bench::load::Dribblers`]); a machine on which the clients' thread does not get to send its
-//! bytes in time; and so many slow clients that their bytes are a load themselves, which is why
-//! there are 64 at most.
+//! **Would make it lie:** slow clients that are done before the visitor is served, because then
+//! there are fewer than N (so a wave with one finished client no longer counts, see
+//! [`bench::load::SlowClients`]); a machine on which the clients' thread can't send its bytes in
+//! time; and so many slow clients that their bytes are a load themselves, which is why there are at
+//! most 64.
 
 use std::time::Duration;
 
-use bench::load::{Dribblers, EVERY};
+use bench::load::{EVERY, SlowClients};
 use bench::{Model, ServerProcess};
 use criterion::Criterion;
 
 use crate::group::Group;
 use crate::servers::{MEASURED, bench_at_server, is_smoke_test, models};
 
-/// How many slow clients there are for each that a server serves at the same time, at most: a
-/// visit beside them then takes half a second, and there are ten visits at least.
+/// The most slow clients per client that a server serves at the same time. A visit then takes half
+/// a second, and there are at least ten visits.
 const MOST_IN_TURN: usize = 8;
 
 /// How long a slow client takes for a request of 27 bytes.
@@ -39,8 +39,8 @@ pub fn benches(criterion: &mut Criterion) {
             if slow / MOST_IN_TURN > model.serves_at_once {
                 let Model { label, serves_at_once, .. } = model;
                 group.remark(format!(
-                    "{label} beside {slow} is left out: it serves {serves_at_once} at a time, and \
-                     each visit would take long"
+                    "{label} with {slow} is left out: it serves {serves_at_once} at a time, so \
+                     each visit would take too long"
                 ));
                 continue;
             }
@@ -50,9 +50,9 @@ pub fn benches(criterion: &mut Criterion) {
                 before => (10, 11 * (1 + before) * IN_TURN),
             };
             group.criterion.sample_size(samples).measurement_time(time);
-            let prepare = |server: &ServerProcess| Ok(Dribblers::new(server.address(), slow));
-            bench_at_server(&mut group, model, slow, prepare, |dribblers, times| {
-                (0..times).map(|_| dribblers.visit_beside()).sum()
+            let prepare = |server: &ServerProcess| Ok(SlowClients::new(server.address(), slow));
+            bench_at_server(&mut group, model, slow, prepare, |slow_clients, times| {
+                (0..times).map(|_| slow_clients.visit_beside()).sum()
             });
         }
     }

@@ -1,9 +1,9 @@
 //! `wait_cost`: what one wait costs when one of N descriptors is ready.
 //!
-//! It is the measurement of *The Linux Programming Interface* (Kerrisk 2010, Table 63-9), on
-//! this machine: of N pipes, all watched, one is chosen at random and a byte written to it; the
-//! program waits, finds out which it is, and reads the byte. Kerrisk gives processor seconds
-//! for 100,000 of these operations:
+//! It repeats the measurement of *The Linux Programming Interface* (Kerrisk 2010, Table 63-9) on
+//! this machine. There are N pipes, all of them watched. A byte is written to a random one; the
+//! program waits, finds out which one it is, and reads the byte. Kerrisk gives the processor
+//! seconds for 100,000 of these operations:
 //!
 //! ```text
 //!      N      poll    select    epoll
@@ -13,28 +13,28 @@
 //! 10,000    990       930        0.66
 //! ```
 //!
-//! Held fixed: one thread, which writes, waits and reads; one byte; the same choice of pipes
-//! for every way. No wait ever sleeps, since the byte is there before it begins, so the time
-//! on the clock, which criterion takes, is processor time as long as nobody else wants the
+//! Held fixed: one thread, which writes, waits and reads; one byte; the same choice of pipes for
+//! every way to wait. No wait ever sleeps, because the byte is there before it begins. So the time
+//! on the clock, which criterion measures, is processor time as long as no other program needs the
 //! processor.
 //!
-//! Counted as well: the writing and the reading of the byte, two calls. What they cost stands
-//! in the line `byte alone`, which does nothing else. It grows, too: 10,000 pipes don't fit into
-//! the nearest caches, and that is a good part of what epoll seems to lose there.
+//! The time includes writing and reading the byte, two calls. The line `byte alone` shows what they
+//! cost without a wait. It grows, too, because 10,000 pipes don't fit into the fastest caches, and
+//! that is a good part of what epoll seems to lose there.
 //!
 //! What would make it lie:
 //!
-//! - Pipes with one descriptor for both ends (opened with `O_RDWR`) need half of the
-//!   descriptors, but stand in two queues each, for those who read and those who write: poll
-//!   and select then seem to cost half as much again.
-//! - A server wakes up to find several ready, and shares the cost of one wait among them; see
+//! - Pipes with one descriptor for both ends (opened with `O_RDWR`) need only half of the
+//!   descriptors. But each has two queues, one for readers and one for writers, so poll and select
+//!   seem to cost half as much again.
+//! - A server often wakes up with several descriptors ready, which share the cost of one wait; see
 //!   `chain`. One of N is the worst case.
-//! - What is watched is set up once, outside of the measurement. A server changes it all the
-//!   time, which costs epoll a call each time, poll nothing, and io_uring no call of its own.
-//!   (select, whose set does not last, builds it anew each time. That is counted.)
-//! - select does not go to 10,000, for want of room in its set.
-//! - Where two descriptors for each of 10,000 pipes are more than a process may have, the last
-//!   few of them are one pipe under several numbers, and never written to. It is told.
+//! - The list of what is watched is set up once, outside of the measurement. A server changes it
+//!   all the time, which costs epoll a call each time, poll nothing, and io_uring no call of its
+//!   own. (select builds its set again for each wait. That is included.)
+//! - select doesn't go up to 10,000, because its set has no room for them.
+//! - If a process may not have two descriptors for each of 10,000 pipes, the last few of them are
+//!   one pipe under several numbers, which is never written to. A remark says so.
 
 use std::cell::LazyCell;
 
@@ -47,7 +47,7 @@ use crate::ways::bench_each;
 /// Kerrisk's.
 const COUNTS: [usize; 4] = [10, 100, 1000, 10_000];
 
-/// Any number: the choice of pipes shall only be the same every time.
+/// Any number, so that the choice of pipes is the same every time.
 const SEED: u64 = 639;
 
 pub fn benches(criterion: &mut Criterion) {
@@ -55,7 +55,7 @@ pub fn benches(criterion: &mut Criterion) {
     for count in COUNTS {
         let written_to = pipes_written_to(count);
         if written_to < count / 2 {
-            group.remark(format!("{count} pipes are more than this process may have"));
+            group.remark(format!("{count} pipes need more descriptors than this process may have"));
             continue;
         }
         if written_to < count {
@@ -86,7 +86,7 @@ pub fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One monitoring operation, from the byte that is written to the byte that is read.
+/// One monitoring operation, from writing the byte to reading it.
 fn operation(pipes: &Pairs, random: &mut fastrand::Rng, find_ready: impl FnOnce(usize) -> usize) {
     let chosen = random.usize(..pipes.written_to());
     pipes.write(chosen);

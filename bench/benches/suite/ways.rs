@@ -1,7 +1,8 @@
-//! The ways to wait, each as small as it can be, behind one trait: what `wait_cost` and
-//! `chain` compare.
+//! The ways to wait, each as small as possible, behind one trait: what `wait_cost` and `chain`
+//! compare.
 //!
-//! (The servers share no such trait: there, the loop is the lesson. Here it is the call.)
+//! (The servers share no such trait, because each should show its whole loop. Here, only the call
+//! matters.)
 
 use std::cell::LazyCell;
 use std::fs::File;
@@ -24,28 +25,28 @@ mod uring;
 
 /// A way to wait, set up for a list of descriptors.
 pub trait Way {
-    /// Sleeps until something can be read, and adds the places in the list of those from which
-    /// it can. They are to be read empty before the next wait: some ways would tell of them
-    /// again, some would not.
+    /// Sleeps until something can be read, and adds the indices of the readable descriptors to the
+    /// list. They have to be read until they are empty before the next wait: some ways to wait
+    /// would report them again, others would not.
     fn wait(&mut self, ready: &mut Vec<usize>) -> io::Result<()>;
 }
 
-/// A way to wait, before there is anything to wait for.
+/// A way to wait, before it has a list of descriptors.
 #[derive(Clone, Copy)]
 pub struct Kind {
-    /// What stands in the benchmark's name.
+    /// Its part of the benchmark's name.
     name: &'static str,
-    /// Whether so many descriptors can be watched here; if not, a sentence that says why not.
+    /// Whether this many descriptors can be watched here; if not, a sentence that says why not.
     can_watch: fn(usize) -> Result<(), String>,
     /// Sets it up.
     watch: for<'a> fn(&'a [File]) -> io::Result<Box<dyn Way + 'a>>,
 }
 
-/// What crate `polling` stands on here.
+/// Crate `polling`, and what it uses on this system.
 const POLLING: &str =
     if cfg!(target_os = "linux") { "epoll through polling" } else { "kqueue through polling" };
 
-/// All of them that this system has.
+/// The ways to wait that this system has.
 const ALL: &[Kind] = &[
     Kind { name: "poll", can_watch: |_| Ok(()), watch: poll::watch },
     Kind { name: "select", can_watch: select::can_watch, watch: select::watch },
@@ -56,7 +57,7 @@ const ALL: &[Kind] = &[
     Kind { name: "io_uring", can_watch: uring::can_watch, watch: uring::watch },
 ];
 
-/// For many short benchmarks: what these have to say is how a cost grows.
+/// The settings for many short benchmarks, which only have to show how a cost grows.
 pub fn short() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(300))
@@ -64,8 +65,8 @@ pub fn short() -> Criterion {
         .sample_size(20)
 }
 
-/// All ways on so many pairs, one after the other, in an order of this run's own. Pairs and ways
-/// are made when the first benchmark of theirs runs: maybe none is asked for.
+/// Benchmarks all ways on `count` pairs, one after the other, in a random order. Pairs and ways are
+/// set up when their first benchmark runs, because perhaps none of them is chosen.
 pub fn bench_each<Make: FnOnce() -> Pairs>(
     group: &mut Group<'_>,
     count: usize,
@@ -78,7 +79,7 @@ pub fn bench_each<Make: FnOnce() -> Pairs>(
             continue;
         }
         let mut way = None;
-        let set_up = || watch(&pairs.readers).expect("so many can be watched");
+        let set_up = || watch(&pairs.readers).expect("that many can be watched");
         group.bench(BenchmarkId::new(name, count), |bencher| {
             bench(bencher, pairs, &mut **way.get_or_insert_with(set_up));
         });

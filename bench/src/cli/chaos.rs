@@ -1,20 +1,21 @@
-//! Random crowds at every server: `chaos`.
+//! `chaos`: random crowds of clients at every server.
 
 use std::env;
 use std::io;
 use std::time::Duration;
 
-use chaos::{Outcome, Plan, Progress};
+use chaos::{ChaosReport, Progress, Scenario};
 use clap::Args;
+use output::{FormatOptions, print};
 use protocol::Protocol;
 use serde::Serialize;
 use server_kit::{duration, whole_number};
 
-use super::{Choice, print, progress_bar, refuse};
-use crate::chaos::{chaos, spared, text};
+use super::{Choice, progress_bar, refuse};
+use crate::chaos::{chaos, spared, table, troubles};
 
-/// Let random crowds loose on each server, stop it, take descriptors from it, and tell whether it
-/// stands that, as `client chaos` does
+/// Send random crowds of clients to each server, stop it, take descriptors away from it, and report
+/// whether it survives, as `client chaos` does
 #[derive(Args, Debug)]
 #[command(
     allow_negative_numbers = true,
@@ -24,77 +25,72 @@ Examples:
   cargo run --release -p bench -- chaos --server poll-server --time 10m
   cargo run --release -p bench -- chaos --server 'thread-server --pool 4' --seed 4711 --wave 17
 
-Exit status: 0 if each server has stood it, 1 if not, 2 if the command line is wrong."
+Exit status: 0 if every server survived, 1 if not, 2 if the command line is wrong."
 )]
 pub(super) struct Options {
     #[command(flatten)]
     choice: Choice,
 
-    /// For how long, at each server
+    /// Test each server for this long
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration,
           allow_hyphen_values = true)]
     time: Duration,
 
-    /// Draw everything from this number, as a run before has done [default: a random one]
+    /// Derive everything random from this number, to repeat an earlier run [default: a random one]
     #[arg(long, value_name = "NUMBER", value_parser = whole_number(0..=u64::MAX))]
     seed: Option<u64>,
 
-    /// Only the wave of this number, again and again
+    /// Send only the wave with this number, again and again
     #[arg(long, value_name = "NUMBER", requires = "seed",
           value_parser = whole_number(0..=u64::MAX))]
     wave: Option<u64>,
 
-    /// How many clients there are at most at the same time
+    /// Have at most this many clients at the same time
     #[arg(short, long, value_name = "COUNT", default_value_t = 2000,
           value_parser = whole_number(1..=u16::MAX))]
     connections: u16,
 
-    /// `lines`, or `one-shot` as the article's programs speak it
+    /// Speak `lines`, or `one-shot` like the article's programs
     #[arg(long, default_value_t)]
     protocol: Protocol,
 
-    /// Print one JSON object instead of the table
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatOptions,
 }
 
 impl Options {
-    /// Returns whether every server has stood it.
+    /// Returns whether every server survived.
     pub(super) fn run(self) -> io::Result<bool> {
-        let Options { choice, time, seed, wave, connections, protocol, json } = self;
+        let Options { choice, time, seed, wave, connections, protocol, format } = self;
         let (models, left_out) = choice.sort_out(protocol);
-        let seed = seed.unwrap_or_else(Plan::random_seed);
+        let seed = seed.unwrap_or_else(Scenario::random_seed);
         let connections = connections.into();
-        let plan = Plan { time, seed, wave, connections, protocol, ..Plan::default() };
-        plan.check().unwrap_or_else(|why| refuse(why));
+        let scenario = Scenario { time, seed, wave, connections, protocol, ..Scenario::default() };
+        scenario.check().unwrap_or_else(|why| refuse(why));
         let bar = progress_bar("servers, {msg}");
         bar.set_length(models.len() as u64);
-        let mut outcomes = Vec::new();
+        let mut reports = Vec::new();
         for &model in &models {
-            let outcome =
-                chaos(model, &plan, &env::current_exe()?, &|Progress { doing, .. }| {
+            let report =
+                chaos(model, &scenario, &env::current_exe()?, &|Progress { doing, .. }| {
                     bar.set_message(format!("{}: {doing}", model.label));
                 });
-            outcomes.push(outcome?);
+            reports.push(report?);
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let is_good = outcomes.iter().all(Outcome::is_good);
-        let mut told = String::new();
-        if json {
+        let is_good = reports.iter().all(ChaosReport::is_good);
+        let sentences = [troubles(&reports), spared(&models), left_out].concat();
+        let json = || {
             #[derive(Serialize)]
             struct Object<T> {
                 good: bool,
                 servers: T,
             }
-            told += &serde_json::to_string(&Object { good: is_good, servers: &outcomes })?;
-        } else {
-            told += &format!("seed {seed}\n{}", text(&outcomes));
-            for sentence in spared(&models).iter().chain(&left_out) {
-                told += &format!("\n{sentence}");
-            }
-        }
-        print(told)?;
+            Ok(serde_json::to_string(&Object { good: is_good, servers: &reports })?)
+        };
+        let table = table(&reports);
+        print(table.formatted(format.format(), &format!("seed {seed}"), &sentences, json)?)?;
         Ok(is_good)
     }
 }

@@ -1,36 +1,36 @@
-//! The survival matrix: `check`.
+//! `check`: the survival matrix.
 
 use std::env;
 use std::io;
 
 use checker::Progress;
 use clap::Args;
+use output::{Format, FormatOptions, print, width};
 use protocol::Protocol;
 
-use super::{Choice, print, progress_bar};
+use super::{Choice, progress_bar};
 use crate::matrix::{limits, matrix, surprises};
 
-/// Check which promises each server keeps, as `client check` does: the survival matrix
+/// Check which promises each server keeps, as `client check` does, and print the survival matrix
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Exit status: 0 if each server keeps all that its way to wait allows, and nothing else; 1 if not.")]
+Exit status: 0 if every server keeps exactly the promises that its way to wait allows, 1 if not.")]
 pub(super) struct Options {
     #[command(flatten)]
     choice: Choice,
 
-    /// `lines`, or `one-shot` as the article's programs speak it
+    /// Speak `lines`, or `one-shot` like the article's programs
     #[arg(long, default_value_t)]
     protocol: Protocol,
 
-    /// Print one JSON object instead of the table
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatOptions,
 }
 
 impl Options {
-    /// Returns whether every server is as its model must be.
+    /// Returns whether every server keeps exactly the promises that its model can keep.
     pub(super) fn run(self) -> io::Result<bool> {
-        let Options { choice, protocol, json } = self;
+        let Options { choice, protocol, format } = self;
         let (models, left_out) = choice.sort_out(protocol);
         let progress = progress_bar("checks, {msg}");
         let matrix =
@@ -41,19 +41,24 @@ impl Options {
             });
         progress.finish_and_clear();
         let matrix = matrix?;
-        let mut text = if json { matrix.json()? } else { matrix.text() };
         let columns = models.iter().zip(&matrix.columns);
         let surprises: Vec<_> =
             columns.flat_map(|(&model, column)| surprises(model, column)).collect();
-        if !json {
-            text += "\n";
-            for sentence in limits(&models).iter().chain(&left_out) {
-                text += &format!("\n{sentence}");
+        let text = match format.format() {
+            Format::Table => {
+                let mut text = matrix.text(width()) + "\n";
+                for sentence in limits(&models).iter().chain(&left_out) {
+                    text += &format!("\n{sentence}");
+                }
+                for surprise in &surprises {
+                    text += &format!("\nUnexpected: {surprise}");
+                }
+                text
             }
-            for surprise in &surprises {
-                text += &format!("\nNot as it must be: {surprise}");
-            }
-        }
+            Format::Markdown => matrix.table().markdown(),
+            Format::Csv => matrix.table().csv()?,
+            Format::Json => matrix.json()?,
+        };
         print(text.trim_end())?;
         Ok(surprises.is_empty())
     }

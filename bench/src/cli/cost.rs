@@ -1,22 +1,23 @@
-//! What a request costs: `cost`.
+//! `cost`: what a request costs.
 
 use std::env;
 use std::io;
 
 use clap::Args;
+use output::figures::so_many_times;
+use output::{FormatOptions, print};
 use protocol::Protocol;
 use serde::Serialize;
 use server_kit::whole_number;
 
-use super::{Choice, print, progress_bar};
+use super::{Choice, progress_bar};
 use crate::Interval;
 use crate::cost::{self, Cost, CostPlan};
-use crate::figures::so_many_times;
 
-/// As many as can call one server from one address at least, on every system.
+/// One address has at least this many ports to connect from, on every system.
 const CONNECTIONS: u16 = 16_000;
 
-/// Measure what a request costs each server when it has as much to do as it can
+/// Measure what a request costs each server under full load
 #[derive(Args, Debug)]
 #[command(
     allow_negative_numbers = true,
@@ -32,24 +33,23 @@ pub(super) struct Options {
     #[command(flatten)]
     choice: Choice,
 
-    /// How many connections ask, each again as soon as it is answered
+    /// Keep this many connections busy: each sends a request as soon as it has the last reply
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = whole_number(1..=CONNECTIONS))]
     active: u16,
 
-    /// How many connections are there besides and say nothing
+    /// Hold this many more connections that send nothing
     #[arg(long, value_name = "N", default_value_t = 0,
           value_parser = whole_number(0..=CONNECTIONS))]
     idle: u16,
 
-    /// How many times all servers are started; each then has ten turns
+    /// Start all servers this many times; each has ten turns per start
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = whole_number(1..=u16::MAX))]
     rounds: u16,
 
-    /// Print one JSON object instead of the table
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatOptions,
 }
 
 impl Options {
@@ -58,7 +58,7 @@ impl Options {
         let (models, mut left_out) = self.choice.sort_out(Protocol::Lines);
         let [active, idle, rounds] = [self.active, self.idle, self.rounds].map(usize::from);
         let mut plan = CostPlan { models, active, idle, rounds };
-        left_out.extend(plan.leave_out_the_unfit().iter().map(ToString::to_string));
+        left_out.extend(plan.leave_out_unfit().iter().map(ToString::to_string));
         if plan.models.is_empty() {
             return Err(io::Error::other(left_out.join("\nbench: ")));
         }
@@ -66,27 +66,21 @@ impl Options {
         let costs = cost::measure(&plan, &env::current_exe()?, &progress);
         progress.finish_and_clear();
         let costs = costs?;
-        let text = match self.json {
-            true => json_object(&plan, &costs)?,
-            false => human_text(&plan, &costs, &left_out),
-        };
-        print(text)?;
+        let sentences = [cost::doubts(&costs), left_out].concat();
+        let table = cost::table(&costs);
+        let json = || json_object(&plan, &costs);
+        print(table.formatted(self.format.format(), &head(&plan), &sentences, json)?)?;
         Ok(costs.iter().all(|cost| cost.trouble.is_none()))
     }
 }
 
-fn human_text(plan: &CostPlan, costs: &[Cost], left_out: &[String]) -> String {
-    let mut text = format!(
-        "{}; all servers were started {}, and asked in turns.\nMedians, and in brackets {}.\n\n{}\n",
+fn head(plan: &CostPlan) -> String {
+    format!(
+        "{}; all servers were started {} and measured in turns.\nMedians, and in brackets {}.",
         plan.load(),
         so_many_times(plan.rounds),
         Interval::bounds_of(plan.rounds),
-        cost::table(costs)
-    );
-    for sentence in cost::doubts(costs).iter().chain(left_out) {
-        text += &format!("\n{sentence}");
-    }
-    text.trim_end().to_owned()
+    )
 }
 
 fn json_object(plan: &CostPlan, costs: &[Cost]) -> io::Result<String> {

@@ -1,4 +1,4 @@
-//! Everything, as a set of charts and tables: `report`.
+//! `report`: all measurements, as a set of charts and tables.
 
 use std::env;
 use std::io;
@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use clap::Args;
 use protocol::Protocol;
 
-use super::{Choice, complain, from_here, print, progress_bar};
-use crate::report::{Plan, Report, report};
+use output::print;
 
-/// Measure everything and write it down: charts, tables, raw figures, and where they are from
+use super::{Choice, complain, from_here, progress_bar};
+use crate::report::{Report, ReportPlan, report};
+
+/// Measure everything, and write charts, tables and the raw figures into a folder
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -18,37 +20,37 @@ Examples:
   cargo run --release -p bench -- report --quick --into /tmp/figures
   cargo run --release -p bench -- report --from target/criterion
 
-It takes some twenty minutes. Let nothing else run meanwhile.
+This takes about twenty minutes. Let nothing else run meanwhile.
 
-Exit status: 0 if the set is whole, 1 if something is missing or went wrong.")]
+Exit status: 0 if the set is complete, 1 if something is missing or went wrong.")]
 pub(super) struct Options {
-    /// Where to write it [default: docs/book/figures/DATE, with today's date]
+    /// Write the set into this folder [default: docs/book/figures/DATE, with today's date]
     #[arg(long, value_name = "FOLDER")]
     into: Option<PathBuf>,
 
-    /// Take the figures of the suite from here, where criterion has left them, instead of
-    /// running it
+    /// Read the suite's figures from this folder, where criterion left them, instead of running
+    /// the suite
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
 
-    /// Few samples, for a first look; the set says so, and does not replace one of today
+    /// Take few samples, for a first look; the set says so, and `--into` has to say where it goes
     #[arg(long, requires = "into")]
     quick: bool,
 }
 
 impl Options {
-    /// Returns whether the set is whole.
+    /// Returns whether the set is complete.
     pub(super) fn run(self) -> io::Result<bool> {
         let Options { into, from, quick } = self;
-        let everybody = Choice { servers: Vec::new(), all: true, peers: true };
-        let (models, left_out) = everybody.sort_out(Protocol::Lines);
-        let plan = Plan { into, from, quick, models };
+        let everything = Choice { servers: Vec::new(), all: true, peers: true };
+        let (models, left_out) = everything.sort_out(Protocol::Lines);
+        let plan = ReportPlan { into, from, quick, models };
         let bar = || progress_bar("measured, {msg}");
         let Report { folder, missing } = report(&plan, &env::current_exe()?, bar)?;
         for sentence in left_out.iter().chain(&missing) {
             complain(sentence);
         }
-        print(format_args!("The figures: {}", from_here(folder.join("README.md")).display()))?;
+        print(format_args!("Figures: {}", from_here(folder.join("README.md")).display()))?;
         Ok(missing.is_empty())
     }
 }

@@ -1,77 +1,76 @@
-//! The costs as a table, and where they bear less than they seem to.
+//! The costs as a table, and which of them say less than they seem to.
 
 use super::Cost;
-use crate::figures::{Quantity, calls_told, grouped, percent};
 use crate::{Interval, Model};
+use output::figures::{Quantity, calls_told, grouped, percent};
+use output::{Cell, Column, Table};
 
-/// What stands above the columns of the table.
-const COLUMNS: [&str; 7] = [
-    "server",
-    "requests/s",
-    "of a core",
-    "time/request",
-    "to poll-server",
-    "calls/request",
-    "memory/connection",
+const COLUMNS: [Column; 7] = [
+    Column { title: "server", name: "server", rank: 0 },
+    Column { title: "requests/s", name: "requests_per_s", rank: 3 },
+    Column { title: "of a core", name: "share_of_a_core", rank: 4 },
+    Column { title: "time/request", name: "processor_us_per_request", rank: 0 },
+    Column { title: "to poll-server", name: "time_to_poll_server", rank: 1 },
+    Column { title: "calls/request", name: "calls_per_request", rank: 2 },
+    Column { title: "memory/connection", name: "bytes_per_connection", rank: 5 },
 ];
 
-/// The costs as a table for people; medians of all rounds, in brackets the bounds between which
-/// the true ones lie, see [`Interval`].
-pub fn table(costs: &[Cost]) -> String {
+/// The costs as a table: medians of all rounds and, in the text for people, the bounds of the true
+/// median in brackets (see [`Interval`]).
+pub fn table(costs: &[Cost]) -> Table {
     let base = costs.iter().find(|cost| cost.server == Model::POLL.label);
-    let rows = costs.iter().map(|cost| cells(cost, base));
-    let mut text = crate::table::aligned(COLUMNS, rows);
-    for cost in costs {
-        if let Some(trouble) = &cost.trouble {
-            text += &format!("\n{}: {trouble}", cost.server);
-        }
-    }
-    text
+    Table::new(COLUMNS).with(costs.iter().map(|cost| cells(cost, base).into()))
 }
 
-fn cells(cost: &Cost, base: Option<&Cost>) -> [String; COLUMNS.len()] {
-    let median = |samples: &[f64], told: &dyn Fn(f64) -> String| {
-        Interval::of(samples).map(|interval| told(interval.median))
+fn cells(cost: &Cost, base: Option<&Cost>) -> [Cell; COLUMNS.len()] {
+    let figure = |interval: Option<Interval>, text: &dyn Fn(Interval) -> String| {
+        let known = |it: Interval| Cell::number(it.median, text(it));
+        interval.map_or_else(|| Cell::unknown(UNKNOWN), known)
+    };
+    let median = |samples: &[f64], text: &dyn Fn(f64) -> String| {
+        figure(Interval::of(samples), &|it| text(it.median))
     };
     let at_least = if cost.calls_not_counted.is_some() { "≥ " } else { "" };
-    let ratio = base.and_then(|base| cost.ratio_to(base));
-    let time = Interval::of(&cost.processor_us).map(|time| time.times(1e3)); // nanoseconds
-    let cells = [
-        Some(cost.server.clone()),
+    [
+        Cell::text(&cost.server),
         median(&cost.requests_per_s, &grouped),
         median(&cost.share_of_a_core, &percent),
-        time.map(|time| Quantity::Time.told_with_bounds(time)),
-        ratio.map(|ratio| Quantity::Number.told_with_bounds(ratio)),
+        figure(Interval::of(&cost.processor_us), &|it| {
+            Quantity::Time.told_with_bounds(it.times(1e3)) // nanoseconds
+        }),
+        figure(base.and_then(|base| cost.ratio_to(base)), &|it| {
+            Quantity::Number.told_with_bounds(it)
+        }),
         median(&cost.calls_per_request, &|calls| format!("{at_least}{}", calls_told(calls))),
         median(&cost.memory_per_connection, &|bytes| Quantity::Memory.told(bytes)),
-    ];
-    cells.map(|cell| cell.unwrap_or_else(|| UNKNOWN.into()))
+    ]
 }
 
-/// Stands for a figure that is not known.
+/// Stands for an unknown figure.
 const UNKNOWN: &str = "–";
 
-/// A server that used less of a core than this was not kept busy.
+/// A server that used less of a core than this was not fully loaded.
 const BUSY: f64 = 0.9;
 
-/// Where the figures bear less than they seem to, a sentence each.
+/// Which figures say less than they seem to, one sentence each; and what went wrong.
 pub fn doubts(costs: &[Cost]) -> Vec<String> {
     let idle = costs.iter().filter_map(|cost| {
         let share = Interval::of(&cost.share_of_a_core)?.median;
         (share < BUSY).then(|| {
             format!(
-                "{} used {} of a core only: it waited for the clients or for its own threads, and \
-                 to wait costs, too.",
+                "{} used only {} of a core: part of the time it waited for the clients or for its \
+                 own threads, and waiting costs processor time, too.",
                 cost.server,
                 percent(share)
             )
         })
     });
-    // Where none are counted, nothing is to be mistaken.
+    // Where no calls are counted at all, the table has no figure that could mislead.
     let counting = costs.iter().filter(|cost| !cost.calls_per_request.is_empty());
     let not_counted = counting.filter_map(|cost| {
         let what = cost.calls_not_counted.as_ref()?;
         Some(format!("Not counted at {}: {what}.", cost.server))
     });
-    idle.chain(not_counted).collect()
+    let trouble = |cost: &Cost| Some(format!("{}: {}", cost.server, cost.trouble.as_ref()?));
+    costs.iter().filter_map(trouble).chain(idle).chain(not_counted).collect()
 }

@@ -1,13 +1,13 @@
 //! Connections that are held in processes of their own, so that they take no descriptors and no
 //! time from the clients that are measured.
 //!
-//! [`Silent`] ones never say anything. [`Held`] ones ask once each, and are answered, before they
-//! fall silent: then it is certain that the server has accepted them, and that they don't stand
-//! in its backlog.
+//! [`Silent`] connections never send anything. Each [`Held`] connection sends a request and gets
+//! the reply before it falls silent, so it is certain that the server has accepted it and that it
+//! isn't pending in the backlog.
 //!
-//! Such a process is this program again, as `bench hold`, which is not in its `--help`. It says
-//! what it has done in lines of JSON, is asked in plain lines, and ends when its standard input
-//! does; so it can't outlive its parent.
+//! Such a process is this program again, started as `bench hold`, which is not in its `--help`. It
+//! reports what it has done in lines of JSON, gets its commands in plain lines, and ends when its
+//! standard input ends, so it can't outlive its parent.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -22,21 +22,21 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::PATIENCE;
 
-/// What such a process has to do, as it stands on its command line.
+/// What such a process has to do: its command line.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Errand {
+pub(crate) struct HoldTask {
     address: SocketAddr,
     count: usize,
     /// Connect from this address of this machine
     #[arg(long)]
     from: Option<IpAddr>,
-    /// Let each ask once, and again whenever a line comes; leave with a reset
+    /// Send a request on each, and again for each line of input; reset them at the end
     #[arg(long)]
     ask: bool,
 }
 
-impl Errand {
-    /// Starts a process for it; `program` is the binary of this package.
+impl HoldTask {
+    /// Starts a process for this task; `program` is the binary of this package.
     fn start(&self, program: &Path) -> io::Result<Holder> {
         let (address, count) = (self.address.to_string(), self.count.to_string());
         let mut command = Command::new(program);
@@ -51,36 +51,36 @@ impl Errand {
     }
 }
 
-/// Connections on which nothing is ever said. They are closed when this is dropped.
+/// Connections on which nothing is ever sent. They are closed when this is dropped.
 pub struct Silent {
-    /// `None`: there are none.
+    /// `None` if there are no connections.
     _holder: Option<Holder>,
 }
 
 impl Silent {
-    /// Connects so many, one after the other; `program` is the binary of this package.
+    /// Opens `count` connections, one after the other; `program` is the binary of this package.
     ///
     /// # Errors
     ///
-    /// If the process can't be started, or can't connect them all.
+    /// If the process can't be started, or can't open all of them.
     pub fn connect(program: &Path, address: SocketAddr, count: usize) -> io::Result<Self> {
         if count == 0 {
             return Ok(Silent { _holder: None });
         }
-        let errand = Errand { address, count, from: None, ask: false };
-        let mut holder = errand.start(program)?;
+        let task = HoldTask { address, count, from: None, ask: false };
+        let mut holder = task.start(program)?;
         match holder.connect(&mut |_| {})? {
             (_, None) => Ok(Silent { _holder: Some(holder) }),
             (held, Some(why)) => Err(io::Error::other(format!(
-                "{held} of {count} silent clients could be connected: {why}"
+                "only {held} of {count} silent clients could connect: {why}"
             ))),
         }
     }
 }
 
-/// Connections that have asked once each, and can do so again. When this is dropped, they are
-/// reset: an orderly end would leave a TIME-WAIT of each in the kernel for a minute, in the way
-/// of whatever is measured next.
+/// Connections that have each sent a request, and can send another. When this is dropped, they are
+/// reset: if they were closed normally, each would stay in TIME-WAIT in the kernel for a minute,
+/// and disturb the next measurement.
 pub struct Held {
     holders: Vec<Holder>,
     /// How many there are.
@@ -90,14 +90,14 @@ pub struct Held {
 }
 
 impl Held {
-    /// Connects so many from each of these addresses of this machine (`None`: whichever the
-    /// system takes), a process for each; `program` is the binary of this package. `connected` is
-    /// told how many more there are.
+    /// Opens this many connections from each of these addresses of this machine (`None`: the system
+    /// chooses), with a process for each address; `program` is the binary of this package.
+    /// `connected` is called with the number of new connections.
     ///
     /// # Errors
     ///
-    /// If a process can't be started, or ends. That the server does not have them all is no
-    /// error here, but [`trouble`](Self::trouble).
+    /// If a process can't be started, or ends. If the server doesn't serve them all, this isn't an
+    /// error but [`trouble`](Self::trouble).
     pub fn connect(
         program: &Path,
         address: SocketAddr,
@@ -105,10 +105,10 @@ impl Held {
         connected: &mut dyn FnMut(usize),
     ) -> io::Result<Self> {
         let mut held = Held { holders: Vec::new(), count: 0, trouble: None };
-        // One source after the other, so that there are never more at the door than one of them
-        // sends there.
+        // One source after the other, so that never more connections are pending than one of them
+        // opens.
         for &(from, count) in sources {
-            let mut holder = Errand { address, count, from, ask: true }.start(program)?;
+            let mut holder = HoldTask { address, count, from, ask: true }.start(program)?;
             let (connected, trouble) = holder.connect(connected)?;
             held.holders.push(holder);
             held.count += connected;
@@ -120,18 +120,19 @@ impl Held {
         Ok(held)
     }
 
-    /// Lets all ask once more, at the same time. Returns how many were answered, and the first
-    /// reason why another one was not.
+    /// Sends another request on all of them at the same time. Returns how many got a reply, and the
+    /// first reason why another one did not.
     ///
     /// # Errors
     ///
     /// If a process has ended.
-    pub fn ask(&mut self) -> io::Result<(usize, Option<String>)> {
-        self.holders.iter_mut().try_for_each(Holder::ask)?;
+    pub fn request_all(&mut self) -> io::Result<(usize, Option<String>)> {
+        self.holders.iter_mut().try_for_each(Holder::request_all)?;
         let (mut all_answered, mut first) = (0, None);
         for holder in &mut self.holders {
-            let Said::Answered { answered, trouble } = holder.listen()? else {
-                return Err(io::Error::other("a process says something else than was asked"));
+            let HolderMessage::Answered { answered, trouble } = holder.listen()? else {
+                let what = "a process that holds connections sent an unexpected message";
+                return Err(io::Error::other(what));
             };
             all_answered += answered;
             first = first.or(trouble);
@@ -143,23 +144,23 @@ impl Held {
 /// A process that holds connections, until this is dropped.
 struct Holder {
     process: Child,
-    /// What it says.
+    /// Its standard output.
     said: Option<BufReader<ChildStdout>>,
 }
 
-/// What such a process says to its parent.
+/// What such a process reports to its parent.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
-    /// So many more are connected (and have been answered, if they ask).
+enum HolderMessage {
+    /// This many more are connected (and have got a reply, if they send requests).
     Connected(usize),
-    /// These are all, or there is a reason why there are no more.
+    /// Connecting is over: how many there are, and the reason if these are not all.
     Held { held: usize, trouble: Option<String> },
-    /// So many were answered, and the first of the others was not for this reason.
+    /// How many got a reply, and the reason why the first of the others did not.
     Answered { answered: usize, trouble: Option<String> },
 }
 
-impl Said {
+impl HolderMessage {
     fn print(&self) -> io::Result<()> {
         writeln!(io::stdout(), "{}", serde_json::to_string(self)?)
     }
@@ -170,19 +171,22 @@ impl Holder {
     fn connect(&mut self, connected: &mut dyn FnMut(usize)) -> io::Result<(usize, Option<String>)> {
         loop {
             match self.listen()? {
-                Said::Connected(more) => connected(more),
-                Said::Held { held, trouble } => return Ok((held, trouble)),
-                Said::Answered { .. } => return Err(io::Error::other("nobody was asked yet")),
+                HolderMessage::Connected(more) => connected(more),
+                HolderMessage::Held { held, trouble } => return Ok((held, trouble)),
+                HolderMessage::Answered { .. } => {
+                    let what = "a process that holds connections reported replies too early";
+                    return Err(io::Error::other(what));
+                }
             }
         }
     }
 
-    fn ask(&mut self) -> io::Result<()> {
+    fn request_all(&mut self) -> io::Result<()> {
         let stdin = self.process.stdin.as_mut();
         stdin.map_or(Ok(()), |stdin| writeln!(stdin, "ask"))
     }
 
-    fn listen(&mut self) -> io::Result<Said> {
+    fn listen(&mut self) -> io::Result<HolderMessage> {
         let mut line = String::new();
         if let Some(said) = &mut self.said {
             said.read_line(&mut line)?;
@@ -197,27 +201,27 @@ impl Holder {
 impl Drop for Holder {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
-        // It fails only for a process that has ended already, and then all is well.
+        // This fails only for a process that has already ended, and then there is nothing to do.
         self.process.wait().ok();
     }
 }
 
-/// How many are connected before the first of them is waited for: few enough for the backlog of
-/// every server here (1024), and so many that a server whose turn takes long, or that naps, has
-/// work for many turns.
+/// How many connect before the first of them waits for its reply: few enough for the backlog of
+/// every server here (1024), and so many that a server with long turns, or with naps, has work for
+/// many turns.
 const AT_ONCE: usize = 256;
 
-/// That process: holds connections until its standard input ends.
-pub(crate) fn hold(errand: &Errand) -> io::Result<()> {
+/// The process itself: holds connections until its standard input ends.
+pub(crate) fn hold(task: &HoldTask) -> io::Result<()> {
     system::raise_descriptor_limit()?;
-    let mut connections = Vec::with_capacity(errand.count);
-    let trouble = connect_all(errand, &mut connections).err().map(|error| error.to_string());
-    Said::Held { held: connections.len(), trouble }.print()?;
+    let mut connections = Vec::with_capacity(task.count);
+    let trouble = connect_all(task, &mut connections).err().map(|error| error.to_string());
+    HolderMessage::Held { held: connections.len(), trouble }.print()?;
     for line in io::stdin().lines() {
         line?;
-        ask_all(&connections).print()?;
+        request_on_all(&connections).print()?;
     }
-    if errand.ask {
+    if task.ask {
         // socket(7): with no time to linger, close(2) resets the connection.
         let no_time = Some(Duration::ZERO);
         connections.iter().try_for_each(|stream| SockRef::from(stream).set_linger(no_time))?;
@@ -225,15 +229,15 @@ pub(crate) fn hold(errand: &Errand) -> io::Result<()> {
     Ok(())
 }
 
-/// Leaves those in `connections` that were connected, and answered, before something went wrong.
-fn connect_all(errand: &Errand, connections: &mut Vec<TcpStream>) -> io::Result<()> {
-    while connections.len() < errand.count {
+/// If something goes wrong, `connections` has those that were connected, and got a reply, before.
+fn connect_all(task: &HoldTask, connections: &mut Vec<TcpStream>) -> io::Result<()> {
+    while connections.len() < task.count {
         let before = connections.len();
-        let more = AT_ONCE.min(errand.count - before);
-        // An error after some were connected: those are to be heard first.
+        let more = AT_ONCE.min(task.count - before);
+        // After an error, those that are connected get their replies first.
         let mut trouble = Ok(());
         for _ in 0..more {
-            match connect(errand) {
+            match connect(task) {
                 Ok(stream) => connections.push(stream),
                 Err(error) => {
                     trouble = Err(error);
@@ -241,37 +245,37 @@ fn connect_all(errand: &Errand, connections: &mut Vec<TcpStream>) -> io::Result<
                 }
             }
         }
-        if errand.ask {
+        if task.ask {
             for place in before..connections.len() {
-                if let Err(error) = hear(&connections[place]) {
+                if let Err(error) = receive(&connections[place]) {
                     connections.truncate(place);
                     return Err(error);
                 }
             }
         }
         trouble?;
-        Said::Connected(more).print()?;
+        HolderMessage::Connected(more).print()?;
     }
     Ok(())
 }
 
-fn connect(errand: &Errand) -> io::Result<TcpStream> {
-    let stream = match errand.from {
-        None => TcpStream::connect_timeout(&errand.address, PATIENCE)?,
-        Some(from) => connect_from(from, errand.address)?,
+fn connect(task: &HoldTask) -> io::Result<TcpStream> {
+    let stream = match task.from {
+        None => TcpStream::connect_timeout(&task.address, PATIENCE)?,
+        Some(from) => connect_from(from, task.address)?,
     };
-    if errand.ask {
+    if task.ask {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        ask(&stream)?;
+        send(&stream)?;
     }
     Ok(stream)
 }
 
 fn connect_from(from: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // ip(7): bind(2) would take a port that nobody else at this address has, whomever they call.
-    // connect(2) knows whom, and takes one that is free for that.
+    // ip(7): bind(2) would need a port that no other socket at this address has. connect(2) knows
+    // the server's address, and takes any port that is free for connections to it.
     #[cfg(target_os = "linux")]
     nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpBindAddressNoPort, &true)?;
     socket.bind(&SocketAddr::new(from, 0).into())?;
@@ -279,46 +283,47 @@ fn connect_from(from: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-/// All ask, then all are heard.
-fn ask_all(connections: &[TcpStream]) -> Said {
-    let asked: Vec<io::Result<()>> = connections.iter().map(ask).collect();
+/// Sends a request on all connections, and then receives all replies.
+fn request_on_all(connections: &[TcpStream]) -> HolderMessage {
+    let sent: Vec<io::Result<()>> = connections.iter().map(send).collect();
     let (mut answered, mut trouble) = (0, None);
-    for (stream, asked) in connections.iter().zip(asked) {
-        match asked.and_then(|()| hear(stream)) {
+    for (stream, sent) in connections.iter().zip(sent) {
+        match sent.and_then(|()| receive(stream)) {
             Ok(()) => answered += 1,
             Err(error) => {
                 trouble.get_or_insert(error.to_string());
                 if error.kind() == ErrorKind::TimedOut {
-                    break; // to wait as long for each of the others would take for ever
+                    break; // it would take too long to wait as long for each of the others
                 }
             }
         }
     }
-    Said::Answered { answered, trouble }
+    HolderMessage::Answered { answered, trouble }
 }
 
-fn ask(mut stream: &TcpStream) -> io::Result<()> {
+fn send(mut stream: &TcpStream) -> io::Result<()> {
     stream.write_all(&Protocol::Lines.request("hello from one of many"))
 }
 
 /// Reads one reply.
-fn hear(mut stream: &TcpStream) -> io::Result<()> {
-    let due = Protocol::Lines.reply();
-    let mut reply = vec![0; due.len()];
+fn receive(mut stream: &TcpStream) -> io::Result<()> {
+    let expected = Protocol::Lines.reply();
+    let mut reply = vec![0; expected.len()];
     stream.read_exact(&mut reply).map_err(|error| match error.kind() {
         ErrorKind::UnexpectedEof => {
             io::Error::new(ErrorKind::UnexpectedEof, "the server has closed the connection")
         }
-        // Unix tells a time-out as WouldBlock, Windows as TimedOut.
+        // A time-out is WouldBlock on Unix, TimedOut on Windows.
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
             let what = format!("no reply came within {}", humantime::format_duration(PATIENCE));
             io::Error::new(ErrorKind::TimedOut, what)
         }
         _ => error,
     })?;
-    if reply != due {
-        let came = String::from_utf8_lossy(&reply).into_owned();
-        return Err(io::Error::new(ErrorKind::InvalidData, format!("{came:?} is no reply")));
+    if reply != expected {
+        let received = String::from_utf8_lossy(&reply).into_owned();
+        let what = format!("{received:?} isn't the expected reply");
+        return Err(io::Error::new(ErrorKind::InvalidData, what));
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! What two ends of a connection cost the kernel when nobody waits for either: the yardstick for
-//! what servers make of it.
+//! What the two ends of a connection cost the kernel when no program waits for them: the baseline
+//! for what servers add.
 //!
-//! A thread of this program accepts everybody, answers one request of each, and then does
-//! nothing but keep the sockets. The two ends are alike, so half of that is the client's, and a
-//! little more: it has a port of its own, for which Linux keeps two objects of 128 bytes. (It keeps
-//! one of them for a port of several addresses, so a crowd from several takes a little less.)
+//! A thread of this program accepts every connection, sends one reply on each, and then only keeps
+//! the sockets. The two ends are alike, so half of the memory is the client's, and a little more: a
+//! client has a port of its own, for which Linux keeps two objects of 128 bytes. (Several addresses
+//! share one of the two for the same port, so a crowd from several addresses takes a little less.)
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -14,26 +14,28 @@ use std::thread;
 use protocol::Protocol;
 
 use super::Growth;
-use super::look::Look;
+use super::snapshot::Snapshot;
 use crate::load::{Held, PATIENCE};
 
-/// How many: with some 8 kB each, they are far more than what else goes on.
+/// How many connections: at about 8 kB each, they take far more memory than anything else that
+/// changes meanwhile.
 const CONNECTIONS: usize = 8_000;
 
-/// Connects at most so many, and looks before and after. `None` where the kernel does not tell.
+/// Opens up to `at_most` connections, and compares the kernel's memory before and after. `None`
+/// where the kernel doesn't report it.
 pub(super) fn bare(at_most: usize, program: &Path) -> io::Result<Option<Growth>> {
     let count = CONNECTIONS.min(at_most);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
-    let before = Look::settled(None);
+    let before = Snapshot::settled(None);
     let keeping = thread::spawn(move || keep(&listener, count));
     let held = Held::connect(program, address, &[(None, count)], &mut |_| {})?;
     if let Some(why) = &held.trouble {
-        // The thread would wait for the others for ever; the program is not to wait for it.
-        return Err(io::Error::other(format!("not even bare sockets can be connected: {why}")));
+        // The thread waits forever for the missing connections, so it must not be joined.
+        return Err(io::Error::other(format!("can't connect even bare sockets: {why}")));
     }
     let kept = keeping.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    let with = Look::settled(None);
+    let with = Snapshot::settled(None);
     drop(held);
     drop(kept);
     Ok(before.kernel.zip(with.kernel).map(|(before, with)| Growth::of(&before, &with, count)))

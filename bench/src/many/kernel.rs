@@ -1,25 +1,24 @@
-//! The memory that the kernel has in use, as proc(5) tells it.
+//! The memory that the kernel has in use, from proc(5).
 //!
-//! It is that of the whole system: of both ends of each connection over loopback, and of
-//! whatever else goes on. One thing that others do grows with the crowd, too: who lists the
-//! descriptors of all processes, as monitors do, makes the kernel keep an inode and a name in
-//! `/proc` for each of them (1.8 kB for the two ends of a connection). That is taken out, as far as
-//! this program may see it.
+//! The figures are those of the whole system: both ends of each connection over loopback, and
+//! everything else that runs. One thing that other programs cause grows with the crowd, too: a
+//! monitor that lists the descriptors of all processes makes the kernel keep an inode and a name
+//! in `/proc` for each of them (1.8 kB for the two ends of a connection). That is subtracted, as
+//! far as this program may see it.
 
 use std::collections::BTreeMap;
 
-/// One look at it.
+/// One reading.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kernel {
-    /// What it has taken for objects of its own, for the stacks of threads while they are in the
-    /// kernel, and for page tables, in bytes (`Slab`, `KernelStack`, `PageTables` of
-    /// proc_meminfo(5)).
+    /// What it uses for its own objects, for the kernel stacks of threads, and for page tables, in
+    /// bytes (`Slab`, `KernelStack`, `PageTables` of proc_meminfo(5)).
     pub(super) bytes: u64,
-    /// What TCP has set aside for bytes under way, in bytes (`mem` of `/proc/net/sockstat`). It
-    /// is none of the above, or counted there, too.
+    /// What TCP has set aside for bytes under way, in bytes (`mem` of `/proc/net/sockstat`). Parts
+    /// of it may be counted above, too.
     pub(super) under_way: u64,
-    /// How many objects of each kind there are (proc_slabinfo(5)). Nothing where this is not for
-    /// everybody to read.
+    /// How many objects of each kind there are (proc_slabinfo(5)). Empty where only root may read
+    /// that.
     pub(super) objects: BTreeMap<String, Objects>,
 }
 
@@ -32,15 +31,15 @@ pub(super) struct Objects {
 }
 
 impl Kernel {
-    /// `None` where the system does not tell.
+    /// `None` where the system doesn't report it.
     #[cfg(target_os = "linux")]
-    pub(super) fn look() -> Option<Self> {
+    pub(super) fn read() -> Option<Self> {
         use crate::meter::kibibytes;
         use std::fs;
         let memory = fs::read_to_string("/proc/meminfo").ok()?;
         let figures = ["Slab:", "KernelStack:", "PageTables:"];
         let bytes: Option<u64> = figures.iter().map(|name| kibibytes(&memory, name)).sum();
-        // Not everybody may see objects, and not every kernel is built with TCP.
+        // Objects may be readable for root only, and not every kernel is built with TCP.
         let sockets = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
         let objects = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
         let mut kernel = Kernel {
@@ -48,14 +47,14 @@ impl Kernel {
             under_way: pages_of_tcp(&sockets).unwrap_or(0) * PAGE,
             objects: objects.lines().filter_map(objects_in).collect(),
         };
-        kernel.take_out_files_of_proc();
+        kernel.subtract_files_of_proc();
         Some(kernel)
     }
 
-    /// Takes out what is kept of the files in `/proc` at which somebody has looked: an inode for
-    /// each, its name, and what security modules know of it.
+    /// Subtracts what the kernel keeps for files in `/proc` that some program has listed: an inode
+    /// for each, its name, and what security modules know of it.
     #[cfg(target_os = "linux")]
-    fn take_out_files_of_proc(&mut self) {
+    fn subtract_files_of_proc(&mut self) {
         let Some(inodes) = self.objects.remove("proc_inode_cache") else { return };
         self.bytes = self.bytes.saturating_sub(inodes.count * inodes.size);
         for name in ["dentry", "lsm_inode_cache"] {
@@ -69,13 +68,13 @@ impl Kernel {
 
     /// Left out: systems other than Linux.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn look() -> Option<Self> {
+    pub(super) fn read() -> Option<Self> {
         None
     }
 
-    /// How many more objects of each kind there are for each of so many connections, since
-    /// `before`; without those of which there is less than one for two. Nothing for so few
-    /// connections that they are lost among what else goes on.
+    /// How many more objects of each kind there are than `before`, per connection; without kinds of
+    /// which there is less than one for every two connections. Empty for so few connections that
+    /// their objects can't be told from others.
     pub(super) fn objects_for_each(
         &self,
         before: &Kernel,
@@ -94,11 +93,11 @@ impl Kernel {
     }
 }
 
-/// For so many connections it can be told what they consist of: the kernel counts some objects
-/// that it only has in stock, a page of each kind for each processor and more.
+/// The fewest connections for which objects are counted. With fewer, they can't be told from the
+/// objects that the kernel only has in stock: a page of each kind per processor, and more.
 const ENOUGH: usize = 1000;
 
-/// Objects of one kind for each connection.
+/// Objects of one kind, per connection.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 pub struct ObjectsForEach {
     /// How many.
@@ -107,8 +106,8 @@ pub struct ObjectsForEach {
     pub size: u64,
 }
 
-/// In what TCP counts, whatever the processor's own pages are (SK_MEM_QUANTUM of the kernel was
-/// that; since Linux 6.1 it is a page of the processor, which is as large on most).
+/// The unit in which TCP counts: formerly the kernel's SK_MEM_QUANTUM, and since Linux 6.1 a page
+/// of the processor, which has the same size on most processors.
 #[cfg(target_os = "linux")]
 const PAGE: u64 = 4096;
 
@@ -119,8 +118,8 @@ fn pages_of_tcp(sockets: &str) -> Option<u64> {
     line.split_whitespace().skip_while(|word| *word != "mem").nth(1)?.parse().ok()
 }
 
-/// From a line that begins with a name, active objects, all objects, and the size of one. Two
-/// lines of headings come first.
+/// From a line that begins with a name, active objects, all objects, and the size of one object.
+/// (The file begins with two lines of headings.)
 #[cfg(target_os = "linux")]
 fn objects_in(line: &str) -> Option<(String, Objects)> {
     let mut words = line.split_whitespace();
@@ -136,7 +135,7 @@ mod tests {
 
     #[test]
     fn this_kernel_has_memory_in_use() {
-        assert!(Kernel::look().unwrap().bytes > 1 << 20);
+        assert!(Kernel::read().unwrap().bytes > 1 << 20);
     }
 
     #[test]
@@ -154,17 +153,17 @@ mod tests {
     }
 
     #[test]
-    fn files_of_proc_are_taken_out_with_their_names() {
+    fn files_of_proc_are_subtracted_with_their_names() {
         let table = "proc_inode_cache 10 10 700\ndentry 25 25 200\nTCP 3 3 2000";
         let objects = table.lines().filter_map(objects_in).collect();
         let mut kernel = Kernel { bytes: 20_000, under_way: 0, objects };
-        kernel.take_out_files_of_proc();
+        kernel.subtract_files_of_proc();
         assert_eq!((kernel.bytes, kernel.objects["dentry"].count), (11_000, 15));
         assert_eq!(kernel.objects.len(), 2);
     }
 
     #[test]
-    fn what_is_there_once_for_each_is_told_and_what_is_not_is_left_out() {
+    fn objects_of_every_connection_are_reported_and_others_are_left_out() {
         let kernel = |tcp, files| {
             let objects = [("TCP", tcp, 2368), ("filp", files, 192)]
                 .map(|(name, count, size)| (name.to_owned(), Objects { count, size }));

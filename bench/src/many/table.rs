@@ -1,88 +1,92 @@
-//! The rows as a table, and what is to be seen in them.
+//! The results as a table, and what they show.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Course, Growth, Measured, ObjectsForEach, Plan, Row, Waits};
-use crate::figures::{Quantity, grouped, percent, thousands, told};
+use super::{Growth, ManyPlan, ManyResult, Measured, ObjectsForEach, ResourceUse, Waits};
+use output::figures::{Quantity, grouped, percent, thousands, told};
+use output::{Cell, Column, Table};
 
-/// What stands above the columns of the table.
-const COLUMNS: [&str; 10] = [
-    "server",
-    "held",
-    "all in",
-    "kept p50",
-    "kept p99",
-    "visit p50",
-    "visit p99",
-    "all ask",
-    "memory",
-    "kernel",
+const COLUMNS: [Column; 10] = [
+    Column { title: "server", name: "server", rank: 0 },
+    Column { title: "held", name: "held", rank: 0 },
+    Column { title: "all in", name: "connected_s", rank: 6 },
+    Column { title: "kept p50", name: "kept_p50_us", rank: 1 },
+    Column { title: "kept p99", name: "kept_p99_us", rank: 4 },
+    Column { title: "visit p50", name: "visit_p50_us", rank: 3 },
+    Column { title: "visit p99", name: "visit_p99_us", rank: 5 },
+    Column { title: "all ask", name: "all_asked_s", rank: 7 },
+    Column { title: "memory", name: "bytes_per_connection", rank: 1 },
+    Column { title: "kernel", name: "kernel_bytes_per_connection", rank: 2 },
 ];
 
-/// Stands for a figure that is not known.
+/// Stands for an unknown figure.
 const UNKNOWN: &str = "–";
 
-/// What the figures are.
-pub fn introduction(plan: &Plan) -> String {
+/// What the figures are, above the table.
+pub fn introduction(plan: &ManyPlan) -> String {
     let count = thousands(plan.connections as f64);
     format!(
-        "{count} connections at each server, or as many as fit. Each asks once, and is held when it is \
-         answered.\nBeside them, silent by now, a probe asks on a connection that it keeps, and on \
-         visits: connect, ask, leave.\nThen all ask at the same time. Memory is the server's own, for \
-         each connection; the kernel's is for both ends."
+        "{count} connections at each server, or as many as fit. Each sends a request, gets its \
+         reply and is held.\nWhile they are silent, a probe sends requests: on one connection that \
+         it keeps, and on visits (connect, send, receive, close).\nThen all connections send a \
+         request at the same time. Memory is per connection: the server's own, and the kernel's \
+         for both ends."
     )
 }
 
-/// The rows as a table for people, with a line below for whatever went wrong.
-pub fn table(rows: &[Row]) -> String {
-    let mut text = crate::table::aligned(COLUMNS, rows.iter().map(cells));
-    for row in rows {
-        for trouble in &row.trouble {
-            text += &format!("\n{}: {trouble}", row.server);
-        }
-    }
-    text
+/// A row for each server.
+pub fn table(results: &[ManyResult]) -> Table {
+    Table::new(COLUMNS).with(results.iter().map(|result| cells(result).into()))
 }
 
-fn cells(row: &Row) -> [String; COLUMNS.len()] {
+fn cells(result: &ManyResult) -> [Cell; COLUMNS.len()] {
     let count = |count: usize| thousands(count as f64);
-    let held = match row.held == row.wanted {
-        true => count(row.held),
-        false => format!("{} of {}", count(row.held), count(row.wanted)),
+    let held = match result.held == result.wanted {
+        true => count(result.held),
+        false => format!("{} of {}", count(result.held), count(result.wanted)),
     };
-    let quantile = |of_what: fn(&Waits) -> Duration| row.beside.as_ref().map(of_what).map(told);
-    let cells = [
-        Some(row.server.to_owned()),
-        Some(held),
-        row.connected.map(told),
-        quantile(|waits| waits.kept.quantile(0.5)),
-        quantile(|waits| waits.kept.quantile(0.99)),
-        quantile(|waits| waits.visit.quantile(0.5)),
-        quantile(|waits| waits.visit.quantile(0.99)),
-        row.all_asked.map(told),
-        row.process.map(|course| Quantity::Memory.told(course.per_connection)),
-        row.kernel.as_ref().map(|growth| Quantity::Memory.told(growth.per_connection)),
-    ];
-    cells.map(|cell| cell.unwrap_or_else(|| UNKNOWN.into()))
+    let known = |cell: Option<Cell>| cell.unwrap_or_else(|| Cell::unknown(UNKNOWN));
+    let time = |time: Option<Duration>, unit: f64| {
+        known(time.map(|time| Cell::number(time.as_secs_f64() * unit, told(time))))
+    };
+    let wait = |of_what: fn(&Waits) -> Duration| time(result.beside.as_ref().map(of_what), 1e6);
+    let memory = |bytes: Option<f64>| {
+        known(bytes.map(|bytes| Cell::number(bytes, Quantity::Memory.told(bytes))))
+    };
+    [
+        Cell::text(result.server),
+        Cell::number(result.held as f64, held),
+        time(result.connected, 1.0),
+        wait(|waits| waits.kept.quantile(0.5)),
+        wait(|waits| waits.kept.quantile(0.99)),
+        wait(|waits| waits.visit.quantile(0.5)),
+        wait(|waits| waits.visit.quantile(0.99)),
+        time(result.all_asked, 1.0),
+        memory(result.process.map(|process| process.per_connection)),
+        memory(result.kernel.as_ref().map(|kernel| kernel.per_connection)),
+    ]
 }
 
-/// What is to be seen in these very numbers, a sentence each, and where they bear less than they
-/// seem to.
+/// What these figures show, one sentence each, and which of them say less than they seem to.
 pub fn findings(measured: &Measured) -> Vec<String> {
     let rows = &measured.servers;
-    let mut sentences = Vec::new();
+    let troubles = |row: &ManyResult| {
+        let sentence = |trouble| format!("{}: {trouble}", row.server);
+        row.trouble.iter().map(sentence).collect::<Vec<_>>()
+    };
+    let mut sentences: Vec<String> = rows.iter().flat_map(troubles).collect();
     sentences.extend(rows.iter().filter_map(fewer));
     sentences.extend(rows.iter().filter_map(slower));
     sentences.extend(rows.iter().filter_map(restless));
     sentences.extend(at_rest(rows));
-    sentences.extend(measured.bare.iter().filter(|bare| bare.bears()).map(bare_ends));
+    sentences.extend(measured.bare.iter().filter(|bare| bare.is_significant()).map(bare_ends));
     if let Some(bare) = &measured.bare {
         let beyond: Vec<_> = rows.iter().filter_map(|row| objects_beyond(bare, row)).collect();
         sentences.extend((!beyond.is_empty()).then(|| {
             format!(
-                "More objects than two bare ends have (some go by the name of others of their size): \
-                 {}.",
+                "Further objects (the kernel may list them under the name of others of their \
+                 size): {}.",
                 beyond.join("; ")
             )
         }));
@@ -92,17 +96,17 @@ pub fn findings(measured: &Measured) -> Vec<String> {
     sentences
 }
 
-/// Why a server held fewer than were asked for.
-fn fewer(row: &Row) -> Option<String> {
-    let why = row.bound.as_ref()?;
-    Some(format!("{} was to hold {} only: {why}.", row.server, thousands(row.wanted as f64)))
+/// Why a server was given fewer connections than the plan says.
+fn fewer(row: &ManyResult) -> Option<String> {
+    let (why, wanted) = (row.bound.as_ref()?, thousands(row.wanted as f64));
+    Some(format!("{} was given only {wanted} connections: {why}.", row.server))
 }
 
 /// Differences below this factor are not worth a sentence.
 const NOTABLE: f64 = 2.0;
 
-/// Who keeps a client waiting for the silent ones.
-fn slower(row: &Row) -> Option<String> {
+/// Whether a server is slower with silent connections.
+fn slower(row: &ManyResult) -> Option<String> {
     let [alone, beside] = [&row.alone, &row.beside].map(|waits| {
         let waits = waits.as_ref()?;
         Some([&waits.kept, &waits.visit].map(|latencies| latencies.quantile(0.5)))
@@ -111,49 +115,51 @@ fn slower(row: &Row) -> Option<String> {
     let times = kept.div_duration_f64(kept_alone);
     (times >= NOTABLE).then(|| {
         format!(
-            "Beside the silent ones an answer by {} took {} on a connection, and {} without them: {} \
-             times as long; a visit took {}, and {} without.",
+            "With the silent connections, {} took {} for a reply on a kept connection, {} times as \
+             long as without them ({}); a visit took {} ({} without them).",
             row.server,
             told(kept),
-            told(kept_alone),
             grouped(times),
+            told(kept_alone),
             told(visit),
             told(visit_alone),
         )
     })
 }
 
-/// A server that uses more of a core than this while nobody says anything is not at rest. What
-/// it does at the end of a visit may be in it.
+/// A server that uses more of a core than this while all connections are silent is not at rest.
+/// (Its work at the end of a visit may be included.)
 const AT_REST: f64 = 0.02;
 
-/// Who works while nobody says anything.
-fn restless(row: &Row) -> Option<String> {
+/// Whether a server works while all connections are silent.
+fn restless(row: &ManyResult) -> Option<String> {
     let share = row.idle_share_of_a_core.filter(|share| *share >= AT_REST)?;
-    Some(format!("While nobody said anything, {} used {} of a core.", row.server, percent(share)))
+    let share = percent(share);
+    Some(format!("While all connections were silent, {} used {share} of a core.", row.server))
 }
 
-fn at_rest(rows: &[Row]) -> Option<String> {
+fn at_rest(rows: &[ManyResult]) -> Option<String> {
     let shares: Option<Vec<f64>> = rows.iter().map(|row| row.idle_share_of_a_core).collect();
     let shares = shares.filter(|shares| shares.len() > 1)?;
     let is_at_rest = |share: &&f64| **share < AT_REST;
     let resting = shares.iter().filter(is_at_rest).count();
     (resting > 0).then(|| {
-        let who = if resting == shares.len() { "No server" } else { "None of the others" };
-        format!("{who} used {} of a core while nobody said anything.", percent(AT_REST))
+        let none = if resting == shares.len() { "No server" } else { "None of the others" };
+        let most = percent(AT_REST);
+        format!("{none} used more than {most} of a core while all connections were silent.")
     })
 }
 
-/// What two ends cost the kernel.
+/// What the two ends of a connection cost the kernel.
 fn bare_ends(bare: &Growth) -> String {
-    let told = |bytes| Quantity::Memory.told(bytes);
-    let (both, half) = (told(bare.per_connection), told(bare.per_connection / 2.0));
+    let memory = |bytes| Quantity::Memory.told(bytes);
+    let (both, half) = (memory(bare.per_connection), memory(bare.per_connection / 2.0));
     let text = format!(
-        "Two ends that nobody waits for take {both} of the kernel, the client's about half of it, \
-         {half}; what is more is what the server waits with."
+        "A connection that no server waits for takes {both} of kernel memory, about half of it \
+         ({half}) for the client's end; anything more is what the server waits with."
     );
     match kinds(&bare.objects, &BTreeMap::new()) {
-        Some(kinds) => format!("{text} In objects: {kinds}."),
+        Some(kinds) => format!("{text} Such a connection has these kernel objects: {kinds}."),
         None => text,
     }
 }
@@ -161,8 +167,8 @@ fn bare_ends(bare: &Growth) -> String {
 /// How far from a whole number a count may be.
 const WHOLE: f64 = 0.1;
 
-/// Of which kinds there are more in `objects` than in `others`, for each connection. What else
-/// goes on does not come in whole numbers of connections, and is left out.
+/// The kinds of objects of which each connection has more in `objects` than in `others`. What other
+/// programs do doesn't add a whole number of objects per connection, so it is left out.
 fn kinds(
     objects: &BTreeMap<String, ObjectsForEach>,
     others: &BTreeMap<String, ObjectsForEach>,
@@ -178,55 +184,56 @@ fn kinds(
     (!kinds.is_empty()).then(|| kinds.join(", "))
 }
 
-/// Of which objects a server makes the kernel have more than two bare ends do.
-fn objects_beyond(bare: &Growth, row: &Row) -> Option<String> {
+/// The kernel objects that a server's connections have and bare ones don't.
+fn objects_beyond(bare: &Growth, row: &ManyResult) -> Option<String> {
     let kinds = kinds(&row.kernel.as_ref()?.objects, &bare.objects)?;
     Some(format!("{} {kinds}", row.server))
 }
 
-/// Less than this share that stays is nearly nothing.
+/// If less than this share of the memory is kept, nearly all of it was given back.
 const SOME: f64 = 0.1;
 
-/// What servers keep when the crowd has gone.
-fn stays(rows: &[Row]) -> Option<String> {
+/// How much memory servers keep after the crowd has left.
+fn stays(rows: &[ManyResult]) -> Option<String> {
     let known = rows.iter().filter_map(|row| Some((row, row.process?)));
-    let known: Vec<_> = known.filter(|(_, course)| course.bears()).collect();
-    let taken = |course: &Course| course.with.saturating_sub(course.before) as f64;
-    let keeps = |(_, course): &&(&Row, Course)| course.stays() as f64 >= SOME * taken(course);
-    let kept = known.iter().filter(keeps).map(|(row, course)| {
-        let [kept, taken] = [course.stays() as f64, taken(course)];
-        let told = |bytes| Quantity::Memory.told(bytes);
-        format!("{} {} ({})", row.server, told(kept), told(taken))
+    let known: Vec<_> = known.filter(|(_, memory)| memory.is_significant()).collect();
+    let taken = |memory: &ResourceUse| memory.with.saturating_sub(memory.before) as f64;
+    let keeps =
+        |(_, memory): &&(&ManyResult, ResourceUse)| memory.kept() as f64 >= SOME * taken(memory);
+    let kept = known.iter().filter(keeps).map(|(row, memory)| {
+        let [kept, taken] =
+            [memory.kept() as f64, taken(memory)].map(|bytes| Quantity::Memory.told(bytes));
+        format!("{} {kept} ({taken})", row.server)
     });
     let kept: Vec<_> = kept.collect();
-    let others = if kept.len() < known.len() { "; the others gave nearly all back" } else { "" };
+    let others = if kept.len() < known.len() { "; the others freed nearly all of it" } else { "" };
     (!kept.is_empty()).then(|| {
         format!(
-            "When all had gone, memory was kept for the next ones (in brackets, what the silent ones \
-             took): {}{others}.",
+            "After all clients had left, these servers kept memory for the next ones (in brackets, \
+             what the silent connections took): {}{others}.",
             kept.join(", ")
         )
     })
 }
 
-/// Which memory figures are not to be told from chance.
+/// Which memory figures may be chance.
 fn doubt(measured: &Measured) -> Option<String> {
     let mut lost = Vec::new();
-    if measured.bare.as_ref().is_some_and(|bare| !bare.bears()) {
-        lost.push("the kernel's for bare ends".to_owned());
+    if measured.bare.as_ref().is_some_and(|bare| !bare.is_significant()) {
+        lost.push("the kernel's without a server".to_owned());
     }
     for row in &measured.servers {
-        if row.process.is_some_and(|course| !course.bears()) {
+        if row.process.is_some_and(|memory| !memory.is_significant()) {
             lost.push(format!("{}'s own", row.server));
         }
-        if row.kernel.as_ref().is_some_and(|growth| !growth.bears()) {
+        if row.kernel.as_ref().is_some_and(|growth| !growth.is_significant()) {
             lost.push(format!("the kernel's at {}", row.server));
         }
     }
     (!lost.is_empty()).then(|| {
         format!(
-            "Of these memory figures, some are too near to what changes by itself on this machine \
-             to say anything: {}.",
+            "Some memory figures are too close to other changes of memory on this machine to mean \
+             anything: {}.",
             lost.join(", ")
         )
     })

@@ -1,15 +1,16 @@
 //! The process that stands in for a peer.
 //!
-//! It is started as `bench serve NAME`, as every server here, and talks to its parent as they do;
-//! but it serves nobody: it starts the peer, waits until that listens, and ends it when its own
-//! standard input ends. So it does not show up in what the peer costs, which is the peer's
-//! processor time alone.
+//! It is started as `bench serve NAME`, like every server here, and talks to its parent as they do,
+//! but it serves no clients. It starts the peer, waits until that listens, and ends it when its own
+//! standard input ends. So it doesn't show up in what the peer costs, which is only the peer's own
+//! processor time.
 //!
-//! Both are in one group of processes, so that whoever ends the group ends both. And if somebody
-//! ends the stand-in alone, with a signal that can't be caught, the kernel ends the peer.
+//! The peer is in a process group of its own, so that a Ctrl-C on the terminal reaches it only
+//! through the stand-in. If the stand-in is killed with a signal that can't be caught, the kernel
+//! kills the peer.
 //!
-//! Left out: that last thing on systems without `setpriv` of util-linux, which asks Linux for it
-//! (PR_SET_PDEATHSIG, prctl(2)); there, such a peer stays.
+//! Left out: that last step on systems without `setpriv` from util-linux, which requests it from
+//! Linux (PR_SET_PDEATHSIG, prctl(2)). There, such a peer keeps running.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -32,25 +33,26 @@ use crate::server_process::{Message, PATIENCE};
 use crate::{Meter, ProcessUsage, Usage};
 
 /// Why a peer's calls are not in the table.
-const NOT_COUNTED: &str = "any system call, since the program is none of this workspace";
+const NOT_COUNTED: &str = "any system calls, because peers don't count theirs";
 
-/// What the stand-in understands of a server's options: the others ask for what a peer has not.
+/// The server's options that the stand-in accepts. The others are for things that a peer doesn't
+/// have.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Where the peer is to listen; port 0 takes any free port
+    /// Listen on this address; port 0 takes any free port
     #[arg(long, value_name = "127.0.0.1:PORT", default_value = "127.0.0.1:0",
           value_parser = on_loopback)]
     address: SocketAddr,
 
-    /// What it speaks
+    /// Speak this protocol; a peer speaks only `lines`
     #[arg(long, default_value_t, value_parser = spoken)]
     protocol: Protocol,
 
-    /// How long nothing may happen on a connection: a peer waits for ever anyway
+    /// Keep idle connections forever, as a peer does anyway
     #[arg(long, value_parser = ["never"])]
     idle_timeout: Option<String>,
 
-    /// Say nothing but errors, as a peer does anyway
+    /// Print only errors, as a peer does anyway
     #[arg(short, long)]
     quiet: bool,
 }
@@ -58,19 +60,19 @@ struct Options {
 fn on_loopback(text: &str) -> Result<SocketAddr, String> {
     match text.parse::<SocketAddr>() {
         Ok(address) if address.ip() == Ipv4Addr::LOCALHOST => Ok(address),
-        _ => Err("a peer listens on 127.0.0.1 only: say for example 127.0.0.1:8686".into()),
+        _ => Err("a peer listens only on 127.0.0.1; use for example 127.0.0.1:8686".into()),
     }
 }
 
 fn spoken(text: &str) -> Result<Protocol, String> {
     match text.parse()? {
         Protocol::Lines => Ok(Protocol::Lines),
-        other => Err(format!("a peer speaks `lines` only, not `{other}`")),
+        other => Err(format!("a peer speaks only `lines`, not `{other}`")),
     }
 }
 
-/// Runs the peer until standard input ends, somebody presses Ctrl-C, or it ends by itself. The
-/// first of the `arguments` stands for the program.
+/// Runs the peer until standard input ends, Ctrl-C is pressed, or it ends by itself. The first of
+/// the `arguments` stands for the program.
 pub(crate) fn stand_in(peer: &Peer, arguments: Vec<OsString>) -> ExitCode {
     match run(peer, &Options::parse_from(arguments)) {
         Ok(status) if status.success() => ExitCode::SUCCESS,
@@ -88,15 +90,15 @@ fn complaint(peer: &Peer, what: std::fmt::Arguments) -> ExitCode {
 enum Event {
     /// Standard input has ended.
     ParentIsDone,
-    /// Somebody has pressed Ctrl-C.
+    /// Ctrl-C was pressed.
     Interrupted,
-    /// The peer has closed its output: it has ended.
+    /// The peer has closed its output, which means that it has ended.
     PeerIsGone,
 }
 
-/// Returns how the peer has ended; success, if that was asked for.
+/// Returns how the peer has ended: successfully, if the parent requested it.
 fn run(peer: &Peer, options: &Options) -> io::Result<ExitStatus> {
-    // Kept until the peer has ended, and with it its number.
+    // Kept until the peer has ended, so that the port stays reserved.
     let taken = match options.address.port() {
         0 => Some(Port::take().map_err(io::Error::other)?),
         _ => None,
@@ -123,7 +125,7 @@ fn run(peer: &Peer, options: &Options) -> io::Result<ExitStatus> {
 
 fn listen_for_the_end(sender: Sender<Event>) -> io::Result<()> {
     let interrupted = sender.clone();
-    // Should nobody listen any more, the stand-in is about to end anyway.
+    // If the receiver is gone, the stand-in is about to end anyway.
     Stop::on_signals()?.wake_with(move || drop(interrupted.send(Event::Interrupted)));
     let thread = thread::Builder::new().spawn(move || {
         // Nothing is ever written there: this sleeps until the parent closes it, or is gone.
@@ -140,7 +142,7 @@ impl Running {
     fn start(peer: &Peer, port: u16, sender: Sender<Event>) -> io::Result<Self> {
         let mut command = ended_with_this_process(peer.command()?);
         command.arg(port.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
-        // It gets SIGINT from the stand-in only. In the stand-in's group, it would also get the
+        // It gets SIGINT only from the stand-in. In the stand-in's group, it would also get the
         // terminal's, even if the stand-in was started with SIGINT ignored.
         command.process_group(0);
         system::defaults_for_children();
@@ -148,15 +150,15 @@ impl Running {
         let stdout = child.stdout.take();
         let running = Running(child);
         thread::Builder::new().spawn(move || {
-            // What it says is passed on. Where nobody reads that, nobody misses it.
+            // Its output is passed on. An error of that doesn't matter: there is no reader then.
             stdout.map(|mut stdout| io::copy(&mut stdout, &mut io::stderr()));
             sender.send(Event::PeerIsGone).ok();
         })?;
         Ok(running)
     }
 
-    /// Tells the parent as soon as the peer listens. Returns what has happened instead, if it
-    /// does not come to that.
+    /// Reports to the parent as soon as the peer listens. If something else happens first, returns
+    /// that.
     fn wait_until_it_listens(
         &self,
         port: u16,
@@ -175,7 +177,7 @@ impl Running {
         Err(io::Error::other(format!("it did not listen within {PATIENCE:?}")))
     }
 
-    /// What it has cost so far; `None` where this program does not know how to ask.
+    /// What it has cost so far; `None` where this program doesn't know how to find out.
     fn usage(&self) -> Option<ProcessUsage> {
         let processor_seconds = Meter::of(self.0.id()).processor_time()?.as_secs_f64();
         Some(ProcessUsage { processor_seconds, sleeps: None })
@@ -185,7 +187,7 @@ impl Running {
         Pid::from_raw(self.0.id().cast_signed())
     }
 
-    /// Ends it, if it has not ended by itself.
+    /// Ends it, if it hasn't ended by itself.
     fn end(mut self, event: Event, events: &Receiver<Event>) -> io::Result<ExitStatus> {
         match event {
             Event::ParentIsDone => {
@@ -193,7 +195,7 @@ impl Running {
                 self.0.wait()?;
                 return Ok(ExitStatus::default());
             }
-            // What comes of it is up to the peer, as long as there is a parent to see it.
+            // How it reacts is up to the peer, as long as there is a parent to see it.
             Event::Interrupted => {
                 kill(self.id(), Signal::SIGINT)?;
                 let deadline = Instant::now() + PATIENCE;
@@ -202,32 +204,32 @@ impl Running {
             }
             Event::PeerIsGone => {}
         }
-        self.0.kill()?; // nothing happens if it has ended
+        self.0.kill()?; // does nothing if it has ended
         self.0.wait()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended already, and then all is well.
+        // Both fail only for a process that has already ended, and then there is nothing to do.
         self.0.kill().ok();
         self.0.wait().ok();
     }
 }
 
-/// The same command; the kernel ends it when the thread ends that has started it, if it can be
-/// asked to. That is the main thread here.
+/// The same command, through `setpriv` where that works: then the kernel kills the process when the
+/// thread that started it ends. Here that is the main thread.
 fn ended_with_this_process(command: Command) -> Command {
-    let asked = |program: &OsStr| {
-        let mut asked = Command::new("setpriv");
-        asked.args(["--pdeathsig", "KILL"]).arg(program);
-        asked
+    let through_setpriv = |program: &OsStr| {
+        let mut setpriv = Command::new("setpriv");
+        setpriv.args(["--pdeathsig", "KILL"]).arg(program);
+        setpriv
     };
-    let attempt = asked("true".as_ref()).stdin(Stdio::null()).output();
-    if !attempt.is_ok_and(|output| output.status.success()) {
+    let trial = through_setpriv("true".as_ref()).stdin(Stdio::null()).output();
+    if !trial.is_ok_and(|output| output.status.success()) {
         return command;
     }
-    let mut asked = asked(command.get_program());
-    asked.args(command.get_args());
-    asked
+    let mut setpriv = through_setpriv(command.get_program());
+    setpriv.args(command.get_args());
+    setpriv
 }

@@ -1,4 +1,4 @@
-//! Which charts there are, and what each shows.
+//! The charts, and what each shows.
 
 use std::io;
 
@@ -12,18 +12,18 @@ use super::picture::Picture;
 use super::suite::Estimate;
 use crate::Interval;
 use crate::cost::{Cost, CostPlan};
-use crate::figures::Quantity;
+use output::figures::Quantity;
 
 /// A finished chart.
 pub(super) struct Chart {
-    /// The name of its file, without the ending.
+    /// The name of its file, without the extension.
     pub(super) name: String,
     /// What it shows, in a few words.
     pub(super) title: String,
     pub(super) svg: String,
 }
 
-/// Variants of a server that differ from it in what these charts don't show.
+/// Variants of a server whose difference doesn't show in these charts.
 const VARIANTS: [&str; 2] = ["busy-server --nap 20ms", "prefork-server --reuse-port"];
 
 /// Every chart for which there are figures.
@@ -51,14 +51,14 @@ fn slow_clients(suite: &[Estimate]) -> Lines {
     Lines {
         picture: Picture {
             id: "slow-clients".into(),
-            title: "How long a prompt client waits beside slow ones".into(),
-            subtitle: "From connecting to the reply, while so many others send a byte every 2 ms."
+            title: "How long a prompt client waits with slow clients connected".into(),
+            subtitle: "Time from connecting to the reply. The slow clients send a byte every 2 ms."
                 .into(),
             notes: left_out(suite, "slow_clients"),
         },
         x: "slow clients",
         step: 2.0,
-        y: "wait of the prompt client",
+        y: "time that the prompt client waits",
         lines,
     }
 }
@@ -68,9 +68,9 @@ fn idle_connections(suite: &[Estimate]) -> Lines {
     Lines {
         picture: Picture {
             id: "idle-connections".into(),
-            title: "What silent connections cost the one that asks".into(),
-            subtitle: "Round trip of a request on a kept connection, while so many others are \
-                       connected and say nothing."
+            title: "How long a reply takes while other connections are silent".into(),
+            subtitle: "Round trip of a request on a connection that stays open. The others send \
+                       nothing."
                 .into(),
             notes: left_out(suite, "idle_connections"),
         },
@@ -87,7 +87,7 @@ fn wait_cost(suite: &[Estimate]) -> Lines {
     if !lines.is_empty() {
         lines.extend(kerrisk::SECONDS.map(|(way, seconds)| in_2010(way, &seconds)));
         notes.push(
-            "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a machine of 2010."
+            "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a machine from 2010."
                 .into(),
         );
     }
@@ -95,12 +95,12 @@ fn wait_cost(suite: &[Estimate]) -> Lines {
         picture: Picture {
             id: "wait-cost".into(),
             title: "What one wait costs among many descriptors".into(),
-            subtitle: "To write a byte into one of so many pipes, find out which, and read it: \
-                       processor time."
+            subtitle: "Processor time to write a byte into one of the pipes, wait to find out \
+                       which, and read it."
                 .into(),
             notes,
         },
-        x: "pipes that are watched",
+        x: "pipes watched",
         step: 10.0,
         y: "processor time",
         lines,
@@ -125,19 +125,19 @@ fn chain(suite: &[Estimate]) -> Lines {
             id: "chain".into(),
             title: "Bytes passed on among many socket pairs".into(),
             subtitle:
-                "libevent's benchmark: 100 pairs at a time pass a byte on, 1,100 bytes in all; the \
-                       others are only watched."
+                "libevent's benchmark: 100 pairs at a time pass on a byte, 1,100 bytes in all. The \
+                       other pairs are only watched."
                     .into(),
             notes: Vec::new(),
         },
-        x: "socket pairs that are watched",
+        x: "socket pairs watched",
         step: 10.0,
         y: "time of a run",
         lines: ways(suite, "chain"),
     }
 }
 
-/// A line for each server of a group but the variants.
+/// A line for each server of a group, without the variants.
 fn servers(suite: &[Estimate], group: &str) -> Vec<Line> {
     let line = |label: &str, points| Line {
         name: label.replacen("-server", "", 1),
@@ -148,7 +148,7 @@ fn servers(suite: &[Estimate], group: &str) -> Vec<Line> {
     lines(suite, group, &VARIANTS, line)
 }
 
-/// A line for each way to wait, in the colour of the server that waits so.
+/// A line for each way to wait, in the colour of the server that uses it.
 fn ways(suite: &[Estimate], group: &str) -> Vec<Line> {
     let line = |way: &str, points| Line {
         name: way.into(),
@@ -177,11 +177,11 @@ fn lines(
         points.sort_by(|one, other| one.0.total_cmp(&other.0));
         line(function, points)
     });
-    // At 0 alone, nothing can be seen to grow.
+    // A line with a point only at 0 would show no growth.
     lines.filter(|line| line.points.iter().any(|(x, _)| *x > 0.0)).collect()
 }
 
-/// Says which servers have figures, but no line.
+/// Says which servers have figures but no line.
 fn left_out(suite: &[Estimate], group: &str) -> Vec<String> {
     let estimates = groups::of(suite, group);
     let drawn = servers(suite, group);
@@ -191,7 +191,7 @@ fn left_out(suite: &[Estimate], group: &str) -> Vec<String> {
     if missing.is_empty() {
         return Vec::new();
     }
-    vec![format!("In the table only: {}.", missing.join(", "))]
+    vec![format!("Only in the table: {}.", missing.join(", "))]
 }
 
 fn connect_and_ask(suite: &[Estimate]) -> Dots {
@@ -200,10 +200,11 @@ fn connect_and_ask(suite: &[Estimate]) -> Dots {
         picture: Picture {
             id: "connect-and-ask".into(),
             title: "A new connection for each request".into(),
-            subtitle: "From connecting to the reply; one client at a time, and nobody else.".into(),
+            subtitle: "Time from connecting to the reply; one client at a time, and no others."
+                .into(),
             notes: Vec::new(),
         },
-        x: "time for a visit",
+        x: "time per visit",
         quantity: Quantity::Time,
         dots: groups::of(suite, "connect_and_ask").iter().map(dot).collect(),
     }
@@ -216,10 +217,10 @@ fn dot(server: &str, value: Interval) -> Dot {
 /// The charts of what a request costs: processor time for each load, the others for one.
 fn costs(costs: &[LoadCosts]) -> Vec<Dots> {
     let mut charts: Vec<Dots> = costs.iter().map(processor_time).collect();
-    // Where all ask, no call waits for more than is ready anyway.
+    // Under the first load all connections are active, so no call looks at idle ones.
     charts.extend(costs.first().map(system_calls));
-    // Many connections, so that what the process needs without any counts little; but so many
-    // that a thread for each can't be are too many.
+    // The second load has many connections, so what the process needs without any matters little;
+    // but not so many that a thread for each is impossible.
     charts.extend(costs.get(1).map(memory));
     charts
 }
@@ -232,8 +233,8 @@ fn processor_time(costs: &LoadCosts) -> Dots {
             id: format!("processor-time-{active}-{idle}"),
             title: format!("Processor time per request: {}", costs.plan.load()),
             subtitle:
-                "User and system time of the server's process; busy ones ask again as soon as they \
-                       are answered."
+                "User and system time of the server's process. Active connections send a request \
+                       as soon as they have the last reply."
                     .into(),
             notes: notes(costs, time),
         },
@@ -260,7 +261,7 @@ fn system_calls(costs: &LoadCosts) -> Dots {
         picture: Picture {
             id: "system-calls".into(),
             title: format!("System calls per request: {}", costs.plan.load()),
-            subtitle: "As the servers count them.".into(),
+            subtitle: "Counted by the servers themselves.".into(),
             notes,
         },
         x: "system calls per request",
@@ -275,7 +276,7 @@ fn memory(costs: &LoadCosts) -> Dots {
         picture: Picture {
             id: "memory".into(),
             title: format!("Memory per connection: {}", costs.plan.load()),
-            subtitle: "Of the server's process; what the kernel keeps for a socket is not in it."
+            subtitle: "Memory of the server's process, without what the kernel keeps for a socket."
                 .into(),
             notes: notes(costs, memory),
         },
@@ -285,25 +286,25 @@ fn memory(costs: &LoadCosts) -> Dots {
     }
 }
 
-/// A dot for each server that has such a figure.
+/// A dot for each server that has this figure.
 fn dots(costs: &LoadCosts, figure: impl Fn(&Cost) -> Option<Interval>) -> Vec<Dot> {
     let of_server = |cost: &Cost| Some(dot(&cost.server, figure(cost)?));
     costs.servers.iter().filter_map(of_server).collect()
 }
 
-/// What the marks mean, and who has no figure.
+/// What the marks mean, and which servers have no figure.
 fn notes(costs: &LoadCosts, figure: impl Fn(&Cost) -> Option<Interval>) -> Vec<String> {
     let (with, without): (Vec<&Cost>, Vec<&Cost>) =
         costs.servers.iter().partition(|cost| figure(cost).is_some());
     let mut notes = Vec::new();
     if with.iter().any(|cost| is_peer(&cost.server)) {
-        notes.push("Hollow: peers, servers from elsewhere that do the same.".into());
+        notes.push("Hollow: peers, servers from elsewhere that speak the same protocol.".into());
     }
     let without = without.iter().map(|cost| cost.server.as_str());
     let left_out = costs.left_out.iter().map(|left_out| left_out.server);
     let names: Vec<&str> = left_out.chain(without).collect();
     if !names.is_empty() {
-        notes.push(format!("Without a figure, see the table: {}.", names.join(", ")));
+        notes.push(format!("Without a figure (see the table): {}.", names.join(", ")));
     }
     notes
 }

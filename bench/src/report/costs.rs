@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::Model;
 use crate::cost::{self, Cost, CostPlan, LeftOut};
 
-/// What came of a load.
+/// The results of one load.
 #[derive(Clone, Debug, Serialize)]
 pub struct LoadCosts {
     /// The load.
@@ -17,20 +17,21 @@ pub struct LoadCosts {
     pub plan: CostPlan,
     /// The servers.
     pub servers: Vec<Cost>,
-    /// Which servers can't be measured so.
+    /// The servers that can't be measured under this load.
     pub left_out: Vec<LeftOut>,
 }
 
-/// Active and idle connections: a hundred; nearly as many as select(2) can watch, which are
-/// 1024 descriptors; and many that are idle, for which epoll(7) was made.
+/// Active and idle connections: a hundred; nearly as many as select(2) can watch (1024
+/// descriptors); and many idle ones, for which epoll(7) was made.
 const LOADS: [(usize, usize); 3] = [(100, 0), (900, 0), (1_000, 9_000)];
 
-/// Rounds for an interval that leaves out two samples at each end, and for a first look.
+/// The rounds of a full report, whose intervals leave out two samples at each end, and of a first
+/// look.
 const ROUNDS: usize = 12;
 const QUICK_ROUNDS: usize = 2;
 
 impl LoadCosts {
-    /// The command that measures it.
+    /// The command that measures this load.
     pub(super) fn command(&self) -> String {
         let CostPlan { active, idle, rounds, .. } = self.plan;
         format!(
@@ -49,7 +50,7 @@ pub(super) fn measure(
     let rounds = if quick { QUICK_ROUNDS } else { ROUNDS };
     let of_load = |(active, idle)| {
         let mut plan = CostPlan { models: models.to_vec(), active, idle, rounds };
-        let left_out = plan.leave_out_the_unfit();
+        let left_out = plan.leave_out_unfit();
         let servers = cost::measure(&plan, program, progress)?;
         Ok(LoadCosts { plan, servers, left_out })
     };

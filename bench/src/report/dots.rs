@@ -1,4 +1,4 @@
-//! How servers compare: a row for each, sorted, with a dot at its figure.
+//! A chart that compares servers: a row for each, sorted, with a dot at its figure.
 
 use std::io;
 
@@ -16,48 +16,48 @@ use svg::node::element::Group;
 use super::picture::{Area, BELOW, Drawn, MARGIN, Picture, WORDS, with_first_tick, words};
 use super::theme::Theme;
 use crate::Interval;
-use crate::figures::Quantity;
+use output::figures::Quantity;
 
 /// A row.
 pub(super) struct Dot {
     /// The server's label.
     pub(super) server: String,
-    /// Whether it is no server of this workspace: the dot is hollow.
+    /// Whether it is a server from outside this workspace; then the dot is hollow.
     pub(super) is_peer: bool,
-    /// Whether it may be more, by what can't be counted.
+    /// Whether the true figure is higher, because not everything could be counted.
     pub(super) at_least: bool,
     pub(super) value: Interval,
 }
 
-/// A chart of dots, of which there is at least one.
+/// A chart of dots, with at least one dot.
 pub(super) struct Dots {
     pub(super) picture: Picture,
-    /// What grows to the right.
+    /// The label of the horizontal axis.
     pub(super) x: &'static str,
     pub(super) quantity: Quantity,
     pub(super) dots: Vec<Dot>,
 }
 
-/// In pixels.
+/// The height of a row, in pixels like the other sizes.
 const ROW: u32 = 22;
 
-/// The servers' names.
+/// The width of the servers' names.
 const NAMES: u32 = 214;
 
-/// The figure beside a dot at the right edge.
+/// The width of the figure next to a dot at the right edge.
 const RIGHT: u32 = 78;
 
-/// Above it.
+/// The space above the rows.
 const ABOVE: u32 = 14;
 
 /// The radius of a dot.
 const DOT: u32 = 5;
 
-/// From the bounds of a figure to its words.
+/// The gap between the bounds of a figure and its text.
 const GAP: i32 = 10;
 
-/// If the greatest is as many times the least, they are drawn on a logarithmic axis: on
-/// another, those of the small ones could not be told apart.
+/// If the largest figure is this many times the smallest, the axis is logarithmic; on a linear one,
+/// the small figures could not be told apart.
 const WIDE: f64 = 20.0;
 
 type Plot<'a, 'b, X> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, RangedCoordf64>>;

@@ -1,4 +1,4 @@
-//! The groups of the suite: what each measures, in words, and how its rows are ordered.
+//! The groups of the suite: what each measures, in words, and the order of its rows.
 
 use std::cmp::Ordering;
 
@@ -11,68 +11,68 @@ pub(super) struct Group {
     pub(super) title: &'static str,
     /// What is measured, and what is held fixed.
     pub(super) about: &'static str,
-    /// What its parameter is, if it has one.
+    /// What its parameter is, or nothing if it has none.
     pub(super) parameter: &'static str,
 }
 
-/// All that a whole set has, in the order of the report.
+/// The groups of a complete set, in the order of the report.
 pub(super) const GROUPS: [Group; 8] = [
     Group {
         name: "slow_clients",
-        title: "A prompt visit beside slow clients",
-        about: "How long a prompt client waits that connects, asks once and goes, while others \
-                send two requests each, a byte every 2 ms.",
+        title: "A prompt visit with slow clients connected",
+        about: "How long a prompt client waits that connects, sends one request and closes, while \
+                the slow clients send two requests each, a byte every 2 ms.",
         parameter: "slow clients",
     },
     Group {
         name: "idle_connections",
-        title: "A round trip beside idle connections",
-        about: "How long a request on a kept connection takes until its reply, while others are \
-                connected and silent.",
+        title: "A round trip with idle connections",
+        about: "The time from a request to its reply on a connection that stays open, while the \
+                others are silent.",
         parameter: "idle connections",
     },
     Group {
         name: "busy_connections",
         title: "Time per request with busy connections",
-        about: "The time until all active connections have been answered, divided by the number \
-                of requests: what is left of a second when it is shared among them. The others \
-                are connected and silent.",
+        about: "The time until all active connections have their replies, divided by the number of \
+                requests. The other connections are silent.",
         parameter: "active of all connections",
     },
     Group {
         name: "processor_time",
         title: "Processor time per request with busy connections",
-        about: "The processor time that the server's process takes, user and system, divided by \
-                the number of requests. The other connections are silent.",
+        about: "The user and system time of the server's process, divided by the number of \
+                requests. The other connections are silent.",
         parameter: "active of all connections",
     },
     Group {
         name: "connect_and_ask",
         title: "A new connection for each request",
-        about: "How long it takes to connect, ask and read the reply; one client at a time, and \
-                nobody else.",
+        about: "How long it takes to connect, send a request and receive the reply; one client at \
+                a time, and no others.",
         parameter: "visits",
     },
     Group {
         name: "wait_cost",
         title: "One wait among many descriptors",
-        about: "One monitoring operation: a byte is written into one of the pipes, chosen at \
-                random, the wait finds out which, and the byte is read. Nothing sleeps, so it is \
-                processor time. What writing and reading cost without a wait is `byte alone`.",
+        about: "One monitoring operation: a byte is written into a random pipe, the wait finds \
+                out which pipe it is, and the byte is read. Nothing sleeps, so this is processor \
+                time. `byte alone` is the writing and reading without a wait.",
         parameter: "pipes",
     },
     Group {
         name: "chain",
         title: "Bytes passed on among many socket pairs",
-        about: "libevent's benchmark: 100 bytes under way among socket pairs that are all watched; \
-                whoever gets one passes it on, until 1,100 are read. One run, in 11 waits.",
+        about: "libevent's benchmark: 100 bytes are under way among socket pairs, which are all \
+                watched. A pair that gets a byte passes it on, until 1,100 bytes are read. The \
+                time is that of one run with 11 waits.",
         parameter: "socket pairs",
     },
     Group {
         name: "protocol",
         title: "The protocol alone",
-        about: "The state machine that answers requests, with no socket and no wait: so much of a \
-                request's cost is not the cost of waiting.",
+        about: "The state machine that replies to requests, without sockets and without waiting: \
+                this part of a request's cost is not the cost of waiting.",
         parameter: "",
     },
 ];
@@ -82,7 +82,7 @@ pub(super) fn of<'a>(suite: &'a [Estimate], group: &str) -> Vec<&'a Estimate> {
     suite.iter().filter(|estimate| estimate.group == group).collect()
 }
 
-/// What stands in the first column, each once, servers from the simplest to the most modern.
+/// The entries of the first column, each once, with servers from the simplest to the most modern.
 pub(super) fn functions<'a>(estimates: &[&'a Estimate]) -> Vec<&'a str> {
     let mut functions: Vec<&str> = Vec::new();
     for estimate in estimates {
@@ -95,7 +95,7 @@ pub(super) fn functions<'a>(estimates: &[&'a Estimate]) -> Vec<&'a str> {
     functions
 }
 
-/// The server that waits so; a server itself is its own.
+/// The server that uses this way to wait. The name of a server stands for itself.
 pub(super) fn server_of(way: &str) -> &str {
     match way {
         "select" => "select-server",
@@ -106,15 +106,16 @@ pub(super) fn server_of(way: &str) -> &str {
     }
 }
 
-/// How poll-server waits for epoll; the other way is a bare loop.
+/// How poll-server waits with epoll; plain `epoll` is a bare loop.
 pub(super) const THROUGH_POLLING: &str = "epoll through polling";
 
-/// Whether it is no server of this workspace.
+/// Whether it is a server from outside this workspace.
 pub(super) fn is_peer(label: &str) -> bool {
     Model::PEERS.iter().any(|model| model.label == label)
 }
 
-/// What stands above the other columns, each once: from few to many, in all and active.
+/// The headings of the other columns, each once, sorted by the total number and then by the active
+/// ones.
 pub(super) fn parameters<'a>(estimates: &[&'a Estimate]) -> Vec<&'a str> {
     let mut parameters: Vec<&str> = Vec::new();
     for estimate in estimates {
@@ -126,7 +127,7 @@ pub(super) fn parameters<'a>(estimates: &[&'a Estimate]) -> Vec<&'a str> {
     parameters
 }
 
-/// `10 of 1000` is before `100 of 1000`, and `1000 of 1000` before `100 of 10000`.
+/// `10 of 1000` comes before `100 of 1000`, and `1000 of 1000` before `100 of 10000`.
 fn by_numbers(one: &str, other: &str) -> Ordering {
     let numbers = |text: &str| {
         let words = text.split(|c: char| !c.is_ascii_digit());

@@ -1,12 +1,11 @@
-//! The table that ours is to be compared with: Michael Kerrisk, *The Linux Programming
-//! Interface* (2010), Table 63-9, "Times taken by poll(), select(), and epoll for 100,000
-//! monitoring operations".
+//! The table to compare ours with: Michael Kerrisk, *The Linux Programming Interface* (2010), Table
+//! 63-9, "Times taken by poll(), select(), and epoll for 100,000 monitoring operations".
 
 /// How many descriptors were monitored.
 pub(super) const DESCRIPTORS: [u32; 4] = [10, 100, 1_000, 10_000];
 
-/// The way, and processor seconds for all operations, for each number of descriptors. (That
-/// select did 10,000 was a matter of another FD_SETSIZE.)
+/// The way to wait, and the processor seconds for all operations, for each number of descriptors.
+/// (select could watch 10,000 because of a larger FD_SETSIZE.)
 pub(super) const SECONDS: [(&str, [f64; 4]); 3] = [
     ("poll", [0.61, 2.9, 35.0, 990.0]),
     ("select", [0.73, 3.0, 35.0, 930.0]),

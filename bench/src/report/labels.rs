@@ -1,19 +1,19 @@
-//! Words at the ends of lines: moved apart as little as is needed for them not to overlap.
+//! Labels at the ends of lines, moved apart just enough that they don't overlap.
 
 /// A label, before it has a place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    /// Where its upper edge would be, had it all the room for itself.
+    /// Where its upper edge would be if there were no other labels.
     pub(super) top: f64,
     pub(super) height: f64,
 }
 
-/// The upper edges of labels that stand one below the other in this order: none over another,
-/// and all between `top` and `bottom`. Only if they are higher together than the room, they go
+/// The upper edges of labels that stand one below the other in this order, without overlaps, and
+/// all between `top` and `bottom`. Only if there isn't enough room for all of them, they extend
 /// beyond the bottom.
 ///
-/// Labels that touch are a block, which stands where what its labels want is on average;
-/// blocks that touch become one (isotonic regression, by pooling adjacent violators).
+/// Labels that touch form a block, which is placed at the average of what its labels want; blocks
+/// that touch are merged (isotonic regression, by pooling adjacent violators).
 pub(super) fn spread(labels: &[Wanted], top: f64, bottom: f64) -> Vec<f64> {
     let mut blocks: Vec<Block> = Vec::new();
     for &Wanted { top, height } in labels {
@@ -40,7 +40,7 @@ pub(super) fn spread(labels: &[Wanted], top: f64, bottom: f64) -> Vec<f64> {
 
 /// Labels that touch.
 struct Block {
-    /// The sum of where the block would begin if it were up to each of its labels alone.
+    /// The sum of where each of its labels alone would let the block begin.
     starts: f64,
     height: f64,
     labels: usize,
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_with_room_stay_and_those_without_share_what_they_move() {
+    fn labels_with_room_stay_and_others_move_equally_far() {
         assert_eq!(spread(&wanted(&[5.0, 40.0, 70.0]), 0.0, 100.0), [5.0, 40.0, 70.0]);
         assert_eq!(spread(&wanted(&[50.0, 50.0]), 0.0, 100.0), [45.0, 55.0]);
         assert_eq!(spread(&wanted(&[-7.0, 2.0]), 0.0, 100.0), [0.0, 10.0]);
@@ -84,7 +84,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn none_is_over_another_nor_outside(
+        fn no_label_overlaps_another_or_is_outside(
             mut labels in prop::collection::vec((-100.0..500.0_f64, 1.0..40.0_f64), 0..12)
         ) {
             labels.sort_by(|one, other| one.0.total_cmp(&other.0));

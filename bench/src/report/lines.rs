@@ -1,4 +1,4 @@
-//! How figures grow: lines over logarithmic axes, with names at their ends.
+//! A chart of how figures grow: lines over logarithmic axes, with names at their ends.
 
 use std::io;
 use std::ops::Range;
@@ -19,7 +19,7 @@ use super::picture::{
 use super::theme::{DASHED, FILL, STROKE, Theme};
 use crate::Interval;
 use crate::colours::class;
-use crate::figures::{Quantity, thousands};
+use output::figures::{Quantity, thousands};
 
 /// A line.
 pub(super) struct Line {
@@ -28,7 +28,7 @@ pub(super) struct Line {
     /// The label of the server whose colour it has.
     pub(super) server: String,
     pub(super) kind: Kind,
-    /// Sorted by the first, which is at least 0 and not always 0; the second is above 0.
+    /// Sorted by the first value, which is at least 0 and not 0 everywhere; the second is above 0.
     pub(super) points: Vec<(f64, Interval)>,
 }
 
@@ -43,42 +43,43 @@ impl Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Plain,
-    /// With hollow dots: to be told from the other line of that colour.
+    /// With hollow dots, to tell it from the other line with the same colour.
     Hollow,
-    /// Thin and without dots: for comparison only.
+    /// Thin and without dots, only for comparison.
     Dashed,
 }
 
-/// A chart of lines, of which each has at least one point.
+/// A chart of lines, each with at least one point.
 pub(super) struct Lines {
     pub(super) picture: Picture,
-    /// What grows to the right.
+    /// The label of the horizontal axis.
     pub(super) x: &'static str,
-    /// The distance of the vertical lines of the grid, as a factor.
+    /// The distance between vertical grid lines, as a factor.
     pub(super) step: f64,
-    /// What grows upwards.
+    /// The label of the vertical axis.
     pub(super) y: &'static str,
     pub(super) lines: Vec<Line>,
 }
 
 type Plot<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<LogCoord<f64>, LogCoord<f64>>>;
 
-/// In pixels: the plot without the words at its axes, if its labels need no more.
+/// The height of the plot without the text at its axes, in pixels like the other sizes, unless its
+/// labels need more.
 const PLOT: u32 = 290;
 
-/// Left of the plot, where the ticks' words are.
+/// The space left of the plot, for the labels of the ticks.
 const LEFT: u32 = 66;
 
-/// Above the plot, for what grows upwards.
+/// The space above the plot, for the label of the vertical axis.
 const ABOVE: u32 = 30;
 
-/// Right of it, for the names at the ends of the lines.
+/// The space right of the plot, for the names at the ends of the lines.
 const RIGHT: u32 = 178;
 
-/// From the plot to the names.
+/// The gap between the plot and the names.
 const GAP: f64 = 18.0;
 
-/// From one line of a label to the next.
+/// The height of a line of a label.
 const LABEL_LINE: f64 = 17.0;
 
 /// Lines that end closer together can't be told apart: they share a label.
@@ -106,7 +107,7 @@ impl Lines {
                 with_first_tick(self.decades()).log_scale(),
             )?;
         self.mesh(&mut plot)?;
-        // What ends early would be hidden by what goes on, not the other way round.
+        // Short lines are drawn last: a longer line could hide them, but not the other way round.
         let mut lines: Vec<&Line> = self.lines.iter().collect();
         lines.sort_by(|one, other| other.last().total_cmp(&one.last()));
         for line in lines {
@@ -135,7 +136,7 @@ impl Lines {
     fn line(&self, line: &Line, plot: &mut Plot<'_, '_>, theme: &mut Theme) -> Drawn<()> {
         let place = |&(x, y): &(f64, Interval)| (self.column(x), y);
         let points: Vec<(f64, Interval)> = line.points.iter().map(place).collect();
-        // What lies at 0 is not joined with the others: on this axis, 0 is infinitely far away.
+        // The point at 0 is not joined with the others: on this axis, 0 is infinitely far away.
         let joined = points.iter().filter(|(x, _)| Some(*x) != self.zero());
         let joined = joined.map(|(x, y)| (*x, y.median));
         if line.kind == Kind::Dashed {
@@ -158,7 +159,7 @@ impl Lines {
         Ok(())
     }
 
-    /// The names beside the plot, each as near to the end of its line as the others allow.
+    /// The names next to the plot, each as close to the end of its line as the others allow.
     fn labels(&self, plot: &Plot<'_, '_>) -> Group {
         let (across, down) = plot.plotting_area().get_pixel_range();
         let mut labels = self.ends(plot);
@@ -184,21 +185,22 @@ impl Lines {
         self.lines.iter().flat_map(|line| &line.points).map(|(x, _)| *x)
     }
 
-    /// What the horizontal axis shows, from the least to the line of the grid beyond the greatest.
+    /// The range of the horizontal axis, from the smallest value to the grid line beyond the
+    /// largest.
     fn columns(&self) -> Range<f64> {
         let first = self.first();
         let last = self.xs().fold(first * self.step, f64::max).log(self.step);
-        // A hair less than a whole step is one: logarithms are rounded.
+        // Logarithms are rounded, so a tiny bit more than a whole step still counts as one.
         self.zero().unwrap_or(first)..self.step.powf((last - 1e-9).ceil())
     }
 
-    /// The least above 0.
+    /// The smallest value above 0.
     fn first(&self) -> f64 {
         self.xs().filter(|x| *x > 0.0).fold(f64::MAX, f64::min)
     }
 
-    /// Where 0 is drawn, which a logarithmic axis has not: a step left of the first, if there
-    /// is any.
+    /// Where 0 is drawn, which a logarithmic axis doesn't have: a step left of the first value, if
+    /// there is a point at 0.
     fn zero(&self) -> Option<f64> {
         self.xs().any(|x| x == 0.0).then(|| self.first() / self.step)
     }
@@ -207,7 +209,7 @@ impl Lines {
         self.zero().filter(|_| x == 0.0).unwrap_or(x)
     }
 
-    /// What the vertical axis shows: powers of ten, so that each end has a tick.
+    /// The range of the vertical axis, between powers of ten, so that each end has a tick.
     fn decades(&self) -> Range<f64> {
         let ys = || self.lines.iter().flat_map(|line| &line.points).map(|(_, y)| y);
         let least = ys().map(|y| y.low).fold(f64::MAX, f64::min);
@@ -229,7 +231,8 @@ struct Label<'a> {
     end: (f64, f64),
 }
 
-/// Adds a label below the others, or to the last of them if its line ends at the same place.
+/// Adds a label below the others, or merges it with the last one if its line ends at the same
+/// place.
 fn joined<'a>(mut labels: Vec<Label<'a>>, mut label: Label<'a>) -> Vec<Label<'a>> {
     let is_same = |above: &Label| {
         above.end.0 == label.end.0
@@ -249,7 +252,7 @@ impl Label<'_> {
         Wanted { top: self.end.1 - height / 2.0, height }
     }
 
-    /// The names, as many to a row as fit beside the plot.
+    /// The names, as many to a row as fit next to the plot.
     fn rows(&self) -> Vec<Vec<&Line>> {
         let room = ((f64::from(RIGHT) - GAP) / (WORDS * CHARACTER)) as usize;
         let mut rows: Vec<Vec<&Line>> = Vec::new();
@@ -267,7 +270,7 @@ impl Label<'_> {
         rows
     }
 
-    /// Beside a plot that ends at that `edge`, its own upper edge being at `top`; with a leader
+    /// Draws it next to a plot that ends at `edge`, with its own upper edge at `top`; with a leader
     /// from the end of the line, if that is elsewhere.
     fn drawn(&self, edge: f64, top: f64) -> Group {
         let mut group = Group::new();
@@ -307,7 +310,7 @@ fn names(row: &[&Line], is_last: bool, x: f64, y: f64) -> Text {
         let kind = if line.kind == Kind::Dashed { DASHED } else { "" };
         let colour = format!("{}{kind}{FILL}", class(&line.server));
         let comma = if is_last && index + 1 == row.len() { "" } else { "," };
-        // The file has a new line after each, which is shown as a space.
+        // In the file, each is followed by a line break, which is shown as a space.
         text = text.add(TSpan::new(format!("{}{comma}", line.name)).set("class", colour));
     }
     text

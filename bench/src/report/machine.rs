@@ -1,4 +1,4 @@
-//! Where and with what it was measured: figures without that say nothing.
+//! The machine and its software: figures mean nothing without them.
 
 use std::env;
 use std::fs;
@@ -7,7 +7,7 @@ use std::thread;
 
 use serde::Serialize;
 
-/// The machine and its software, in words. What can't be found out is unknown.
+/// The machine and its software, in words. What can't be found out is `unknown`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     /// The processor's model.
@@ -23,11 +23,12 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The one that this runs on.
+    /// The machine that this program runs on.
     pub(super) fn here() -> Self {
         let cores = thread::available_parallelism().map(|cores| cores.to_string()).ok();
         let memory = field("/proc/meminfo", "MemTotal").and_then(|size| gigabytes(&size));
-        // Left out: processor and memory elsewhere than on Linux, which are asked otherwise there.
+        // Left out: processor and memory on systems other than Linux, which have other ways to
+        // find out.
         let known = |what: Option<String>| what.unwrap_or_else(|| "unknown".into());
         Machine {
             processor: known(field("/proc/cpuinfo", "model name")),
@@ -38,7 +39,7 @@ impl Machine {
         }
     }
 
-    /// What it says, line by line.
+    /// The description, line by line.
     pub(super) fn lines(&self) -> [(&'static str, &str); 5] {
         [
             ("Processor", &self.processor),
@@ -50,7 +51,7 @@ impl Machine {
     }
 }
 
-/// The first field of that name in a file of proc(5).
+/// The first field with this name in a file of proc(5).
 fn field(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let fields = text.lines().filter_map(|line| line.split_once(':'));
@@ -73,13 +74,13 @@ fn kernel() -> Option<String> {
     Some(words.map(|word| word.to_string_lossy()).join(" "))
 }
 
-/// Left out: the release; std knows the name only.
+/// Left out: the release, because std knows only the name.
 #[cfg(not(unix))]
 fn kernel() -> Option<String> {
     Some(format!("{} {}", env::consts::OS, env::consts::ARCH))
 }
 
-/// The compiler that cargo takes: that of `RUSTC`, or else the one on the path.
+/// The compiler that cargo uses: that of `RUSTC`, or else the one on the path.
 fn rust() -> Option<String> {
     let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(compiler).arg("--version").output().ok()?;

@@ -1,8 +1,8 @@
 //! The report: `cargo run --release -p bench -- report`.
 //!
-//! Everything that is measured, as one set in a folder of its own: charts, tables, the raw
-//! figures, and what they were measured on. A set is of one machine and one day, and a new one
-//! replaces it as a whole: figures of two machines never stand beside each other.
+//! All measurements, as one set in a folder of its own: charts, tables, the raw figures, and what
+//! they were measured on. A set is from one machine and one day, and a new one replaces it as a
+//! whole, so figures of two machines are never mixed.
 
 mod charts;
 mod costs;
@@ -34,15 +34,16 @@ pub use suite::Estimate;
 /// The workspace that this program was built from: where cargo runs, and where `docs` is.
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The raw figures' file, by which a folder is known to be a set.
+/// The file with the raw figures. A folder that has it is a set.
 const RAW: &str = "figures.json";
 
 /// What the report is made of, and where it goes.
 #[derive(Debug)]
-pub struct Plan {
-    /// The folder of the set; `None` for one with today's date, in the workspace's `docs/book/figures`.
+pub struct ReportPlan {
+    /// The folder of the set; `None` for one with today's date in the workspace's
+    /// `docs/book/figures`.
     pub into: Option<PathBuf>,
-    /// A folder with figures of criterion's, which then aren't measured anew.
+    /// A folder with criterion's figures, which are then not measured again.
     pub from: Option<PathBuf>,
     /// Whether a first look is enough: fewer samples.
     pub quick: bool,
@@ -53,17 +54,17 @@ pub struct Plan {
 /// All that was measured.
 #[derive(Debug, Serialize)]
 pub struct Figures {
-    /// When the measurements began, as RFC 3339 writes it.
+    /// When the measurements began, in the format of RFC 3339.
     pub date: String,
-    /// What they were made on.
+    /// The machine that they were made on.
     pub machine: Machine,
-    /// What has made them.
+    /// The command that made them.
     pub command: String,
-    /// Whether it was but a first look.
+    /// Whether it was only a first look.
     pub quick: bool,
     /// Whether the suite was run before, and maybe elsewhere.
     pub from_before: bool,
-    /// What is missing and why, a sentence each.
+    /// What is missing, one sentence each.
     pub missing: Vec<String>,
     /// What the suite has measured.
     pub suite: Vec<Estimate>,
@@ -71,24 +72,24 @@ pub struct Figures {
     pub costs: Vec<LoadCosts>,
 }
 
-/// What came of it.
+/// The finished report.
 #[derive(Debug)]
 pub struct Report {
-    /// Where the set is.
+    /// The folder of the set.
     pub folder: PathBuf,
-    /// What is missing and why, a sentence each.
+    /// What is missing, one sentence each.
     pub missing: Vec<String>,
 }
 
-/// Measures what is needed and writes the set. `program` is the binary of this package; `bar`
-/// makes what shows the progress when the suite, which shows its own, is done.
+/// Measures what is needed and writes the set. `program` is the binary of this package; `bar` makes
+/// the progress bar for what follows the suite, which shows its own progress.
 ///
 /// # Errors
 ///
-/// If the folder can't be written (which is tried first), or can't be replaced because there
-/// is something else in it; if a measurement fails; if nothing was measured at all.
+/// If the folder can't be written (which is tried first), or can't be replaced because it contains
+/// something else; if a measurement fails; if nothing was measured at all.
 pub fn report(
-    plan: &Plan,
+    plan: &ReportPlan,
     program: &Path,
     bar: impl FnOnce() -> ProgressBar,
 ) -> io::Result<Report> {
@@ -100,7 +101,8 @@ pub fn report(
         .unwrap_or_else(|| Path::new(WORKSPACE).join("docs/book/figures").join(day));
     prepare(&folder).map_err(|error| {
         let folder = folder.display();
-        let what = format!("can't write into {folder}: {error}; say where with `--into FOLDER`");
+        let what =
+            format!("can't write into {folder}: {error}; choose a folder with `--into FOLDER`");
         io::Error::new(error.kind(), what)
     })?;
     let left = program.with_file_name("report-suite");
@@ -112,9 +114,9 @@ pub fn report(
     let costs = costs::measure(&plan.models, plan.quick, program, &progress);
     progress.finish_and_clear();
     let costs = costs.map_err(|error| {
-        // What took so long to measure need not be measured again.
+        // The suite takes long, and need not be run again.
         let left = plan.from.as_ref().unwrap_or(&left).display();
-        let what = format!("{error}; the suite's figures are there: `--from {left}`");
+        let what = format!("{error}; to use the suite's figures again, add `--from {left}`");
         io::Error::new(error.kind(), what)
     })?;
     let missing = missing(&suite, &costs);
@@ -133,8 +135,8 @@ pub fn report(
     Ok(Report { folder, missing: figures.missing })
 }
 
-/// Sees that a set can be written there and nothing else would be lost. Leaves no folder behind
-/// that was not there before: whoever presses Ctrl-C has asked for none.
+/// Makes sure that a set can be written there and nothing else would be lost. Leaves no new folder
+/// behind, because a run that is stopped with Ctrl-C should not create one.
 fn prepare(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = folder.ancestors().take_while(|it| !it.exists()).collect();
     fs::create_dir_all(folder)?;
@@ -146,21 +148,21 @@ fn prepare(folder: &Path) -> io::Result<()> {
 fn try_to_write(folder: &Path) -> io::Result<()> {
     let is_empty = fs::read_dir(folder)?.next().is_none();
     if !is_empty && !folder.join(RAW).is_file() {
-        return Err(io::Error::other("there is something else than a set of figures in it"));
+        return Err(io::Error::other("it contains something other than a set of figures"));
     }
     let trial = folder.join("trial");
     fs::write(&trial, "")?;
     fs::remove_file(&trial)
 }
 
-/// Writes a set in place of the one that is there.
+/// Writes a set, and replaces the one that is there.
 fn write(folder: &Path, figures: &Figures) -> io::Result<()> {
     // Made before anything is removed.
     let files = files(figures)?;
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        // A chart for which there are no figures any more would be of another day.
+        // A chart that the new set doesn't have would remain from another day.
         if path.extension().is_some_and(|extension| extension == "svg") {
             fs::remove_file(path)?;
         }
@@ -168,7 +170,7 @@ fn write(folder: &Path, figures: &Figures) -> io::Result<()> {
     files.iter().try_for_each(|(name, content)| {
         let path = folder.join(name);
         fs::write(&path, content).map_err(|error| {
-            let what = format!("can't write {}: {error}; the set is not whole", path.display());
+            let what = format!("can't write {}: {error}; the set is incomplete", path.display());
             io::Error::new(error.kind(), what)
         })
     })
@@ -187,18 +189,18 @@ fn files(figures: &Figures) -> io::Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// What a whole set has and this one has not.
+/// What a complete set has and this one doesn't have.
 fn missing(suite: &[Estimate], costs: &[LoadCosts]) -> Vec<String> {
     let is_there = |name: &str| suite.iter().any(|estimate| estimate.group == name);
     let groups = groups::GROUPS.iter().filter(|group| !is_there(group.name));
-    let told = groups.map(|group| format!("The suite has no figures of `{}`.", group.name));
+    let groups = groups.map(|group| format!("The suite has no figures of `{}`.", group.name));
     let without = costs.iter().filter(|costs| costs.servers.is_empty());
-    let untold = without.map(|costs| format!("No costs were measured with {}.", costs.plan.load()));
-    told.chain(untold).collect()
+    let loads = without.map(|costs| format!("No costs were measured with {}.", costs.plan.load()));
+    groups.chain(loads).collect()
 }
 
-/// The command line that makes such a set.
-fn command(plan: &Plan) -> String {
+/// The command line that makes this set.
+fn command(plan: &ReportPlan) -> String {
     let mut command = "cargo run --release -p bench -- report".to_owned();
     if plan.quick {
         command += " --quick";

@@ -1,4 +1,4 @@
-//! What all charts have in common: the words around the plot, and the finished file.
+//! What all charts have in common: the text around the plot, and the finished file.
 
 use std::io;
 use std::ops::Range;
@@ -11,50 +11,51 @@ use svg::node::element::{Description, Style, Title};
 
 use super::theme::Theme;
 
-/// A chart, and what stands around it.
+/// The text around a chart.
 pub(super) struct Picture {
-    /// The element's id, which no other picture on a page has.
+    /// The element's id, unique among the pictures on a page.
     pub(super) id: String,
-    /// What is to be seen.
+    /// What the chart shows.
     pub(super) title: String,
-    /// What is measured and held fixed.
+    /// What is measured, and what is held fixed.
     pub(super) subtitle: String,
-    /// What has to be known in order not to be misled; each is a paragraph.
+    /// What readers have to know in order not to be misled; each is a paragraph.
     pub(super) notes: Vec<String>,
 }
 
 /// Where plotters draws.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// What comes of drawing. Into a string it can't fail, but plotters' back-ends might.
+/// The result of drawing. Drawing into a string can't fail, but other back-ends of plotters can.
 pub(super) type Drawn<T> = Result<T, DrawingAreaErrorKind<io::Error>>;
 
-/// In pixels. On a telephone, 390 wide, words then still have about two thirds of their size.
+/// The width in pixels. On a phone that is 390 pixels wide, text still has about two thirds of its
+/// size.
 pub(super) const WIDTH: u32 = 640;
 
-/// Around everything.
+/// The margin around everything.
 pub(super) const MARGIN: u32 = 18;
 
-/// Below a plot, for ticks and what grows to the right.
+/// The space below a plot, for ticks and the label of the horizontal axis.
 pub(super) const BELOW: u32 = 48;
 
 const TITLE: f64 = 19.0;
 const SUBTITLE: f64 = 14.0;
 const NOTE: f64 = 12.5;
 
-/// The size of words in the plot, in pixels.
+/// The size of text in the plot, in pixels.
 pub(super) const WORDS: f64 = 14.0;
 
-/// The height of a line of words, as a multiple of their size.
+/// The height of a line of text, as a multiple of the font's size.
 const LINE: f64 = 1.35;
 
-/// An average character's width as a share of the font's size: rather more than less, since
-/// which font it will be is not known.
+/// The width of an average character, as a share of the font's size. It is a bit too large, because
+/// the reader's font is unknown.
 pub(super) const CHARACTER: f64 = 0.56;
 
 impl Picture {
-    /// The finished file. `plot` draws into an area so high; the elements that it returns are
-    /// what plotters can't draw.
+    /// The finished file. `plot` draws into an area of this height, and returns the elements that
+    /// plotters can't draw.
     pub(super) fn svg(
         &self,
         plot_height: u32,
@@ -67,7 +68,7 @@ impl Picture {
         let (root, content) = drawn
             .split_once('>')
             .and_then(|(root, rest)| Some((root, rest.trim_end().strip_suffix("</svg>")?)))
-            .ok_or_else(|| io::Error::other("plotters drew something else than SVG"))?;
+            .ok_or_else(|| io::Error::other("plotters drew something other than SVG"))?;
         let id = &self.id;
         let title = Title::new(self.title.as_str()).set("id", format!("{id}-title"));
         let about = svg::node::Text::new(
@@ -111,7 +112,7 @@ impl Picture {
     }
 }
 
-/// As many lines as the width needs.
+/// Wraps a paragraph to the width of a chart.
 fn wrapped(paragraph: &str, size: f64) -> Vec<String> {
     let room = f64::from(WIDTH - 2 * MARGIN);
     let lines = textwrap::wrap(paragraph, (room / (size * CHARACTER)) as usize);
@@ -136,21 +137,22 @@ fn paragraph(
     Ok(())
 }
 
-/// Words of a size in pixels.
+/// Text of a size in pixels.
 pub(super) fn words(size: f64, colour: RGBColor) -> TextStyle<'static> {
     style(size, colour, FontStyle::Normal)
 }
 
 fn style(size: f64, colour: RGBColor, style: FontStyle) -> TextStyle<'static> {
-    // plotters' sizes are of a line, of which the letters have less: its SVG divides by this.
+    // A size in plotters is the height of a line, which is more than the font's size: its SVG
+    // backend divides by this factor.
     TextStyle {
         color: colour.to_backend_color(),
         ..TextStyle::from(("sans-serif", size * 1.24, style).into_font())
     }
 }
 
-/// A range for a logarithmic axis with all its ticks. plotters finds the first by logarithms, which are
-/// rounded: of a range that begins exactly there, it may miss it.
+/// A range for a logarithmic axis with all its ticks. plotters finds the first tick by logarithms,
+/// which are rounded, so it may miss the tick if the range begins exactly there.
 pub(super) fn with_first_tick(range: Range<f64>) -> Range<f64> {
     range.start * (1.0 - 1e-9)..range.end
 }

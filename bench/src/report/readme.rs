@@ -1,4 +1,4 @@
-//! The first page of a set: where it is from, and what is to be seen.
+//! The first page of a set: where its figures are from, and its charts.
 
 use std::fmt::Write;
 
@@ -11,15 +11,15 @@ pub(super) fn readme(figures: &Figures, charts: &[Chart]) -> String {
     let mut text = String::from("# Figures\n\n");
     let day = figures.date.split('T').next().unwrap_or(&figures.date);
     text += &format!(
-        "Measured on one machine, {day}. On another they are others: compare within this set, never \
-         across sets.\n"
+        "Measured on one machine on {day}. Another machine has other figures, so compare them only \
+         within this set, never across sets.\n"
     );
     if figures.quick {
-        text += "\n**A quick run, with few samples: good for a first look only.**\n";
+        text += "\n**A quick run with few samples, only good for a first look.**\n";
     }
     if figures.from_before {
-        text += "\nThe suite was run before, and its figures read from where criterion had left \
-                 them: date and machine are those of the report.\n";
+        text += "\nThe suite was run before, and its figures were read from where criterion had \
+                 left them. Date and machine are those of the report.\n";
     }
     for sentence in &figures.missing {
         // Writing into a string can't fail.
@@ -30,7 +30,7 @@ pub(super) fn readme(figures: &Figures, charts: &[Chart]) -> String {
         let _ = writeln!(text, "| {what} | {value} |");
     }
     let _ = writeln!(text, "| Date | {} |", figures.date);
-    let _ = writeln!(text, "\nMade by:\n\n    {}\n\nThe figures are from:\n", figures.command);
+    let _ = writeln!(text, "\nMade by:\n\n    {}\n\nMeasured by:\n", figures.command);
     for command in commands(figures) {
         let _ = writeln!(text, "    {command}");
     }

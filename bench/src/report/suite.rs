@@ -1,4 +1,4 @@
-//! The criterion suite's figures: runs it, and reads what it leaves.
+//! Runs the criterion suite, and reads its figures.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -18,25 +18,25 @@ use crate::Interval;
 pub struct Estimate {
     /// Such as `slow_clients`.
     pub group: String,
-    /// The server or the way to wait; empty if the group has but one.
+    /// The server or the way to wait; empty if the group has only one.
     pub function: String,
     /// Such as the number of clients; empty if there is none.
     pub parameter: String,
-    /// The time for one element (a request, for example), or for one iteration if the
-    /// benchmark doesn't say how many elements it has; the bounds are criterion's.
+    /// The time for one element (for example a request), or for one iteration if the benchmark
+    /// doesn't say how many elements it has; the bounds are criterion's.
     pub nanoseconds: Interval,
-    /// How many bytes are treated in that time, if the benchmark says so.
+    /// How many bytes are processed in that time, if the benchmark says so.
     pub bytes: Option<f64>,
-    /// How many samples that is from.
+    /// The number of samples.
     pub samples: usize,
 }
 
-/// Runs the suite, tells its progress on standard error, and reads what came of it, which it
-/// keeps in this folder; what is there is removed first.
+/// Runs the suite, shows its progress on standard error, and reads the results, which it keeps in
+/// this folder. What was in the folder is removed first.
 ///
 /// # Errors
 ///
-/// If cargo or the suite fails, and as [`read`].
+/// If cargo or the suite fails, and those of [`read`].
 pub(super) fn run(folder: &Path, quick: bool) -> io::Result<Vec<Estimate>> {
     match fs::remove_dir_all(folder) {
         // There is none before the first run.
@@ -52,7 +52,7 @@ pub(super) fn run(folder: &Path, quick: bool) -> io::Result<Vec<Estimate>> {
         .status()
         .map_err(|error| {
             let what = format!(
-                "can't run {}: {error}; `--from FOLDER` reads figures that criterion has left",
+                "can't run {}: {error}; `--from FOLDER` reads figures of an earlier run",
                 cargo.display()
             );
             io::Error::new(error.kind(), what)
@@ -63,7 +63,7 @@ pub(super) fn run(folder: &Path, quick: bool) -> io::Result<Vec<Estimate>> {
     read(folder)
 }
 
-/// How the suite is run, for people.
+/// The command that runs the suite, for people.
 pub(super) fn command(quick: bool) -> String {
     format!("cargo {}", arguments(quick).join(" "))
 }
@@ -76,26 +76,25 @@ fn arguments(quick: bool) -> Vec<&'static str> {
     arguments
 }
 
-/// Reads every benchmark below a folder as criterion writes it: of each the newest run.
+/// Reads the newest run of every benchmark below a folder, in criterion's format.
 ///
 /// # Errors
 ///
-/// If there is none, or a file can't be read or isn't as criterion 0.8 writes it.
+/// If there is none, or a file can't be read or isn't in the format of criterion 0.8.
 pub(super) fn read(folder: &Path) -> io::Result<Vec<Estimate>> {
     let mut runs = Vec::new();
     find_runs(folder, &mut runs)?;
     if runs.is_empty() {
         let folder = folder.display();
-        let what = format!(
-            "{folder} has no figures of criterion's in it; leave `--from` out to measure them"
-        );
+        let what =
+            format!("{folder} has no criterion figures in it; leave `--from` out to measure them");
         return Err(io::Error::new(io::ErrorKind::NotFound, what));
     }
     runs.sort();
     runs.iter().map(|run| estimate(run)).collect()
 }
 
-/// The folders called `new` with a finished run in them: the description is written last.
+/// The folders called `new` that contain a finished run. (The description is written last.)
 fn find_runs(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries = fs::read_dir(folder).map_err(|error| at(folder, error))?;
     for entry in entries {
@@ -111,7 +110,7 @@ fn find_runs(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
 
 const DESCRIPTION: &str = "benchmark.json";
 
-/// `benchmark.json`, as far as it counts here.
+/// `benchmark.json`, as far as it is needed here.
 #[derive(Deserialize)]
 struct Description {
     group_id: String,
@@ -140,7 +139,7 @@ impl Throughput {
     }
 }
 
-/// `estimates.json`, as far as it counts here.
+/// `estimates.json`, as far as it is needed here.
 #[derive(Deserialize)]
 struct Estimates {
     median: Median,
@@ -158,7 +157,7 @@ struct Bounds {
     upper_bound: f64,
 }
 
-/// `sample.json`, as far as it counts here.
+/// `sample.json`, as far as it is needed here.
 #[derive(Deserialize)]
 struct Sample {
     times: Vec<f64>,
@@ -190,12 +189,15 @@ fn json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     serde_json::from_str(&text).map_err(|error| {
         at(
             path,
-            io::Error::new(io::ErrorKind::InvalidData, format!("not as criterion 0.8: {error}")),
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("not in the format of criterion 0.8: {error}"),
+            ),
         )
     })
 }
 
-/// Says which file or folder an error is about.
+/// Adds the file or folder that an error is about.
 fn at(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
@@ -206,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// As criterion 0.8 leaves a benchmark.
+    /// Writes a benchmark in the format of criterion 0.8.
     fn leave(folder: &Path, name: &str, description: Value, median: f64) {
         let folder = folder.join(name).join("new");
         fs::create_dir_all(&folder).unwrap();
@@ -253,10 +255,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_or_not_criterions_is_told() {
+    fn missing_figures_and_other_formats_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let error = read(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("no figures of criterion's"), "{error}");
+        assert!(error.contains("no criterion figures"), "{error}");
         let error = read(&folder.path().join("elsewhere")).unwrap_err().to_string();
         assert!(error.contains("elsewhere"), "{error}");
         let other = json!({ "group_id": 7 });

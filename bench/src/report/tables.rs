@@ -1,4 +1,4 @@
-//! The figures as Markdown: all of them, also those that no chart shows.
+//! All figures as Markdown, including those that no chart shows.
 
 use std::fmt::Write;
 
@@ -9,17 +9,17 @@ use super::kerrisk;
 use super::suite::{self, Estimate};
 use crate::Interval;
 use crate::cost::Cost;
-use crate::figures::{Quantity, thousands};
+use output::figures::{Quantity, thousands};
 
-/// Where there is no figure.
+/// Stands for a missing figure.
 const NONE: &str = "–";
 
 /// All tables, one below the other.
 pub(super) fn tables(figures: &Figures) -> String {
     let mut text = String::from("# The figures\n\n");
     text += &format!(
-        "A cell is the median and, in brackets, {}, unless something else is said. `–`: not measured; the \
-         suite says why when it runs.\n",
+        "Each cell has the median and, in brackets, {}, unless the text says otherwise. `–` means \
+         not measured; the suite prints why when it runs.\n",
         Interval::bounds_of(Interval::FEWEST)
     );
     for group in &GROUPS {
@@ -54,8 +54,8 @@ fn section(group: &Group, estimates: &[&Estimate], quick: bool) -> String {
     text += &table(group.parameter, &header, &rows);
     if group.name == "wait_cost" {
         text += "\nIn 2010: Michael Kerrisk, *The Linux Programming Interface*, Table 63-9, which \
-                 has seconds for 100,000 operations. Another machine, another kernel: what can be \
-                 compared is how the rows grow.\n";
+                 has seconds for 100,000 operations. Machine and kernel differ, so compare only \
+                 how the rows grow.\n";
     }
     text
 }
@@ -78,7 +78,7 @@ fn heading(parameter: &str) -> String {
     parameter.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// The time, and how many bytes a second that is, if it is about bytes.
+/// The time, and the bytes per second if the benchmark counts bytes.
 fn told(estimate: &Estimate) -> String {
     let time = Quantity::Time.told_with_bounds(estimate.nanoseconds);
     match estimate.bytes {
@@ -113,8 +113,8 @@ fn cost_section(costs: &LoadCosts) -> String {
     let header = header.map(str::to_owned);
     let reference = costs.servers.iter().find(|cost| cost.server == "poll-server");
     let rows: Vec<_> = costs.servers.iter().map(|cost| cost_row(cost, reference)).collect();
-    let about = "User and system time of the server's process for each request, from the same \
-                 clients for all; the ratio is of the same round.";
+    let about = "User and system time of the server's process per request, with the same clients \
+                 for all servers; each ratio compares figures of the same round.";
     let title = format!("What a request costs: {}", costs.plan.load());
     let rounds = costs.plan.rounds;
     let mut count = format!("n = {rounds}");
@@ -161,7 +161,7 @@ fn introduction(title: &str, about: &str, command: &str, count: &str) -> String 
     format!("\n## {title}\n\n{about} `{command}`, {count}.\n\n")
 }
 
-/// A table of Markdown. Figures stand at the right.
+/// A table in Markdown, with the figures right-aligned.
 fn table(first: &str, header: &[String], rows: &[Vec<Option<String>>]) -> String {
     let mut text =
         format!("| {first} | {} |\n|---|{}\n", header.join(" | "), "--:|".repeat(header.len()));

@@ -1,4 +1,4 @@
-//! A set made of invented figures: whether everything is in it, and can be read.
+//! A set made of invented figures: whether it is complete and readable.
 
 use std::fs;
 
@@ -30,8 +30,8 @@ fn estimate(group: &str, function: &str, parameter: &str, nanoseconds: f64) -> E
     }
 }
 
-/// Each server is a bit slower than the one before, and the blocking ones as slow as their
-/// slow clients.
+/// Each server is a bit slower than the one before, and the blocking ones are as slow as their slow
+/// clients.
 fn suite() -> Vec<Estimate> {
     let mut suite = Vec::new();
     for (index, label) in labels().enumerate() {
@@ -113,7 +113,7 @@ fn figures() -> Figures {
         LoadCosts {
             plan: CostPlan { models: Vec::new(), active, idle, rounds: 12 },
             servers: servers.collect(),
-            left_out: vec![LeftOut { server: "nobody", why: "all are fit".into() }],
+            left_out: vec![LeftOut { server: "none", why: "all are fit".into() }],
         }
     });
     Figures {
@@ -143,7 +143,7 @@ fn every_figure_is_in_a_table() {
         assert_eq!(rows, expected, "{label} in\n{tables}");
     }
     for estimate in &figures.suite {
-        let cell = crate::figures::Quantity::Time.told_with_bounds(estimate.nanoseconds);
+        let cell = output::figures::Quantity::Time.told_with_bounds(estimate.nanoseconds);
         assert!(tables.contains(&cell), "{estimate:?}");
     }
     assert!(tables.contains("| sync-server | 60.0 µs [57.0, 64.2] | 250 ms"), "{tables}");
@@ -152,7 +152,7 @@ fn every_figure_is_in_a_table() {
 }
 
 #[test]
-fn every_chart_is_well_formed_readable_by_all_and_linked() {
+fn every_chart_is_well_formed_accessible_and_linked() {
     let files = files(&figures()).unwrap();
     let readme = file(&files, "README.md");
     let charts: Vec<_> = files.iter().filter(|(name, _)| name.ends_with(".svg")).collect();
@@ -172,7 +172,7 @@ fn every_chart_is_well_formed_readable_by_all_and_linked() {
         for node in document.descendants() {
             for attribute in ["fill", "stroke"] {
                 let colour = node.attribute(attribute).unwrap_or("none");
-                assert_eq!(colour, "none", "{name}: only for one of the schemes: {node:?}");
+                assert_eq!(colour, "none", "{name}: for only one of the schemes: {node:?}");
             }
             for class in node.attribute("class").into_iter().flat_map(|classes| classes.split(' '))
             {
@@ -216,7 +216,7 @@ fn the_first_page_says_where_the_figures_are_from() {
 }
 
 #[test]
-fn a_set_replaces_another_but_nothing_else() {
+fn a_set_replaces_another_set_but_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path()).unwrap();
     write(folder.path(), &figures()).unwrap();
@@ -230,7 +230,7 @@ fn a_set_replaces_another_but_nothing_else() {
 }
 
 #[test]
-fn what_is_missing_is_told() {
+fn missing_figures_are_listed() {
     let all = figures();
     assert!(missing(&all.suite, &all.costs).is_empty());
     let without: Vec<_> = all.suite.iter().filter(|it| it.group != "chain").cloned().collect();

@@ -1,9 +1,8 @@
-//! Colours that follow the reader's: light or dark.
+//! Colours that follow the reader's colour scheme, light or dark.
 //!
-//! plotters writes each colour into the element that has it. Here, it draws with colours that
-//! only say who is meant, and in the finished picture each is replaced by a class, which the
-//! style sheet colours for light and for dark. Paper and ink are those of the clients'
-//! timelines.
+//! plotters writes each colour into its element. Here it draws with marker colours. In the finished
+//! picture, each marker is replaced by a class, which the style sheet colours for light and for
+//! dark. Paper and ink are the same as in the clients' timelines.
 
 use std::fmt::Write;
 
@@ -12,12 +11,12 @@ use timeline::palette;
 
 use crate::colours::{self, Colour, class};
 
-/// The words' font, as in the timelines.
+/// The font of all text, the same as in the timelines.
 const FONT: &str = "font-family: system-ui, sans-serif";
 
 /// The colours of a chart.
 pub(super) struct Theme {
-    /// The class and the colour.
+    /// Classes and their colours.
     used: Vec<(String, Colour)>,
 }
 
@@ -41,12 +40,12 @@ impl Theme {
         Theme { used: used.into() }
     }
 
-    /// What to draw with, so that it gets a server's colour.
+    /// The marker to draw with, so that the result gets a server's colour.
     pub(super) fn server(&mut self, label: &str) -> RGBColor {
         self.role(class(label), colours::of(label))
     }
 
-    /// The same for lines, which are dashed then.
+    /// The same for lines, which are then dashed.
     pub(super) fn dashed(&mut self, label: &str) -> RGBColor {
         self.role(format!("{}{DASHED}", class(label)), colours::of(label))
     }
@@ -57,11 +56,11 @@ impl Theme {
             self.used.push((name, colour));
             self.used.len() - 1
         });
-        // No chart has a hundred of them.
+        // No chart has more than 256 of them.
         marker(index as u8)
     }
 
-    /// Replaces what plotters drew with by classes.
+    /// Replaces the markers that plotters drew with by classes.
     pub(super) fn classes(&self, svg: &str) -> String {
         let mut svg = svg.replace(" opacity=\"1\"", "").replace(" font-family=\"sans-serif\"", "");
         for (index, (name, _)) in self.used.iter().enumerate() {
@@ -74,8 +73,8 @@ impl Theme {
         svg
     }
 
-    /// The style sheet for the picture whose root has this `id`, and for nothing beside it on
-    /// the same page.
+    /// The style sheet for the picture whose root has this `id`, and for nothing else on the same
+    /// page.
     pub(super) fn sheet(&self, id: &str) -> String {
         let mut light = String::new();
         let mut dark = String::new();
@@ -95,12 +94,12 @@ impl Theme {
     }
 }
 
-/// What the names of classes end with.
+/// The endings of class names.
 pub(super) const FILL: &str = "-fill";
 pub(super) const STROKE: &str = "-line";
 pub(super) const DASHED: &str = "-dashed";
 
-/// A colour that stands for another.
+/// A colour that stands for another one.
 const fn marker(index: u8) -> RGBColor {
     RGBColor(1, 2, index)
 }

@@ -1,4 +1,4 @@
-//! What tests can try here.
+//! What the tests can try on this system.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use bench::Model;
 
-/// Those of the servers that can run here; of the others it says that they are left out.
+/// The servers that can run here. It reports that the others are left out.
 pub fn available(models: &[Model]) -> Vec<Model> {
     let can_run = |model: &Model| match model.available() {
         Ok(()) => true,
@@ -18,12 +18,12 @@ pub fn available(models: &[Model]) -> Vec<Model> {
     models.iter().copied().filter(can_run).collect()
 }
 
-/// Says what is not tried, once for all tests. `eprintln!` would not do: what it prints is shown
-/// only if the test fails.
+/// Prints what is not tried, once for all tests. `eprintln!` wouldn't do, because its output is
+/// shown only if the test fails.
 pub fn left_out(why: String) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     if SAID.lock().unwrap().insert(why.clone()) {
-        // If nobody can be told, the test is left out all the same.
+        // If this can't be printed, the test is left out all the same.
         writeln!(io::stderr(), "left out: {why}").ok();
     }
 }

@@ -1,18 +1,18 @@
-//! Faults at the real system calls: strace(1) has them fail as the kernel may, and nobody
-//! notices but those whom it concerns.
+//! Faults at the real system calls: strace(1) makes them fail as the kernel may, and only the
+//! affected clients notice.
 //!
-//! Each server runs under `strace --inject`, a crowd floods it, and Ctrl-C ends it. What may
-//! come of a call is taken from its manual page, ERRORS. Where strace is not installed, or may
-//! trace nobody, the test says so, and passes.
+//! Each server runs under `strace --inject`, a crowd floods it, and Ctrl-C ends it. The errors of a
+//! call are taken from its manual page, ERRORS. Where strace is not installed, or isn't allowed to
+//! trace, the test prints so and passes.
 //!
 //! ```text
 //! cargo test -p bench --test all injected
 //! cargo test -p bench --test all injected -- --ignored --nocapture    # one by one, as a table
 //! ```
 //!
-//! Left out: what strace can only pretend. A close(2) that it has fail leaves the descriptor
-//! open. EAGAIN that is not true makes an edge-triggered server wait for an edge that has been.
-//! And io_uring makes no calls, but the one that waits.
+//! Left out: what strace can only pretend. If it makes close(2) fail, the descriptor stays open. A
+//! false EAGAIN makes an edge-triggered server wait for an edge that has already been. And io_uring
+//! makes no calls except the one that waits.
 
 use std::fmt;
 use std::fs;
@@ -25,9 +25,9 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use bench::{Model, Outcome, ServerProcess};
+use bench::{Model, ServerExit, ServerProcess};
 use load_generator::report::Report;
-use load_generator::{Crowd, Happening, Kind, Mix, flood};
+use load_generator::{Crowd, Event, Kind, Mix, flood};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::Protocol;
@@ -37,19 +37,19 @@ use crate::turns::{alone, turn};
 
 use crate::available::{available, left_out};
 
-/// What strace is told to do.
+/// A fault that strace injects.
 #[derive(Clone, Copy)]
 struct Injection {
-    /// Which system calls fail, by the names that Linux has for them; a question mark stands
-    /// before those that not every machine has.
+    /// Which system calls fail, by their names in Linux, with a question mark before those that not
+    /// every machine has.
     calls: &'static str,
     /// How they fail.
     error: &'static str,
-    /// Which of them, in each thread: `2+3` are the second and then each third.
+    /// Which of them fail, in each thread: `2+3` is the second and then every third.
     when: &'static str,
-    /// What the server says of it when it costs a client the connection; `None`: nobody notices.
+    /// What the server prints if a client loses its connection; `None`: no client notices.
     loss: Option<&'static str>,
-    /// Where this can't be.
+    /// The servers where this can't happen.
     not_at: &'static [&'static str],
 }
 
@@ -62,15 +62,15 @@ const fn costly(calls: &'static str, error: &'static str, loss: &'static str) ->
     Injection { calls, error, when: "5", loss: Some(loss), not_at: &[] }
 }
 
-/// EAGAIN, although there is something: tokio takes it for the truth.
+/// EAGAIN, although there is something to read or write: tokio believes it.
 const fn again(calls: &'static str) -> Injection {
     Injection { not_at: &["async-server"], ..unnoticed(calls, "EAGAIN", "2+3") }
 }
 
-/// In whichever call a server sleeps for many.
+/// The calls in which a server waits for many descriptors.
 const WAIT: &str = "?select,?pselect6,?poll,?epoll_wait,?epoll_pwait,?epoll_pwait2,io_uring_enter";
 
-/// Those that need memory in the kernel for what they watch.
+/// Those of them that need kernel memory for what they watch.
 const SCAN: &str = "?select,?pselect6,?poll";
 
 const INJECTIONS: &[Injection] = &[
@@ -83,7 +83,7 @@ const INJECTIONS: &[Injection] = &[
     costly("sendto", "EPIPE", "Broken pipe"),
     costly("sendto", "ECONNRESET", "Connection reset by peer"),
     unnoticed("accept4", "EINTR", "2+3"),
-    // A blocking accept(2) says so only if somebody else has made the listener non-blocking.
+    // A blocking accept(2) fails so only if another process has made the listener non-blocking.
     Injection { when: "2+15", ..again("accept4") },
     unnoticed("accept4", "ECONNABORTED", "2+3"),
     unnoticed("accept4", "EPROTO", "2+3"),
@@ -98,7 +98,7 @@ const INJECTIONS: &[Injection] = &[
     unnoticed("io_uring_enter", "EAGAIN", "3+9"),
     unnoticed("io_uring_enter", "EBUSY", "3+9"),
     unnoticed("clone3", "EAGAIN", "9+9"),
-    // Those before belong to the listener and to the first client.
+    // The calls before that are for the listener and for the first client.
     Injection { when: "9", ..costly("setsockopt", "ENOBUFS", "No buffer space available") },
     registration("ENOSPC"),
     registration("ENOMEM"),
@@ -112,7 +112,7 @@ const fn registration(error: &'static str) -> Injection {
     Injection { not_at, ..unnoticed("epoll_ctl", error, "9") }
 }
 
-/// As many of them at once as there are calls: this is what `cargo test` has time for.
+/// Many of them at once, in one run each: this is what `cargo test` has time for.
 const TOGETHER: &[&[Injection]] = &[
     &[
         unnoticed("recvfrom", "EINTR", "2+3"),
@@ -140,7 +140,7 @@ impl fmt::Display for Injection {
     }
 }
 
-/// Whether strace is here, and may do what it is for; if not, says why not.
+/// Whether strace is installed and can inject faults; if not, prints why not.
 fn strace_works() -> bool {
     let trial = ["-D", "-f", "-o", "/dev/null", "-e", "inject=getppid:error=ENOSYS", "true"];
     let why = match Command::new("strace").args(trial).output() {
@@ -152,13 +152,13 @@ fn strace_works() -> bool {
     false
 }
 
-/// What has come of a flood.
+/// The result of a flood.
 struct Run {
     report: Report,
-    outcome: Outcome,
-    /// How many of the calls were made.
+    outcome: ServerExit,
+    /// How many of the traced calls were made.
     calls: usize,
-    /// Those that have failed, as strace tells them.
+    /// Those that have failed, as strace prints them.
     failed: Vec<String>,
 }
 
@@ -176,7 +176,7 @@ impl Run {
         let server = ServerProcess::start(strace).unwrap();
         let is_costly = injections.iter().any(|injection| injection.loss.is_some());
         let crowd = if is_costly { prompt_crowd() } else { mixed_crowd() };
-        let go_on = &mut |_: &Happening<'_>| ControlFlow::Continue(());
+        let go_on = &mut |_: &Event<'_>| ControlFlow::Continue(());
         let report = flood(server.address(), &crowd, go_on).unwrap();
         kill(Pid::from_raw(server.id().cast_signed()), Signal::SIGINT).unwrap();
         let outcome = server.wait().unwrap();
@@ -187,7 +187,7 @@ impl Run {
         Run { report, outcome, calls: log.lines().count(), failed }
     }
 
-    /// Nobody has noticed anything but those whom it concerns, and the server lives.
+    /// Only the affected clients have noticed anything, and the server has survived.
     fn check(&self, model: Model, injections: &[Injection]) {
         let Run { report, outcome, calls, failed } = self;
         assert!(outcome.status.success() && outcome.usage.is_some(), "{outcome:?}");
@@ -196,16 +196,16 @@ impl Run {
         let is_loss = |line: &&String| {
             injections.iter().filter_map(|injection| injection.loss).any(|loss| line.contains(loss))
         };
-        let told = outcome.lines.iter().filter(is_loss).count();
-        // One that is about to leave anyway does not notice.
-        let is_told = lost <= told && told <= failed.len();
-        assert!(is_told, "{report}\n{}", outcome.lines.join("\n"));
+        let reported = outcome.lines.iter().filter(is_loss).count();
+        // A client that is about to close anyway doesn't notice.
+        let is_right = lost <= reported && reported <= failed.len();
+        assert!(is_right, "{report}\n{}", outcome.lines.join("\n"));
         let most_lost = (lost * MOST_REQUESTS) as u64;
         assert!(report.answered + most_lost >= report.asked, "{report}");
     }
 }
 
-/// How many requests a client of these crowds asks at most.
+/// The most requests that a client of these crowds sends.
 const MOST_REQUESTS: usize = 5;
 
 /// More than a thousand clients would need.
@@ -215,7 +215,7 @@ fn prompt_crowd() -> Crowd {
     Crowd {
         connections: 30,
         requests: 3,
-        // One that asks more often, so that its thread makes a fifth call.
+        // One that sends more requests, so that its thread makes a fifth call.
         mix: Mix::from([(Kind::Chatty, 1)]),
         every: Duration::from_millis(2),
         pause: Duration::from_millis(50),
@@ -224,7 +224,7 @@ fn prompt_crowd() -> Crowd {
     }
 }
 
-/// All that are answered within a moment, and those that go without a word.
+/// All kinds that get their replies quickly, and those that leave without waiting for any.
 fn mixed_crowd() -> Crowd {
     let mix = Mix::from([
         (Kind::Dribbling, 2),
@@ -243,14 +243,14 @@ fn possible_at(model: Model, injections: &[Injection]) -> Vec<Injection> {
 }
 
 #[test]
-fn nobody_notices_what_the_kernel_may_do() {
+fn only_affected_clients_notice_what_the_kernel_may_do() {
     let _turn = turn();
     if !strace_works() {
         return;
     }
     thread::scope(|scope| {
         for model in available(Model::ALL) {
-            // A panic tells the thread's name.
+            // A panic prints the thread's name.
             let thread = thread::Builder::new().name(model.label.to_owned());
             let all_together = move || {
                 for injections in TOGETHER {
@@ -261,11 +261,11 @@ fn nobody_notices_what_the_kernel_may_do() {
                         model.name() != "uring-server" || injection.calls.contains("io_uring")
                     };
                     assert_eq!(injections.iter().any(is_called), !run.failed.is_empty());
-                    // Which call a server sleeps in is its own; these all of them make.
+                    // Servers sleep in different calls, but all of them make these.
                     for call in ["recvfrom", "sendto", "accept4"] {
                         let mut injected = injections.iter().filter(|it| is_called(it));
                         let is_due = injected.any(|injection| injection.calls == call);
-                        // ` recvfrom(`, or ` recvfrom resumed` where other threads came between.
+                        // ` recvfrom(`, or ` recvfrom resumed` if other threads came in between.
                         let has_failed = |line: &String| line.contains(&format!(" {call}"));
                         assert!(!is_due || run.failed.iter().any(has_failed), "no {call} failed");
                     }
@@ -276,7 +276,7 @@ fn nobody_notices_what_the_kernel_may_do() {
     });
 }
 
-/// A server under strace, which writes down what these expressions choose.
+/// A server under strace, which logs what these expressions choose.
 fn traced(model: Model, log: &Path, options: &[&str], expressions: &[&str]) -> Command {
     let mut strace = Command::new("strace");
     // As a grandchild (-D), so that the child is the server, and its status the server's.
@@ -290,9 +290,9 @@ fn traced(model: Model, log: &Path, options: &[&str], expressions: &[&str]) -> C
     strace
 }
 
-/// What strace writes down of a server that one client sends one request to, and the last words of
-/// the server. The client must be answered.
-fn one_request(model: Model, expressions: &[&str]) -> (String, Outcome) {
+/// Sends one request to a server under strace; returns strace's log, and how the server ended. The
+/// client has to get its reply.
+fn one_request(model: Model, expressions: &[&str]) -> (String, ServerExit) {
     let log = tempfile::NamedTempFile::new().unwrap();
     let server =
         ServerProcess::start(traced(model, log.path(), one_loop(model), expressions)).unwrap();
@@ -303,8 +303,8 @@ fn one_request(model: Model, expressions: &[&str]) -> (String, Outcome) {
     (fs::read_to_string(log.path()).unwrap(), outcome)
 }
 
-/// The kernel remembers what it watches, and may have no memory for one more. That client has been
-/// accepted already.
+/// The kernel remembers what epoll watches, and may have no memory for one more client, although it
+/// has already been accepted.
 #[test]
 fn a_client_that_epoll_has_no_room_for_waits_until_it_has() {
     let _turn = turn();
@@ -314,7 +314,7 @@ fn a_client_that_epoll_has_no_room_for_waits_until_it_has() {
     let models = [Model::POLL, Model::PREFORK, Model::ASYNC];
     for model in available(&models) {
         let (log, _) = one_request(model, &["trace=accept4,epoll_ctl"]);
-        // The first that is added after a client was accepted: which call that is, in its thread.
+        // Which call of its thread adds the first descriptor after a client was accepted.
         let calls: Vec<_> = log.lines().filter_map(|line| line.split_once(' ')).collect();
         let accepted =
             calls.iter().position(|(_, it)| it.contains("accept4(") && !it.contains("= -1"));
@@ -358,7 +358,7 @@ fn clients_wait_while_no_more_watches_are_allowed() {
         let mut server = ServerProcess::start(command).unwrap();
         let address = server.address();
         // A client that needs no epoll itself.
-        let ask = || {
+        let send_request = || {
             let mut client = TcpStream::connect(address).unwrap();
             client.write_all(b"hello\n").unwrap();
             client
@@ -368,12 +368,12 @@ fn clients_wait_while_no_more_watches_are_allowed() {
             client.read_exact(&mut reply).unwrap();
             assert_eq!(reply, Protocol::Lines.reply(), "{}", model.label);
         };
-        expect_reply(ask()); // all of its processes are there
+        expect_reply(send_request()); // so that all of its processes are running
         let before = Before(fs::read_to_string(LIMIT).unwrap());
         if let Err(error) = fs::write(LIMIT, "0") {
             return eprintln!("left out, because {LIMIT} can't be changed here: {error}");
         }
-        let waiting = ask();
+        let waiting = send_request();
         let is_reported = server.has_printed(1, "no room in epoll is left");
         drop(before);
         assert!(is_reported, "{}", model.label);

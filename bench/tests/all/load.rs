@@ -1,12 +1,12 @@
-//! The loads of the measurements do to a server what they say.
+//! The loads of the measurements do what they say.
 
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use bench::load::{Dribblers, EVERY, Silent, kept_probe};
+use bench::load::{EVERY, Silent, SlowClients, kept_probe};
 use bench::{Model, ServerProcess};
-use load_generator::Askers;
+use load_generator::BusyClients;
 use serde_json::Value;
 
 use crate::turns::turn;
@@ -25,46 +25,46 @@ fn program() -> &'static Path {
 fn each_visit_has_a_whole_wave_before_it() {
     let _turn = turn();
     let server = start(Model::SYNC);
-    let mut dribblers = Dribblers::new(server.address(), 2);
-    // 27 bytes for each second request, and the server is there for one client at a time.
+    let mut slow_clients = SlowClients::new(server.address(), 2);
+    // 27 bytes for each second request, and the server serves one client at a time.
     let at_least = EVERY * 27 * 2;
     for visit in 1..=3 {
-        let waited = dribblers.visit_beside().unwrap();
+        let waited = slow_clients.visit_beside().unwrap();
         assert!(waited >= at_least, "visit {visit} took {waited:?}");
     }
-    drop(dribblers);
+    drop(slow_clients);
     let usage = server.stop().unwrap().usage.unwrap();
     assert_eq!((usage.connections, usage.requests), (3 * (2 + 1), 3 * (2 * 2 + 1)));
 }
 
 #[test]
-fn without_slow_clients_there_is_nobody_but_the_visitor() {
+fn without_slow_clients_the_visitor_is_alone() {
     let server = start(Model::POLL);
-    Dribblers::new(server.address(), 0).visit_beside().unwrap();
+    SlowClients::new(server.address(), 0).visit_beside().unwrap();
     assert_eq!(server.stop().unwrap().usage.unwrap().connections, 1);
 }
 
 #[test]
-fn everybody_asks_as_often_as_told_and_the_silent_say_nothing() {
+fn busy_clients_send_the_right_number_of_requests_and_silent_ones_send_none() {
     let server = start(Model::POLL);
     let silent = Silent::connect(program(), server.address(), 30).unwrap();
-    let mut askers = Askers::connect(server.address(), 7, PATIENCE).unwrap();
-    askers.ask(100).unwrap();
-    askers.ask(0).unwrap();
-    askers.ask(1).unwrap();
+    let mut clients = BusyClients::connect(server.address(), 7, PATIENCE).unwrap();
+    clients.ask(100).unwrap();
+    clients.ask(0).unwrap();
+    clients.ask(1).unwrap();
     kept_probe(server.address()).unwrap();
-    drop((silent, askers));
+    drop((silent, clients));
     let usage = server.stop().unwrap().usage.unwrap();
     assert_eq!((usage.connections, usage.requests), (30 + 7 + 1, 7 * 101 + 1));
 }
 
 #[test]
-fn a_server_that_ends_is_an_error_of_those_who_ask() {
+fn if_a_server_ends_its_busy_clients_fail() {
     let server = start(Model::POLL);
-    let mut askers = Askers::connect(server.address(), 3, PATIENCE).unwrap();
-    askers.ask(1).unwrap();
+    let mut clients = BusyClients::connect(server.address(), 3, PATIENCE).unwrap();
+    clients.ask(1).unwrap();
     drop(server);
-    askers.ask(1000).unwrap_err();
+    clients.ask(1000).unwrap_err();
 }
 
 fn cost(arguments: &[&str]) -> Output {
@@ -74,7 +74,7 @@ fn cost(arguments: &[&str]) -> Output {
 const SMALL: [&str; 6] = ["--active", "5", "--idle", "10", "--rounds", "2"];
 
 #[test]
-fn what_a_request_costs_is_told_for_each_round() {
+fn what_a_request_costs_is_reported_for_each_round() {
     let _turn = turn();
     let servers = ["--server", "prefork-server", "--server", "poll-server", "--json"];
     let servers = if cfg!(unix) { &servers[..] } else { &servers[2..] };
@@ -92,20 +92,21 @@ fn what_a_request_costs_is_told_for_each_round() {
             assert_eq!(rounds.len(), 2, "{figure} of {server}");
             assert!(rounds.iter().all(|round| round.as_f64().unwrap() > 0.0), "{figure}: {server}");
         }
-        // One to read, one to write, and the wait for several together; the connections, which
-        // would double it, are not in it.
+        // One to read, one to write, and a wait shared by several requests. The calls for the
+        // connections, which would double this, don't count.
         let calls = server["calls_per_request"][0].as_f64().unwrap();
         assert!((2.0..7.5).contains(&calls), "{server}");
     }
 }
 
 #[test]
-fn a_server_that_cannot_have_so_many_is_left_out_with_a_sentence() {
+fn a_server_that_cannot_have_that_many_is_left_out_with_a_sentence() {
     let servers = ["--server", "sync-server", "--server", "poll-server"];
     let output = cost(&[&SMALL[..], &servers].concat());
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("5 active connections beside 10 idle ones"), "{text}");
-    assert!(text.contains("sync-server is left out: it serves 1 at a time, and here are 15."));
+    assert!(text.contains("5 active connections and 10 idle ones"), "{text}");
+    let left_out = "sync-server is left out: it serves 1 at a time, but there are 15 connections.";
+    assert!(text.contains(left_out), "{text}");
     assert!(text.lines().any(|line| line.starts_with(" poll-server ")), "{text}");
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo test -p bench --test all                          # all of them
-//! cargo test -p bench --test all survival::poll_server    # those whose name has this in it
+//! cargo test -p bench --test all survival::poll_server    # those with this in their name
 //! ```
 //!
 //! Two tests are programs of their own: `freed_elsewhere` takes all descriptors of its process,

@@ -1,4 +1,4 @@
-//! `bench many`: who holds how many, what that costs, and who drops somebody.
+//! `bench many`: how many connections a server holds, what that costs, and whether it drops any.
 
 use std::process::{Command, Output};
 
@@ -15,7 +15,7 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
-fn all_are_held_and_answered_twice_and_the_figures_add_up() {
+fn all_are_held_and_get_two_replies_and_the_figures_add_up() {
     let _turn = turn();
     let servers = ["--server", "poll-server", "--server", "prefork-server --workers 2"];
     let servers = if cfg!(unix) { &servers[..] } else { &servers[..2] };
@@ -39,13 +39,13 @@ fn all_are_held_and_answered_twice_and_the_figures_add_up() {
         assert_eq!(row["trouble"].as_array().unwrap().len(), 0, "{row}");
         if cfg!(target_os = "linux") {
             let descriptors = &row["descriptors"];
-            // A descriptor for each: so they were held, and in none of the other ways.
+            // One descriptor for each, so they were held.
             assert_eq!(descriptors["per_connection"], 1.0, "{row}");
             assert_eq!(descriptors["before"], descriptors["after"], "{row}");
-            // Some hundred bytes each in a release build; pages and other builds make it more.
+            // A few hundred bytes each in a release build; more in other builds, and whole pages.
             let memory = row["process"]["per_connection"].as_f64().unwrap();
             assert!((50.0..50_000.0).contains(&memory), "{row}");
-            // What the kernel has in all may even shrink while other tests end.
+            // The kernel's total may even shrink while other tests end.
             assert!(row["kernel"]["per_connection"].is_f64(), "{row}");
             assert!(row["idle_share_of_a_core"].as_f64().unwrap() < 0.5, "{row}");
         }
@@ -53,18 +53,18 @@ fn all_are_held_and_answered_twice_and_the_figures_add_up() {
 }
 
 #[test]
-fn who_drops_the_silent_ones_is_told() {
-    // Before they ask again, memory is looked at twice, which takes a quarter of a second.
+fn a_server_that_drops_silent_connections_is_reported() {
+    // Before the second request, memory is read twice, which takes a quarter of a second.
     let server = ["--server", "poll-server --idle-timeout 200ms"];
     let output = many(&[&["--connections", "120"], &server[..]].concat());
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    let trouble = "poll-server --idle-timeout 200ms: 0 of 120 were answered again: ";
+    let trouble = "poll-server --idle-timeout 200ms: 0 of 120 connections got a second reply: ";
     assert!(text.lines().any(|line| line.starts_with(trouble)), "{text}");
 }
 
 #[test]
-fn who_is_full_holds_what_fits_and_who_serves_one_is_left_out() {
+fn a_full_server_holds_what_fits_and_one_that_serves_one_is_left_out() {
     let _turn = turn();
     let servers = ["--server", "sync-server", "--server", "thread-server --max-threads 130"];
     let output = many(&[&["--connections", "200"], &servers[..]].concat());
@@ -72,7 +72,7 @@ fn who_is_full_holds_what_fits_and_who_serves_one_is_left_out() {
     let text = String::from_utf8(output.stdout).unwrap();
     for sentence in [
         "sync-server is left out: it serves 1 at a time",
-        "thread-server --max-threads 130 was to hold 128 only: it has 130 clients at most",
+        "thread-server --max-threads 130 was given only 128 connections: it serves at most 130",
     ] {
         assert!(text.contains(sentence), "{text}");
     }
@@ -81,7 +81,7 @@ fn who_is_full_holds_what_fits_and_who_serves_one_is_left_out() {
 }
 
 #[test]
-fn a_crowd_that_cannot_be_is_refused_with_a_sentence() {
+fn an_impossible_crowd_is_rejected_with_a_sentence() {
     for (arguments, advice) in [
         (["--connections", "0"], "a whole number from 1 to"),
         (["--connections", "many"], "a whole number from 1 to"),

@@ -1,4 +1,4 @@
-//! The servers outside of this workspace, as far as their tools are installed here.
+//! The servers from outside this workspace, as far as their tools are installed here.
 
 use std::env;
 use std::iter;
@@ -20,7 +20,7 @@ use crate::turns::turn;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_bench");
 
-/// A load that is over soon, for poll-server and the peers.
+/// A short load, for poll-server and the peers.
 fn compare(more: &[&str]) -> Output {
     let load = ["--connections", "20", "--slow", "2", "--requests", "20", "--rounds", "1"];
     let servers = ["--server", "poll-server", "--peers"];
@@ -28,7 +28,7 @@ fn compare(more: &[&str]) -> Output {
 }
 
 #[test]
-fn every_peer_answers_everybody_and_is_compared_with_poll_server() {
+fn every_peer_sends_all_replies_and_is_compared_with_poll_server() {
     let _turn = turn();
     let peers = available(Model::PEERS);
     let output = compare(&["--json"]);
@@ -54,7 +54,7 @@ fn every_peer_answers_everybody_and_is_compared_with_poll_server() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_table_has_the_ratio_and_does_not_count_what_it_does_not_see() {
+fn the_table_has_the_ratio_and_says_what_is_not_counted() {
     let _turn = turn();
     let peers = available(Model::PEERS);
     let output = compare(&[]);
@@ -63,7 +63,8 @@ fn the_table_has_the_ratio_and_does_not_count_what_it_does_not_see() {
     for peer in &peers {
         let row = line(&format!(" {} ", peer.label));
         assert!(row.contains(" unknown ") && row.trim_end().ends_with('×'), "{text}");
-        assert!(line("A request took this many times").contains(peer.label), "{text}");
+        let ratios = line("Processor time per request, relative to poll-server: ");
+        assert!(ratios.contains(peer.label), "{text}");
         assert!(line("Not counted at").contains(peer.label), "{text}");
     }
     if !peers.is_empty() {
@@ -95,19 +96,19 @@ fn a_peer_without_its_tool_is_left_out_with_a_sentence() {
         ("go", "`go`"),
         ("libuv", "`cc` or `gcc`"),
     ] {
-        let sentence = format!("{peer} is left out: there is no {tool} here: install ");
+        let sentence = format!("{peer} is left out: can't run {tool}; install ");
         assert!(text.contains(&sentence), "{text}");
     }
 }
 
 #[test]
-fn what_the_compiler_says_is_told() {
+fn what_the_compiler_prints_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let compiler = folder.path().join("compiler");
-    // Beside this copy of the program, nothing is compiled yet.
+    // Next to this copy of the program, nothing is compiled yet.
     let program = folder.path().join("bench");
-    // A shell writes both: what this process has open for writing, a process that another test is
-    // starting has open, too, for a moment, and then it can't be run (ETXTBSY).
+    // A shell writes both. If this process opened them for writing, a process that another test
+    // starts could inherit them for a moment, and then they can't be run (ETXTBSY).
     let write = r#"
         printf '%s\n' '#!/bin/sh' 'test "$1" = --version || { echo "not today" >&2; exit 1; }' > "$0"
         chmod +x "$0" && cp "$1" "$2""#;
@@ -116,7 +117,7 @@ fn what_the_compiler_says_is_told() {
     assert!(shell.unwrap().success());
 
     let mut command = Command::new(program);
-    // `CC` is words, as in make, so a path with blanks would be several.
+    // `CC` is split into words, as in make, so a path with blanks would be several words.
     let folders = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&folders);
     let path = env::join_paths(iter::once(folder.path().to_owned()).chain(folders)).unwrap();
@@ -153,7 +154,7 @@ fn no_peer_outlives_its_stand_in() {
         if is_killed_by_the_kernel {
             let server = start();
             let id = server.id();
-            drop(server); // which kills the stand-in with a signal that it can't catch
+            drop(server); // this kills the stand-in with a signal that it can't catch
             is_gone(id);
         } else {
             left_out("there is no setpriv here, so no stand-in is killed".into());
@@ -162,6 +163,6 @@ fn no_peer_outlives_its_stand_in() {
 }
 
 #[test]
-fn every_cell_is_as_the_peer_must_be() {
+fn every_cell_is_as_the_peers_model_says() {
     tried(Model::PEERS, Protocol::Lines, |_, cell| is_tried(cell));
 }

@@ -1,4 +1,4 @@
-//! Which processes there are, as Linux tells it.
+//! The processes of this system, on Linux.
 
 use std::fs;
 use std::thread;
@@ -32,8 +32,8 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a process runs. One that has ended may be a zombie, if whoever is its parent then does
-/// not wait for it.
+/// Whether a process is running. One that has ended may be a zombie, if its new parent doesn't wait
+/// for it.
 pub fn runs(process: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, after_name)| !after_name.starts_with(" Z"))

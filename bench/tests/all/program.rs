@@ -21,11 +21,11 @@ fn run(arguments: &[&str]) -> Output {
     bench(arguments).output().unwrap()
 }
 
-/// A load that is over soon.
+/// A short load.
 const SMALL: [&str; 8] = ["--connections", "20", "--slow", "2", "--requests", "5", "--rounds", "2"];
 
 #[test]
-fn every_server_answers_everybody_and_the_figures_add_up() {
+fn every_request_gets_its_reply_and_the_figures_add_up() {
     let _turn = turn();
     let output = run(&[&SMALL[..], &["--json"]].concat());
     assert!(output.status.success(), "{output:?}");
@@ -51,13 +51,13 @@ fn every_server_answers_everybody_and_the_figures_add_up() {
 }
 
 #[test]
-fn the_table_has_a_row_for_each_server_that_was_asked_for() {
+fn the_table_has_a_row_for_each_chosen_server() {
     let output = run(&[&SMALL[..], &["--server", "poll-server"]].concat());
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.lines().any(|line| line.starts_with(" poll-server ")), "{text}");
     assert!(!text.contains("sync-server"), "{text}");
-    assert!(output.stderr.is_empty(), "no progress bar where nobody looks");
+    assert!(output.stderr.is_empty(), "no progress bar without a terminal");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn the_page_has_the_table_and_a_timeline_of_each_server() {
     for group in ["dribbling: 2 clients", "prompt: 18 clients", "probes: "] {
         assert_eq!(page.matches(group).count(), pictures, "{group}");
     }
-    assert_eq!(page.matches("@keyframes").count(), pictures, "each draws itself");
+    assert_eq!(page.matches("@keyframes").count(), pictures, "each is animated");
     for elsewhere in ["<script", "src=", "<link", "@import", "url("] {
         assert!(!page.contains(elsewhere), "{elsewhere} needs more than this file");
     }
@@ -89,7 +89,7 @@ fn the_matrix_is_printed_by_one_command() {
     let _turn = turn();
     let only = ["check", "--protocol", "one-shot", "--server", "sync-server"];
     let output = run(&only);
-    assert!(output.status.success(), "a blocking server is as it must be: {output:?}");
+    assert!(output.status.success(), "a blocking server keeps what it can: {output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let row = |check: &str| text.lines().find(|line| line.starts_with(check)).unwrap();
     assert!(row("answers").contains('✓') && row("silent-neighbour").contains('✗'), "{text}");
@@ -101,7 +101,7 @@ fn the_matrix_is_printed_by_one_command() {
 }
 
 #[test]
-fn a_page_that_cannot_be_written_is_told_before_anything_runs() {
+fn a_page_that_cannot_be_written_is_reported_before_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere").join("page.html");
     let output = run(&["--page", nowhere.to_str().unwrap(), "--rounds", "1000000"]);
@@ -111,10 +111,10 @@ fn a_page_that_cannot_be_written_is_told_before_anything_runs() {
 }
 
 #[test]
-fn a_wrong_command_line_is_refused_with_a_sentence() {
+fn a_wrong_command_line_is_rejected_with_a_sentence() {
     for (arguments, advice) in [
         (vec!["--slow", "5", "--connections", "4"], "at most `--connections`"),
-        (vec!["--connections", "0", "--slow", "0"], "somebody has to come"),
+        (vec!["--connections", "0", "--slow", "0"], "at least 1"),
         (vec!["--server", "nginx"], "sync-server"),
         (vec!["--rounds", "0"], "0"),
     ] {
@@ -144,7 +144,7 @@ fn descriptors(process: nix::unistd::Pid) -> usize {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_server_that_dies_is_told_in_its_row() {
+fn a_server_that_dies_is_reported_in_its_row() {
     use nix::sys::signal::{Signal, kill};
     let child = bench(&["--server", "poll-server", "--rounds", "1"])
         .stdout(Stdio::piped())
@@ -167,7 +167,7 @@ fn a_server_that_dies_is_told_in_its_row() {
 /// survive as well.
 #[test]
 #[cfg(target_os = "linux")]
-fn what_was_ignored_at_the_start_disturbs_neither_the_program_nor_its_servers() {
+fn signals_ignored_at_the_start_disturb_neither_the_program_nor_its_servers() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     let load = ["--connections", "60", "--slow", "2", "--requests", "200", "--rounds", "1"];
@@ -191,7 +191,7 @@ fn what_was_ignored_at_the_start_disturbs_neither_the_program_nor_its_servers() 
 #[test]
 #[cfg(target_os = "linux")]
 fn no_server_outlives_the_program_whatever_ends_it() {
-    /// It would run for minutes, were this test to fail.
+    /// If this test fails, it would otherwise run for minutes.
     struct Killed(std::process::Child);
     impl Drop for Killed {
         fn drop(&mut self) {
@@ -207,7 +207,7 @@ fn no_server_outlives_the_program_whatever_ends_it() {
 }
 
 #[test]
-fn a_report_is_refused_where_it_would_be_lost_or_has_nothing_to_tell() {
+fn a_report_is_rejected_in_a_foreign_folder_and_without_figures() {
     let folder = tempfile::tempdir().unwrap();
     let [into, from] = ["into", "from"].map(|name| folder.path().join(name));
     std::fs::create_dir(&from).unwrap();
@@ -219,9 +219,9 @@ fn a_report_is_refused_where_it_would_be_lost_or_has_nothing_to_tell() {
         String::from_utf8(output.stderr).unwrap()
     };
     let error = report();
-    assert!(error.contains("no figures of criterion's"), "{error}");
+    assert!(error.contains("no criterion figures"), "{error}");
     std::fs::create_dir(&into).unwrap();
     std::fs::write(into.join("diary.txt"), "dear").unwrap();
     let error = report();
-    assert!(error.contains("something else") && error.contains("--into FOLDER"), "{error}");
+    assert!(error.contains("something other") && error.contains("--into FOLDER"), "{error}");
 }

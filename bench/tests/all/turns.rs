@@ -1,23 +1,23 @@
-//! Tests that keep the processors busy take turns. Beside them run those that mostly wait.
+//! Tests that keep the processors busy take turns. Tests that mostly wait run at the same time.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
-/// How many turns there are at the same time, at most. These tests wait, too, if not as much.
+/// The most turns at the same time. These tests wait, too, although not as much.
 const TURNS: usize = 2;
 
 static TAKEN: Mutex<usize> = Mutex::new(0);
 static GIVEN_BACK: Condvar = Condvar::new();
 
-/// A turn, or all of them, until it is dropped.
+/// A turn, or all turns, until it is dropped.
 pub struct Turn(usize);
 
-/// Waits for the turn of the calling test.
+/// Waits until it is the calling test's turn.
 pub fn turn() -> Turn {
     take(1)
 }
 
-/// Waits until no other test has a turn, and lets none have one.
+/// Waits until no other test has a turn, and then takes all turns.
 #[cfg(target_os = "linux")]
 pub fn alone() -> Turn {
     take(all())

@@ -1,5 +1,5 @@
-//! Does a server stand a crowd that nobody has planned? Waves of clients of every kind, while it
-//! is stopped and let go on, and while descriptors are taken from it.
+//! Finds out whether a server survives random crowds: waves of clients of every kind, while the
+//! server is stopped and resumed, and while descriptors are taken from it.
 //!
 //! ```text
 //! cargo run -p client -- chaos -- python3 server.py {port}     # twenty seconds of it
@@ -7,43 +7,44 @@
 //! cargo run -p client -- chaos --seed 4711 --wave 17 -- node server.js {port}
 //! ```
 //!
-//! At the end every request of a well-behaved client was answered exactly once, the server is
-//! alive, it has as many descriptors as after the first wave and not much more memory, and Ctrl-C
-//! ends it in order, all of it; or it is told what happened instead. Everything random is drawn from one number,
-//! the *seed*, so that what was found can be sent again. What happens is the same then; when it
-//! happens is up to the machine.
+//! The server survives if it answers every request of the clients that behave well exactly once, is
+//! alive at the end, has as many descriptors as after the first wave and not much more memory, and
+//! ends in order, with all its processes, after Ctrl-C. Otherwise the report says what happened
+//! instead. Everything random is derived from one number, the *seed*, so that a run can be
+//! repeated. The same things happen then, but when they happen depends on the machine.
 //!
-//! `check` names a promise that is not kept and says what most likely is wrong; so try it first.
-//! Chaos finds what nobody thought of: two things at the same time, and what adds up.
+//! Try `check` first, because it names the promise that is broken and says what is most likely
+//! wrong. Chaos finds what no check was written for: two things that happen at the same time, and
+//! effects that add up.
 //!
-//! Left out: whatever is slower than a minute, such as idle time-outs; networks, which lose and
-//! delay packets; and a server's standard output, which is read as fast as it comes. A descriptor
-//! that is lost once and for all in the first wave looks like one that the server needs. Memory may
-//! grow by half and some megabytes in a short run, since runtimes do; what leaks a little with
-//! each client comes to light in one of several minutes (`--time 10m`).
+//! Left out: whatever takes longer than a minute, such as idle time-outs; networks that lose and
+//! delay packets; and a standard output that isn't read (here it is read as fast as it comes). A
+//! descriptor that is leaked only once, in the first wave, looks like one that the server needs.
+//! Memory may grow by half and some megabytes in a short run, because runtimes do that; a small
+//! leak with each client shows up in a run of several minutes (`--time 10m`).
 //!
 //! Read in this order:
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | `plan` | what is to be done, and for how long |
-//! | `wave` | what the seed makes of it: crowds, and what befalls the server meanwhile |
-//! | `torment` | stops the server, takes descriptors from it, and undoes both |
-//! | `rest` | what the server has when nobody is there, and whether that grows |
-//! | `course` | waves and rests until the time is up, and the end |
-//! | `outcome` | what came of it, as text and as JSON |
+//! | `scenario` | what to do to the server, and for how long |
+//! | `wave` | what the seed makes of it: crowds, and the faults that are injected meanwhile |
+//! | `faults` | stops the server, takes descriptors from it, and undoes both |
+//! | `rest` | what the server uses when no client is connected, and whether that grows |
+//! | `run` | waves and rests until the time is up, and the end |
+//! | `report` | the results, as text and as JSON |
 
 #![forbid(unsafe_code)]
 
-mod course;
-mod outcome;
-mod plan;
+mod faults;
+mod report;
 mod rest;
-mod torment;
+mod run;
+mod scenario;
 mod wave;
 
-pub use course::{Progress, run};
-pub use outcome::{Outcome, typed};
-pub use plan::Plan;
+pub use report::{ChaosReport, typed};
 pub use rest::Sample;
-pub use wave::{Arrival, Mood, Ordeal, Torment, Wave};
+pub use run::{Progress, run};
+pub use scenario::Scenario;
+pub use wave::{Arrival, Fault, FaultKind, Shape, Wave};

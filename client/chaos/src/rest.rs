@@ -1,4 +1,4 @@
-//! What the server has when nobody is there, and whether that grows.
+//! What the server uses when no client is connected, and whether that grows.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,32 +8,33 @@ use serde::Serialize;
 use load_generator::json::as_seconds;
 use server_process::ServerProcess;
 
-/// How long the server may take to get rid of what the clients before have left. Servers linger
-/// for some seconds, so that a last reply arrives though the client has sent on.
+/// How long the server may take to clean up after its last clients. Servers linger for some
+/// seconds, so that the last reply arrives even if the client has kept sending.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often it is looked.
+/// How often a sample is taken.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What memory may grow by, from the first rests to the last, in bytes: an allocator keeps what it
+/// How much memory may grow from the first rests to the last, in bytes: an allocator keeps what it
 /// once needed.
 const GROWTH: u64 = 4 << 20;
 
-/// And besides, one part in so many of what it was. Our servers have grown by less than a fifth,
-/// Go's and Python's by less than a tenth, but Node's by a third within half a minute.
+/// In addition, it may grow by this fraction (one part in so many). Our servers have grown by less
+/// than a fifth, servers in Go and Python by less than a tenth, but those in Node by a third within
+/// half a minute.
 const GROWTH_PART: u64 = 2;
 
-/// From so many looks on, it is tried whether memory grows steadily.
+/// From this many samples on, we check whether memory grows steadily.
 const MANY: usize = 9;
 
-/// By how much the last third of them may be above the first, in bytes. At rest our servers differ
-/// from one look to the next by some hundred kilobytes.
+/// How much the last third of them may be above the first, in bytes. At rest, our servers differ by
+/// some hundred kilobytes from one sample to the next.
 const STEADY: u64 = 1 << 20;
 
-/// And besides, one part in so many of what it was.
+/// In addition, this fraction (one part in so many).
 const STEADY_PART: u64 = 10;
 
-/// What the server has at rest.
+/// What the server uses at rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Sample {
     /// When, counted from the beginning of the run.
@@ -47,8 +48,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Looks when nothing has changed from one look to the next few: the server has started, and
-    /// whoever was there has gone. `None` where nobody can tell what processes have.
+    /// Takes a sample when nothing has changed for a few samples: the server has started, and the
+    /// first client has gone. `None` if the system can't say what processes use.
     pub(super) fn settled(process: &ServerProcess, began: Instant) -> Option<Self> {
         const ALIKE: usize = 4;
         let deadline = Instant::now() + PATIENCE;
@@ -62,14 +63,14 @@ impl Sample {
         Some(last)
     }
 
-    /// Looks at once.
+    /// Takes a sample at once.
     fn now(process: &ServerProcess, began: Instant) -> Option<Self> {
         let memory = process.cost()?.resident;
         Some(Sample { at: began.elapsed(), memory, descriptors: process.descriptors()? })
     }
 
-    /// Waits until the server has no more descriptors than `descriptors`, but not for ever, and
-    /// looks.
+    /// Waits until the server has no more than `descriptors` descriptors, but not for ever, and
+    /// takes a sample.
     pub(super) fn at_rest(
         process: &ServerProcess,
         began: Instant,
@@ -77,8 +78,8 @@ impl Sample {
     ) -> Option<Self> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // The first look comes after a moment, too: a server whose last client has gone has
-            // still to notice it.
+            // The first sample is taken after a moment too: a server has to notice first that its
+            // last client has gone.
             thread::sleep(LOOK);
             let sample = Sample::now(process, began)?;
             if sample.descriptors <= descriptors || Instant::now() >= deadline {
@@ -88,8 +89,8 @@ impl Sample {
     }
 }
 
-/// What is wrong with the memory of these looks, in words. The last is held against the first
-/// third of them: a runtime that collects garbage finds its size only after a while.
+/// What is wrong with the memory in these samples, in words. The last one is compared with the
+/// first third of them: a runtime with garbage collection finds its size only after a while.
 pub(super) fn growth(samples: &[Sample]) -> Option<String> {
     let third = samples.len().div_ceil(3);
     let before = samples[..third].iter().map(|sample| sample.memory).max()?;
@@ -97,7 +98,8 @@ pub(super) fn growth(samples: &[Sample]) -> Option<String> {
     let bound = before + GROWTH + before / GROWTH_PART;
     if after > bound {
         return Some(format!(
-            "its memory has grown from {} to {}, though nobody is there; up to {} is allowed for",
+            "its memory has grown from {} to {}, although no client is connected; up to {} is \
+             allowed",
             megabytes(before),
             megabytes(after),
             megabytes(bound)
@@ -106,11 +108,12 @@ pub(super) fn growth(samples: &[Sample]) -> Option<String> {
     if samples.len() < MANY {
         return None;
     }
-    // Of a third of them each, the middle one: peaks and dips don't count.
+    // The median of each third, so that peaks and dips don't count.
     let (early, late) = (median(&samples[..third]), median(&samples[samples.len() - third..]));
     (late > early + STEADY + early / STEADY_PART).then(|| {
         format!(
-            "its memory grows steadily: {} in the first third of {} rests, {} in the last (medians)",
+            "its memory grows steadily: {} in the first third of {} rests, {} in the last third \
+             (medians)",
             megabytes(early),
             samples.len(),
             megabytes(late)
@@ -142,7 +145,7 @@ mod tests {
     fn what_an_allocator_keeps_is_no_growth() {
         assert_eq!(growth_of([5_000_000, 9_000_000, 5_100_000]), None);
         assert_eq!(growth_of([100_000_000, 150_000_000]), None);
-        // Peaks are none, either, and nor is what was needed once and is kept.
+        // Peaks aren't growth either, nor is memory that was needed once and is kept.
         assert_eq!(growth_of((0..180).map(|i| 5_000_000 + i % 7 * 100_000)), None);
         assert_eq!(growth_of((0..180).map(|i| if i < 20 { 5_000_000 } else { 5_900_000 })), None);
     }

@@ -1,4 +1,4 @@
-//! Which chapter of the walkthrough explains what a check has found.
+//! The chapter of the walkthrough that explains what a check has found.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ const fn chapter(number: u8, title: &'static str) -> Chapter {
     Chapter { number, title }
 }
 
-// The chapters that a check points to, and no others.
+// Only the chapters that a check points to.
 pub(super) const ONE_CLIENT: Chapter = chapter(1, "One server, one client");
 pub(super) const ONE_SLOW_CLIENT: Chapter = chapter(2, "One slow client stops everyone");
 pub(super) const WAYS_TO_ASK: Chapter = chapter(4, "Ways to ask");

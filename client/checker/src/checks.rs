@@ -1,13 +1,13 @@
-//! Every check: what it tries, what most likely is wrong when the promise is not kept, and
-//! where that is explained.
+//! Every check: what it tries, what is most likely wrong if the promise isn't kept, and which
+//! chapter explains it.
 //!
-//! They stand in the order in which a learner should mend things: what a check
-//! [needs](Check::needs) stands before it.
+//! They are in the order in which a learner should fix things: what a check [needs](Check::needs)
+//! comes before it.
 
-mod deaf;
 mod hostile;
 mod limits;
 mod neighbours;
+mod non_reading;
 mod stopping;
 mod stream;
 
@@ -16,30 +16,30 @@ use protocol::Protocol;
 use super::chapters::{
     Chapter, NO_MESSAGES, ONE_CLIENT, ONE_SLOW_CLIENT, POLL, SELECT, WAYS_TO_ASK, ZOO,
 };
-use super::scene::{Attempt, Scene};
+use super::fixture::{CheckResult, Fixture};
 
-/// One promise of a server, and how it is tried.
+/// One promise of a server, and how to check it.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
     /// The name in tables and on command lines.
     pub name: &'static str,
-    /// What is tried, in a sentence or two.
+    /// What the check tries, in a sentence or two.
     pub tries: &'static str,
-    /// What most likely is wrong with a server that does not keep the promise.
+    /// What is most likely wrong with a server that breaks the promise.
     pub likely: &'static str,
-    /// Where that is explained.
+    /// The chapter that explains it.
     pub chapter: Chapter,
-    /// Checks that this one builds on. If one of them fails, this one is not tried, and told as
-    /// following from it.
+    /// Checks that this one builds on. If one of them fails, this one isn't tried, and is reported
+    /// as following from it.
     pub needs: &'static [&'static str],
     /// Whether it makes sense in [`Protocol::OneShot`], too.
     pub(super) in_one_shot: bool,
     pub(super) pace: Pace,
-    /// How many descriptors the server may have, if they are to be few.
+    /// How many descriptors the server may have, if they are limited.
     pub(super) descriptor_limit: Option<u32>,
-    /// Whether the server has ended when it is over.
+    /// Whether the server has ended when the check is over.
     pub(super) ends_server: bool,
-    pub(super) attempt: fn(&Scene) -> Attempt,
+    pub(super) attempt: fn(&Fixture) -> CheckResult,
 }
 
 impl Check {
@@ -54,10 +54,10 @@ impl Check {
     }
 }
 
-/// How long a check takes, and how much it costs; the order is that in which they begin.
+/// How long a check takes, and how much it costs. The checks start in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pace {
-    /// It waits for a second or more, so others can be done meanwhile.
+    /// It waits for a second or more, so others can run meanwhile.
     Slow,
     Quick,
     /// It keeps a core busy, so few of its kind may run at the same time.
@@ -78,14 +78,14 @@ const PLAIN: Check = Check {
     attempt: |_| Ok(None),
 };
 
-/// All checks, in the order in which to mend what they find.
+/// All checks, in the order in which to fix the faults that they find.
 pub static ALL: &[Check] = &[
     Check {
         name: "answers",
-        tries: "A client connects, asks once, and reads the reply, to the byte.",
+        tries: "A client connects, sends one request, and compares the reply byte by byte.",
         likely: "The reply to every request is `Hello from server!` and LF (in `one-shot` without \
-                 the LF), and it is sent at once: a program that writes through a buffer has to \
-                 flush it. The server must listen on the port that it was told.",
+                 the LF), and it has to be sent at once: a program that writes through a buffer \
+                 has to flush it. The server has to listen on the given port.",
         chapter: ONE_CLIENT,
         needs: &[],
         in_one_shot: true,
@@ -94,10 +94,11 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "greets-once",
-        tries: "A client asks once, and listens on after the reply: nothing more may come.",
-        likely: "A connection stays in the list of those to write to after it was answered. It is \
-                 writable at once again, and so it is greeted again, and again. Take it off the \
-                 list when nothing is left to send.",
+        tries: "A client sends one request and keeps reading after the reply: nothing more may \
+                come.",
+        likely: "A connection stays in the list of those to write to after its reply is sent. It \
+                 is writable again at once, so the server sends another reply, and another. Take \
+                 it off the list when nothing is left to send.",
         chapter: NO_MESSAGES,
         needs: &["answers"],
         in_one_shot: true,
@@ -106,19 +107,21 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "asks-again",
-        tries: "A client asks, is answered, and asks again on the same connection, and again.",
-        likely: "The server closes after one reply, or it does not look at the connection again. \
-                 Read in a loop until the end; where interest is oneshot or edge-triggered, it \
-                 must be armed again, or everything read until the kernel says EAGAIN.",
+        tries: "A client sends four requests on one connection, each after the reply to the \
+                previous one.",
+        likely: "The server closes the connection after one reply, or stops watching it. Read in a \
+                 loop until the end of the stream. If interest is oneshot, re-arm it after each \
+                 event; if it is edge-triggered, read until the kernel returns EAGAIN.",
         chapter: POLL,
         attempt: stream::asks_again,
         ..PLAIN
     },
     Check {
         name: "byte-by-byte",
-        tries: "A client sends one request in single bytes: one reply may come, after the last.",
-        likely: "One read is taken for one message. TCP is a stream of bytes: keep what has come \
-                 in a buffer for each connection, and answer when an LF is in it.",
+        tries: "A client sends one request byte by byte: exactly one reply may come, after the \
+                last byte.",
+        likely: "The server takes one read for one message. TCP is a stream of bytes: keep a \
+                 buffer for each connection, and reply when it contains an LF.",
         chapter: NO_MESSAGES,
         needs: &["answers", "greets-once", "asks-again"],
         attempt: stream::byte_by_byte,
@@ -126,9 +129,9 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "pipelined",
-        tries: "A client sends 500 requests in one go, and reads 500 replies.",
-        likely: "What one read brings is taken for one request, or what follows the first LF is \
-                 thrown away. Answer every line that is in the buffer before you read again.",
+        tries: "A client sends 500 requests at once, and reads 500 replies.",
+        likely: "The server takes the result of one read for one request, or throws away what \
+                 follows the first LF. Answer every line in the buffer before you read again.",
         chapter: NO_MESSAGES,
         needs: &["answers", "greets-once", "asks-again", "byte-by-byte"],
         attempt: stream::pipelined,
@@ -136,11 +139,11 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "half-close",
-        tries: "A client sends three requests and closes its sending half; it reads three \
-                replies, and then the end.",
-        likely: "A read of 0 bytes is the client's end: it has nothing more to ask, but can still \
-                 hear. Send what is owed, then close; a connection that nobody closes stays \
-                 readable for ever, and costs a descriptor.",
+        tries: "A client sends three requests and closes its sending half. It reads three replies, \
+                and then the end of the stream.",
+        likely: "A read of 0 bytes means that the client has closed its sending half; it can still \
+                 receive. Send the pending replies, then close the connection. If you don't, it \
+                 stays readable for ever and costs a descriptor.",
         chapter: ONE_CLIENT,
         needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined"],
         attempt: stream::half_close,
@@ -148,12 +151,12 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "idle-cost",
-        tries: "20 clients are there and say nothing: within a second the server may use 20 ms of \
-                processor time.",
-        likely: "The server asks again and again whether something is there (a time-out of 0, or \
-                 non-blocking calls in a loop), or it is told again and again of something that \
-                 it does not do, such as being writable. Wait without a time-out, and only for \
-                 what you would act on.",
+        tries: "While 20 connected clients send nothing, the server may use at most 20 ms of \
+                processor time a second.",
+        likely: "The server polls in a busy loop (with a time-out of 0, or with non-blocking \
+                 calls), or the kernel keeps reporting an event that the server doesn't act on, \
+                 such as a writable socket. Wait without a time-out, and only for events that you \
+                 act on.",
         chapter: WAYS_TO_ASK,
         in_one_shot: true,
         pace: Pace::Slow,
@@ -162,10 +165,10 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "silent-neighbour",
-        tries: "Five clients connect and say nothing; another one asks, and is answered beside \
-                them. When the silent ones speak at last, they are answered, too.",
-        likely: "The server serves one connection to its end before it accepts the next, or one \
-                 blocking read waits for a client that says nothing. Wait for all connections at \
+        tries: "While five connected clients send nothing, another one sends a request and gets \
+                its reply. When the silent ones send a request, they get theirs too.",
+        likely: "The server serves one connection to its end before it accepts the next, or a \
+                 blocking read waits for a client that sends nothing. Wait for all connections at \
                  once, or give each a thread.",
         chapter: ONE_SLOW_CLIENT,
         in_one_shot: true,
@@ -174,11 +177,10 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "half-sent-neighbour",
-        tries: "Five clients send half a request; another one asks, and is answered beside them. \
-                When the halves are completed, they are answered, too.",
-        likely: "After a connection was found readable, the server reads until it has a whole \
-                 request. The rest may never come: read once, keep what came, and go back to \
-                 waiting.",
+        tries: "While five clients have sent only half a request, another one sends a request and \
+                gets its reply. When the five send the other half, they get theirs too.",
+        likely: "When a connection is readable, the server reads until it has a whole request. The \
+                 rest may never come: read once, keep what came, and go back to waiting.",
         chapter: ZOO,
         needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "silent-neighbour"],
         attempt: neighbours::half_sent,
@@ -186,10 +188,10 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "dribbling-neighbour",
-        tries: "A client sends a request a byte at a time, every 20 ms; another one asks, and is \
-                answered beside it.",
-        likely: "As long as bytes come from one client, the server stays with it; a time-out on \
-                 each read does not help, since it begins anew with every byte.",
+        tries: "While one client sends a byte every 20 ms, another one sends requests and gets its \
+                replies.",
+        likely: "The server stays with one client for as long as bytes come from it. A time-out on \
+                 each read doesn't help, because it starts again with every byte.",
         chapter: ZOO,
         needs: &[
             "answers",
@@ -204,10 +206,11 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "connect-and-close",
-        tries: "100 clients connect and go without a word, some at once; then another one asks.",
-        likely: "Something is done with a new connection that fails when the client has gone \
-                 already (asking for its name, reading its first line), and the error ends the \
-                 server. It concerns one connection: close that, and go on.",
+        tries: "100 clients connect and close without sending anything, most of them at once. Then \
+                another one sends a request.",
+        likely: "The server does something with a new connection that fails if the client has \
+                 already gone, such as getpeername(2) or reading its first line, and the error \
+                 ends the server. It concerns only one connection: close that one, and go on.",
         chapter: ZOO,
         in_one_shot: true,
         attempt: hostile::connect_and_close,
@@ -215,10 +218,11 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "resets",
-        tries: "30 times clients reset their connections: in the middle of a request, right after a \
-                whole one, and while many are being answered. Then another one asks.",
+        tries: "Clients reset their connections, 30 times each: in the middle of a request, right \
+                after a whole one, and while many are being answered. Then another one sends a \
+                request.",
         likely: "ECONNRESET from a read or EPIPE from a write (or SIGPIPE, which ends a process \
-                 that does not ignore it) ends the server. Every call on a connection can fail: \
+                 that doesn't ignore it) ends the server. Every call on a connection can fail: \
                  close that connection, and go on.",
         chapter: ZOO,
         needs: &["answers", "greets-once", "connect-and-close"],
@@ -227,69 +231,70 @@ pub static ALL: &[Check] = &[
         ..PLAIN
     },
     Check {
-        name: "deaf-replies",
-        tries: "A client asks up to 300,000 times before it reads; then it reads every reply, to \
-                the byte.",
-        likely: "A write to a non-blocking socket takes a part, and says how much; or nothing, and \
-                 says EAGAIN (in Python a BlockingIOError). What did not fit was dropped: keep \
-                 it, and send it when the socket is writable again, before anything else.",
+        name: "non-reading-replies",
+        tries: "A client sends up to 300,000 requests before it reads anything. Then it compares \
+                every reply byte by byte.",
+        likely: "The server drops what doesn't fit into the socket. A non-blocking write takes a \
+                 part and returns how much, or takes nothing and fails with EAGAIN (in Python a \
+                 BlockingIOError). Keep the rest, and send it before anything else when the socket \
+                 is writable again.",
         chapter: ZOO,
         needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined"],
         pace: Pace::Heavy,
-        attempt: deaf::replies,
+        attempt: non_reading::replies,
         ..PLAIN
     },
     Check {
-        name: "deaf-neighbour",
-        tries: "A client asks and asks and reads nothing, until nobody takes its requests any \
-                more; another one asks, and is answered beside it.",
-        likely: "A write blocks because nobody reads: the socket is blocking, or the server waits \
-                 until everything is written. Write what fits, keep the rest, and wait for that \
-                 socket to be writable together with all others.",
+        name: "non-reading-neighbour",
+        tries: "A client sends requests until the sockets are full, and reads nothing. Meanwhile, \
+                another one sends a request and gets its reply.",
+        likely: "A write blocks because the client doesn't read: the socket is blocking, or the \
+                 server waits until everything is written. Write what fits, keep the rest, and \
+                 wait for that socket to be writable together with all the others.",
         chapter: ZOO,
         needs: &[
             "answers",
             "greets-once",
             "silent-neighbour",
             "half-sent-neighbour",
-            "deaf-replies",
+            "non-reading-replies",
         ],
         pace: Pace::Heavy,
-        attempt: deaf::neighbour,
+        attempt: non_reading::neighbour,
         ..PLAIN
     },
     Check {
-        name: "deaf-memory",
-        tries: "A client asks up to 300,000 times and reads nothing: the server must stop reading \
-                from it before it has kept more than 1 MiB of replies.",
-        likely: "The list of what is to be sent grows without a bound, so one client that does \
-                 not read fills the memory. Stop reading from a connection as long as it is owed \
-                 much (in asyncio `await writer.drain()`, in Node `pause` until `drain`).",
+        name: "non-reading-memory",
+        tries: "A client sends up to 300,000 requests and reads nothing: the server has to stop \
+                reading from it before it buffers more than 1 MiB of replies.",
+        likely: "The buffer of pending replies grows without limit, so one non-reading client \
+                 fills the memory. Stop reading from a connection while much is pending for it (in \
+                 asyncio `await writer.drain()`, in Node `pause` until `drain`).",
         chapter: ZOO,
-        needs: &["answers", "greets-once", "deaf-replies"],
+        needs: &["answers", "greets-once", "non-reading-replies"],
         pace: Pace::Heavy,
-        attempt: deaf::memory,
+        attempt: non_reading::memory,
         ..PLAIN
     },
     Check {
-        name: "deaf-sleep",
-        tries: "While a client does not read, and again after it has read everything, the server \
-                sleeps.",
-        likely: "Interest in writing was not taken back when everything was sent, so an idle \
-                 connection reports for ever that it is writable; or interest in reading was \
-                 kept though nothing is read from a client that is owed much.",
+        name: "non-reading-sleep",
+        tries: "The server has to sleep while a client doesn't read, and again after it has read \
+                everything.",
+        likely: "The server still waits for a connection to be writable after everything is sent, \
+                 so an idle connection wakes it up all the time; or it still waits for one to be \
+                 readable although it has stopped reading from it.",
         chapter: NO_MESSAGES,
-        needs: &["answers", "greets-once", "idle-cost", "deaf-replies"],
+        needs: &["answers", "greets-once", "idle-cost", "non-reading-replies"],
         pace: Pace::Heavy,
-        attempt: deaf::sleep,
+        attempt: non_reading::sleep,
         ..PLAIN
     },
     Check {
         name: "unfinished-line",
-        tries: "A client sends a request and half of one, and closes its sending half: both are \
-                answered.",
-        likely: "At the end of the stream, what is left in the buffer is thrown away. It counts \
-                 as a request if it is not empty.",
+        tries: "A client sends one and a half requests and closes its sending half: it gets two \
+                replies.",
+        likely: "At the end of the stream, the server throws away what is left in the buffer. \
+                 Unless that is empty, it counts as a request.",
         chapter: NO_MESSAGES,
         needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined", "half-close"],
         attempt: stream::unfinished_line,
@@ -297,10 +302,10 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "too-long",
-        tries: "A client sends a request and then 100,000 bytes without an LF: it reads the \
-                reply, `Request too long!`, and the end, without a reset. 1024 bytes are still a \
-                request, with an LF at their end or as a last line without one; 1025 are too \
-                long.",
+        tries: "A client sends a request and then 100,000 bytes without an LF. It reads the reply, \
+                `Request too long!`, and the end of the stream, not a reset. 1024 bytes are still \
+                a request, with an LF at their end or as a last line without one; 1025 bytes are \
+                too long.",
         likely: "The server doesn't count the bytes of a request (without a limit, one client \
                  fills the memory), or its limit is off by one: a request has at most 1024 bytes, \
                  including its LF if it has one. Or the server closes while bytes from the client \
@@ -321,11 +326,11 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "many-connections",
-        tries: "1100 clients connect, ask, and stay. If not all are served at once, those who \
-                have to wait must be served when others leave.",
-        likely: "select(2) can't watch descriptors from 1024 on: an exception at best, else other \
-                 memory is overwritten. Leave clients in the backlog when there is no room for \
-                 them, and use poll, epoll or kqueue.",
+        tries: "1100 clients connect, send a request, and stay. If the server can't serve all of \
+                them at once, it has to serve the rest when others leave.",
+        likely: "select(2) can't watch descriptors from 1024 on: at best there is an exception, at \
+                 worst it overwrites other memory. Leave clients in the backlog when there is no \
+                 room for them, and use poll, epoll or kqueue.",
         chapter: SELECT,
         pace: Pace::Heavy,
         attempt: limits::many_connections,
@@ -333,12 +338,13 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "descriptor-limit",
-        tries: "The server has 64 descriptors, and 100 clients come: those who fit are answered, \
-                the server sleeps, and others are answered when some leave.",
-        likely: "accept fails with EMFILE and the client stays in the backlog, so the listener \
-                 stays readable: trying again at once spins. Stop watching the listener, and \
-                 accept again when a connection closes. The error is no reason to end. (Node \
-                 accepts such clients and closes them by itself, and offers no other way.)",
+        tries: "The server has 64 descriptors, and 100 clients connect: it has to serve those that \
+                fit, then sleep, and serve the others when some leave.",
+        likely: "accept(2) fails with EMFILE and the client stays in the backlog, so the listener \
+                 stays readable, and trying again at once is a busy loop. Stop watching the \
+                 listener, and accept again when a connection closes. The error is no reason to \
+                 end the server. (Node accepts such clients and closes them by itself; that can't \
+                 be changed.)",
         chapter: ZOO,
         needs: &["answers", "greets-once", "half-close", "idle-cost"],
         descriptor_limit: Some(64),
@@ -348,12 +354,13 @@ pub static ALL: &[Check] = &[
     },
     Check {
         name: "ctrl-c",
-        tries: "Ctrl-C while two clients are here, one that was answered and one that has said \
-                nothing: the server ends within 1.5 seconds, with status 0.",
-        likely: "Nobody handles SIGINT (in Python a KeyboardInterrupt), so it kills the process, and \
-                 what was owed is lost; or the handler only sets a flag, and the call that waits \
-                 goes on sleeping; or threads are waited for that wait for their clients. Wake \
-                 whoever sleeps, through a pipe that the loop watches or by shutting sockets down.",
+        tries: "While two clients are connected, one with its reply and one that has sent nothing, \
+                Ctrl-C is sent: the server has to end within 1.5 seconds, with status 0.",
+        likely: "The server doesn't handle SIGINT (in Python a KeyboardInterrupt), so it is \
+                 killed, and pending replies are lost; or its handler only sets a flag, and the \
+                 waiting call sleeps on; or it joins threads that wait for their clients. Wake up \
+                 the event loop through a pipe that it watches, or the threads by shutting down \
+                 their sockets.",
         chapter: ZOO,
         in_one_shot: true,
         ends_server: true,

@@ -1,22 +1,22 @@
 //! All verdicts: a row for each check, a column for each server.
 
-mod table;
 mod text;
 
 use std::io;
 use std::time::Duration;
 
+use output::Table;
 use protocol::Protocol;
 use serde::{Serialize, Serializer};
 
 use super::checks::Check;
-use super::scene::{Attempt, Trouble};
+use super::fixture::{CheckFailure, CheckResult};
 use load_generator::json::{as_seconds, as_text};
 
-/// What came of a run.
+/// The results of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Matrix {
-    /// What was spoken.
+    /// The protocol that clients and servers spoke.
     #[serde(serialize_with = "as_text")]
     pub protocol: Protocol,
     /// One for each server, in the order given.
@@ -24,12 +24,12 @@ pub struct Matrix {
     pub columns: Vec<Column>,
 }
 
-/// What came of one server.
+/// The results of one server.
 #[derive(Clone, Debug, Serialize)]
 pub struct Column {
-    /// The subject's name.
+    /// The server's name.
     pub server: String,
-    /// For each check of the plan, in its order.
+    /// One for each check of the plan, in the same order.
     #[serde(rename = "checks")]
     pub cells: Vec<Cell>,
     /// How long its checks took, one after the other.
@@ -52,28 +52,28 @@ pub struct Cell {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
-    /// It is.
+    /// It is kept.
     Kept {
         /// What the check has measured, for example `1019 at once`.
         figure: Option<String>,
     },
-    /// It is not, and this is a fault of its own.
+    /// It is broken, by a fault of its own.
     Broken {
         /// What happened.
         what: String,
-        /// What to do, where it is not the check's [`likely`](Check::likely) cause: nobody was
-        /// met.
+        /// What to do if the check's [`likely`](Check::likely) cause isn't the reason, because no
+        /// server was found.
         #[serde(skip)]
         way_out: Option<&'static str>,
     },
-    /// It is not, but that is no wonder.
+    /// It is broken because of a fault that another check has found.
     Follows {
-        /// The name of the check that has found the cause.
+        /// The name of that check.
         from: &'static str,
-        /// What happened; `None`: the check was not even tried.
+        /// What happened; `None` if the check wasn't even tried.
         what: Option<String>,
     },
-    /// Nobody knows.
+    /// It could not be tried.
     NotTried {
         /// Why not.
         why: String,
@@ -81,27 +81,57 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of(attempt: Attempt) -> Self {
+    pub(super) fn of(attempt: CheckResult) -> Self {
         match attempt {
             Ok(figure) => Verdict::Kept { figure },
-            Err(Trouble::Broken(what)) => Verdict::Broken { what, way_out: None },
-            Err(Trouble::Unmet(what, way_out)) => Verdict::Broken { what, way_out: Some(way_out) },
-            Err(Trouble::NotTried(why)) => Verdict::NotTried { why },
+            Err(CheckFailure::Broken(what)) => Verdict::Broken { what, way_out: None },
+            Err(CheckFailure::Unmet(what, way_out)) => {
+                Verdict::Broken { what, way_out: Some(way_out) }
+            }
+            Err(CheckFailure::NotTried(why)) => Verdict::NotTried { why },
+        }
+    }
+
+    /// The verdict in a word, and what happened, if there is more to say.
+    fn in_words(&self) -> (&str, &str) {
+        match self {
+            Verdict::Kept { figure } => ("kept", figure.as_deref().unwrap_or_default()),
+            Verdict::Broken { what, .. } => ("broken", what),
+            Verdict::Follows { from, .. } => ("follows", from),
+            Verdict::NotTried { why } => ("not tried", why),
         }
     }
 }
 
 impl Matrix {
-    /// Whether every server keeps every promise that could be tried.
+    /// Whether every server keeps every promise that could be checked.
     pub fn is_good(&self) -> bool {
         self.columns.iter().all(Column::is_good)
+    }
+
+    /// A row for each check and server, for programs: the verdict, and what happened.
+    pub fn table(&self) -> Table {
+        const COLUMNS: [(&str, &str); 4] = [
+            ("server", "server"),
+            ("check", "check"),
+            ("verdict", "verdict"),
+            ("what happened", "what"),
+        ];
+        let column = |(title, name)| output::Column { title, name, rank: 0 };
+        let rows = self.columns.iter().flat_map(|column| {
+            column.cells.iter().map(|cell| {
+                let (verdict, what) = cell.verdict.in_words();
+                [&column.server, cell.check.name, verdict, what].map(output::Cell::text).into()
+            })
+        });
+        Table::new(COLUMNS.map(column)).with(rows)
     }
 
     /// The matrix as one JSON object in one line.
     ///
     /// # Errors
     ///
-    /// None that is known of.
+    /// None that we know of.
     pub fn json(&self) -> io::Result<String> {
         #[derive(Serialize)]
         struct Object<'a> {
@@ -112,11 +142,11 @@ impl Matrix {
         Ok(serde_json::to_string(&Object { good: self.is_good(), matrix: self })?)
     }
 
-    /// The table, and below it what is wrong, for a terminal of 90 columns, with its escape
-    /// sequences for colours; print it through `anstream`, which takes them out where they
+    /// The table, and below it what is wrong. `width` is that of the terminal, if there is one.
+    /// Print the text through `anstream`, which removes the escape sequences for colours where they
     /// don't belong.
-    pub fn text(&self) -> String {
-        text::text(self)
+    pub fn text(&self, width: Option<usize>) -> String {
+        text::text(self, width)
     }
 }
 
@@ -125,15 +155,15 @@ impl Column {
         Column { server, cells: Vec::new(), took: Duration::ZERO }
     }
 
-    /// Whether every promise that could be tried is kept, and there is one.
+    /// Whether every promise that could be checked is kept, and there is at least one.
     pub fn is_good(&self) -> bool {
         let is_good =
             |cell: &Cell| matches!(cell.verdict, Verdict::Kept { .. } | Verdict::NotTried { .. });
         self.kept() > 0 && self.cells.iter().all(is_good)
     }
 
-    /// The names of the checks that have found a fault by itself, in the order in which to
-    /// mend them.
+    /// The names of the checks that have found a fault of its own, in the order in which to fix
+    /// them.
     pub fn faults(&self) -> Vec<&'static str> {
         let is_fault = |cell: &&Cell| matches!(cell.verdict, Verdict::Broken { .. });
         self.cells.iter().filter(is_fault).map(|cell| cell.check.name).collect()
@@ -149,13 +179,13 @@ impl Column {
         self.took += took;
     }
 
-    /// Whether one of these checks was found broken so far.
+    /// Whether one of these checks has failed so far.
     pub(super) fn has_broken(&self, names: &[&str]) -> bool {
         self.faults().iter().any(|fault| names.contains(fault))
     }
 
-    /// Brings the cells into the order of the plan, adds those that were not even tried, and
-    /// finds out what follows from what.
+    /// Brings the cells into the order of the plan, adds those that were not even tried, and finds
+    /// out which failures follow from others.
     pub(super) fn sort_out(&mut self, checks: &[&'static Check]) {
         let mut tried = std::mem::take(&mut self.cells);
         for &check in checks {
@@ -167,14 +197,13 @@ impl Column {
                 }
                 (Some(verdict), _) => verdict,
                 (None, Some(from)) => Verdict::Follows { from, what: None },
-                (None, None) => Verdict::NotTried { why: "it was left out".into() },
+                (None, None) => Verdict::NotTried { why: "it was skipped".into() },
             };
             self.cells.push(Cell { check, verdict });
         }
     }
 
-    /// The first fault, among those that were found so far, without which the check might
-    /// have succeeded.
+    /// The first of the faults found so far without which the check might have succeeded.
     fn cause_of(&self, check: &Check) -> Option<&'static str> {
         let needed = self.cells.iter().filter(|cell| check.needs.contains(&cell.check.name));
         needed.into_iter().find_map(|cell| match cell.verdict {

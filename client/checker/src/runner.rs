@@ -1,5 +1,5 @@
-//! Runs checks: which of them side by side, what becomes of a server that dies, and what
-//! follows from what.
+//! Runs the checks: which of them side by side, what happens when a server dies, and which failures
+//! follow from others.
 
 use std::io;
 use std::net::TcpStream;
@@ -11,63 +11,67 @@ use std::time::{Duration, Instant};
 use protocol::Protocol;
 
 use super::checks::{ALL, Check, Pace};
+use super::fixture::{CheckFailure, CheckResult, Fixture, NOT_STARTED, NOT_THERE};
 use super::matrix::{Cell, Column, Matrix, Verdict};
-use super::scene::{Attempt, NOT_STARTED, NOT_THERE, Scene, Trouble};
 use server_process::{NotStarted, START, lock};
 use server_process::{ServerProcess, Target, TargetKind, resolve, with_descriptor_limit};
 
-/// How many checks run at the same time. They mostly wait for what must not happen, so even two
-/// cores are not busy with them; more would make slow languages late.
+/// How many checks run at the same time. They mostly wait for things that must not happen, so they
+/// don't keep even two cores busy; more of them would make servers in slow languages late.
 const SIDE_BY_SIDE: usize = 4;
 
-/// How many of the heavy ones do, which keep a core busy for a while.
+/// How many heavy checks, which keep a core busy for a while, run at the same time.
 const HEAVY_SIDE_BY_SIDE: usize = 2;
 
-/// What is tried, and how.
+/// Which checks to run, and how.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    /// The checks, in the order in which they are told.
+pub struct CheckOptions {
+    /// The checks, in the order of the report.
     pub checks: Vec<&'static Check>,
-    /// What is spoken.
+    /// The protocol that clients and server speak.
     pub protocol: Protocol,
-    /// How long an answer may take before it is taken as not coming.
+    /// How long to wait for a reply before it counts as missing.
     pub patience: Duration,
-    /// How long a server that is started may take until it listens.
+    /// How long a server may take to start listening.
     pub start_within: Duration,
 }
 
-impl Plan {
-    /// Everything that makes sense in `protocol`, with clients that wait for two seconds.
+impl CheckOptions {
+    /// All checks that make sense in `protocol`, with clients that wait for two seconds.
     pub fn all(protocol: Protocol) -> Self {
         let checks = ALL.iter().filter(|check| check.is_for(protocol)).collect();
-        Plan { checks, protocol, patience: Duration::from_secs(2), start_within: START }
+        CheckOptions { checks, protocol, patience: Duration::from_secs(2), start_within: START }
     }
 }
 
-/// How far a run is, told when a check is over.
+/// How far a run is, reported when a check is over.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     /// How many checks are over.
     pub done: usize,
-    /// Of how many.
+    /// How many checks there are.
     pub all: usize,
-    /// The one that is over now.
+    /// The check that is over now.
     pub check: &'static Check,
 }
 
-/// Tries every subject as planned.
+/// Runs the planned checks on every server.
 ///
-/// Raises the process's soft limit of descriptors to the hard one, and so that of the servers
-/// that it starts: one that could have 1024 descriptors at most would never be asked to watch
-/// more than select(2) can.
-pub fn run(subjects: &[Target], plan: &Plan, progress: &(dyn Fn(Progress) + Sync)) -> Matrix {
-    // Should it fail, there are fewer descriptors, and the check that needs many says so.
+/// Raises the process's soft limit of descriptors to its hard limit. The servers that it starts
+/// inherit it: with only 1024 descriptors, a server would never have to watch more of them than
+/// select(2) can.
+pub fn run(
+    subjects: &[Target],
+    plan: &CheckOptions,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Matrix {
+    // If it fails, there are fewer descriptors, and the check that needs many says so.
     system::raise_descriptor_limit().ok();
     let run = Run { subjects, plan, progress, done: AtomicUsize::new(0) };
     let mut columns: Vec<Column> = subjects.iter().map(|it| Column::new(it.to_string())).collect();
 
-    // First what everything else needs, then what takes little. What needs something that was
-    // found broken by then is not tried: it would fail, and take its time for that.
+    // First the checks that all others need, then the cheap ones. If a check needs one that has
+    // already failed, it isn't tried: it would only take long to fail.
     let (first, mut rest): (Vec<&Check>, Vec<&Check>) =
         plan.checks.iter().copied().partition(|check| check.needs.is_empty());
     rest.sort_by_key(|check| check.pace);
@@ -85,13 +89,14 @@ pub fn run(subjects: &[Target], plan: &Plan, progress: &(dyn Fn(Progress) + Sync
 
 struct Run<'a> {
     subjects: &'a [Target],
-    plan: &'a Plan,
+    plan: &'a CheckOptions,
     progress: &'a (dyn Fn(Progress) + Sync),
     done: AtomicUsize,
 }
 
 impl Run<'_> {
-    /// Runs all checks on each server that runs already: there is one for all of them.
+    /// Runs all checks on each server that is already running, since there is only one for all of
+    /// them.
     fn one_after_the_other(&self, columns: &mut [Column]) {
         for (subject, column) in self.subjects.iter().zip(columns) {
             let TargetKind::Address(address) = &subject.kind else { continue };
@@ -103,7 +108,9 @@ impl Run<'_> {
                 let began = Instant::now();
                 let verdict = match gone_after {
                     None => self.verdict(check, || self.try_address(check, address)),
-                    Some(last) => Verdict::NotTried { why: format!("after {last} it was gone") },
+                    Some(last) => {
+                        Verdict::NotTried { why: format!("the server was gone after {last}") }
+                    }
                 };
                 let is_broken = matches!(verdict, Verdict::Broken { .. });
                 column.add(Cell { check, verdict }, began.elapsed());
@@ -121,7 +128,7 @@ impl Run<'_> {
             .is_ok_and(|address| connect(address).is_err_and(refused))
     }
 
-    /// Runs these checks on every command, in so many threads.
+    /// Runs these checks on every command, in this many threads.
     fn side_by_side(&self, columns: &mut [Column], checks: &[&'static Check], threads: usize) {
         let mut jobs = Vec::new();
         for (number, column) in columns.iter().enumerate() {
@@ -133,7 +140,7 @@ impl Run<'_> {
         let jobs = Mutex::new(jobs.into_iter());
         let columns = Mutex::new(columns);
         let work = || {
-            // Locked for no longer than it takes to get the next one.
+            // The lock is held only to get the next job.
             let next = || lock(&jobs).next();
             while let Some((number, check, words)) = next() {
                 let began = Instant::now();
@@ -143,14 +150,14 @@ impl Run<'_> {
         };
         thread::scope(|scope| {
             let start = |_: &usize| thread::Builder::new().spawn_scoped(scope, work).is_ok();
-            // Where no thread is to be had, this one does it all, and takes longer.
+            // If no thread can be started, this one does everything, and takes longer.
             if (0..threads).take_while(start).count() == 0 {
                 work();
             }
         });
     }
 
-    fn verdict(&self, check: &'static Check, attempt: impl FnOnce() -> Attempt) -> Verdict {
+    fn verdict(&self, check: &'static Check, attempt: impl FnOnce() -> CheckResult) -> Verdict {
         let verdict = Verdict::of(attempt());
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let all = self.subjects.len() * self.plan.checks.len();
@@ -158,60 +165,65 @@ impl Run<'_> {
         verdict
     }
 
-    /// Starts a server for this check, and tries it.
-    fn try_command(&self, check: &Check, words: &[String]) -> Attempt {
-        let Plan { protocol, patience, start_within, .. } = *self.plan;
+    /// Starts a server for this check, and runs the check.
+    fn try_command(&self, check: &Check, words: &[String]) -> CheckResult {
+        let CheckOptions { protocol, patience, start_within, .. } = *self.plan;
         let start = |words: &[String]| ServerProcess::start(words, start_within);
         let process = match check.descriptor_limit {
             None => start(words).map_err(|NotStarted { why, is_ours }| match is_ours {
-                true => Trouble::NotTried(why),
-                false => Trouble::Unmet(why, NOT_STARTED),
+                true => CheckFailure::NotTried(why),
+                false => CheckFailure::Unmet(why, NOT_STARTED),
             })?,
             Some(limit) => {
-                let why = || Trouble::NotTried("descriptors can't be limited here".into());
+                let why = || {
+                    CheckFailure::NotTried("on this system, descriptors can't be limited".into())
+                };
                 let limited = with_descriptor_limit(words, limit).ok_or_else(why)?;
                 start(&limited).map_err(|NotStarted { why, .. }| {
-                    let what = format!("with {limit} descriptors it does not even start");
-                    Trouble::NotTried(format!("{what}: {why}"))
+                    let what = format!("with {limit} descriptors, the server doesn't even start");
+                    CheckFailure::NotTried(format!("{what}: {why}"))
                 })?
             }
         };
-        let scene = Scene::with(process, protocol, patience);
-        try_at(check, &scene)
+        let fixture = Fixture::with(process, protocol, patience);
+        try_at(check, &fixture)
     }
 
-    fn try_address(&self, check: &Check, address: &str) -> Attempt {
-        let Plan { protocol, patience, .. } = *self.plan;
-        let address = resolve(address, patience).map_err(|what| Trouble::Unmet(what, NOT_THERE))?;
-        let scene = Scene::at(address, protocol, patience);
+    fn try_address(&self, check: &Check, address: &str) -> CheckResult {
+        let CheckOptions { protocol, patience, .. } = *self.plan;
+        let address =
+            resolve(address, patience).map_err(|what| CheckFailure::Unmet(what, NOT_THERE))?;
+        let fixture = Fixture::at(address, protocol, patience);
         if check.descriptor_limit.is_some() {
-            scene.process()?; // which can't be had, and it says why
+            fixture.process()?; // there is none, and the error says why
         }
-        try_at(check, &scene)
+        try_at(check, &fixture)
     }
 }
 
-/// The check itself; and afterwards the server must live, and answer anybody.
-fn try_at(check: &Check, scene: &Scene) -> Attempt {
-    let attempt = (check.attempt)(scene);
+/// Runs the check itself. Afterwards the server has to be alive and to serve a new client.
+fn try_at(check: &Check, fixture: &Fixture) -> CheckResult {
+    let attempt = (check.attempt)(fixture);
     if check.ends_server {
         return attempt;
     }
     let afterwards = match &attempt {
-        Ok(_) => scene.ask_as_anybody().map_err(|why| why.when("a new client, after all this")),
+        Ok(_) => {
+            fixture.check_new_client().map_err(|why| why.when("to a new client after the check"))
+        }
         Err(_) => Ok(()),
     };
     match (attempt, afterwards) {
         (Ok(figure), Ok(())) => Ok(figure),
-        (Err(trouble), _) | (Ok(_), Err(trouble)) => Err(blame_death(trouble, scene)),
+        (Err(trouble), _) | (Ok(_), Err(trouble)) => Err(blame_death(trouble, fixture)),
     }
 }
 
-/// If the server has died, that is part of what happened, whatever its clients have seen.
-fn blame_death(trouble: Trouble, scene: &Scene) -> Trouble {
-    match (trouble, scene.death()) {
-        (Trouble::Broken(seen) | Trouble::Unmet(seen, _), Some(death)) => {
-            Trouble::Broken(format!("{seen}; {death}"))
+/// If the server has died, adds that to what its clients have seen.
+fn blame_death(trouble: CheckFailure, fixture: &Fixture) -> CheckFailure {
+    match (trouble, fixture.death()) {
+        (CheckFailure::Broken(seen) | CheckFailure::Unmet(seen, _), Some(death)) => {
+            CheckFailure::Broken(format!("{seen}; {death}"))
         }
         (trouble, _) => trouble,
     }

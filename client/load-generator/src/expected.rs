@@ -1,19 +1,19 @@
-//! Checks what comes from a server: every byte, however the bytes are cut.
+//! Checks every byte that comes from a server, however the stream is cut into pieces.
 
 use protocol::Protocol;
 
-/// The replies that a connection has still to get.
+/// The replies that a connection still has to get.
 ///
-/// Wrong bytes and bytes that nobody asked for are refused with a few words that say what
-/// came instead of what.
+/// Wrong and unexpected bytes are rejected with a few words that say what came, and what should
+/// have come.
 pub(crate) struct Expected {
     protocol: Protocol,
-    /// Replies that were asked for and have not come to their last byte.
+    /// Replies that are still to come, or to be completed.
     owed: usize,
     /// Bytes of the next reply that have come.
     matched: usize,
-    /// The article's select server never stops greeting, so in its protocol a greeting
-    /// too many is no error.
+    /// The article's select server never stops sending replies, so in its protocol an extra reply
+    /// isn't an error.
     may_repeat: bool,
 }
 
@@ -22,26 +22,27 @@ impl Expected {
         Expected { protocol, owed: 0, matched: 0, may_repeat: false }
     }
 
-    /// A request is sent: one more reply is owed.
+    /// A request is sent, so one more reply has to come.
     pub(crate) fn asked(&mut self) {
         self.owed += 1;
     }
 
-    /// How many replies are owed.
+    /// How many replies still have to come.
     pub(crate) fn owed(&self) -> usize {
         self.owed
     }
 
-    /// Takes bytes up to the end of one reply; whether this was the end of a reply owed.
+    /// Takes bytes up to the end of one reply. Returns whether this was the end of an expected
+    /// reply.
     pub(crate) fn take(&mut self, bytes: &mut &[u8]) -> Result<bool, String> {
         if self.owed == 0 && !self.may_repeat {
-            return Err(format!("got {} that nobody asked for", Shown(bytes)));
+            return Err(format!("got unexpected bytes: {}", Shown(bytes)));
         }
         let due = &self.protocol.reply()[self.matched..];
         let (piece, rest) = bytes.split_at(due.len().min(bytes.len()));
         if !due.starts_with(piece) {
             let due = Shown(due);
-            return Err(format!("got {} where {due} was due", Shown(bytes)));
+            return Err(format!("got {} instead of {due}", Shown(bytes)));
         }
         *bytes = rest;
         self.matched += piece.len();
@@ -56,7 +57,7 @@ impl Expected {
     }
 }
 
-/// Bytes as a person can read them: quoted, escaped, and not more than a line of them.
+/// Bytes in readable form: quoted, escaped, and no more than a line of them.
 pub struct Shown<'a>(pub &'a [u8]);
 
 impl std::fmt::Display for Shown<'_> {
@@ -66,7 +67,7 @@ impl std::fmt::Display for Shown<'_> {
         match bytes.get(..MOST) {
             Some(start) => {
                 let more = bytes.len() - MOST;
-                write!(f, "\"{}\" and {more} bytes more", start.escape_ascii())
+                write!(f, "\"{}\" and {more} more bytes", start.escape_ascii())
             }
             None => write!(f, "\"{}\"", bytes.escape_ascii()),
         }
@@ -77,7 +78,7 @@ impl std::fmt::Display for Shown<'_> {
 mod tests {
     use super::*;
 
-    /// Asks as often as told, then takes the bytes in pieces of the size given.
+    /// Sends this many requests, then takes the bytes in pieces of this size.
     fn take(protocol: Protocol, asked: usize, bytes: &[u8], size: usize) -> Result<usize, String> {
         let mut expected = Expected::new(protocol);
         (0..asked).for_each(|_| expected.asked());
@@ -99,19 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn wrong_and_surplus_bytes_are_told() {
+    fn wrong_and_unexpected_bytes_are_reported() {
         let lines = |bytes| take(Protocol::Lines, 1, bytes, 10).unwrap_err();
-        assert_eq!(
-            lines(b"Hello from swrver!\n"),
-            r#"got " swrver!\n" where " server!\n" was due"#
-        );
-        assert_eq!(lines(b"Hello from server!\n\0"), r#"got "\x00" that nobody asked for"#);
+        assert_eq!(lines(b"Hello from swrver!\n"), r#"got " swrver!\n" instead of " server!\n""#);
+        assert_eq!(lines(b"Hello from server!\n\0"), r#"got unexpected bytes: "\x00""#);
         let flood = take(Protocol::Lines, 0, &[b'x'; 100], 100).unwrap_err();
-        assert!(flood.ends_with(r#"xxx" and 40 bytes more that nobody asked for"#));
+        assert!(flood.ends_with(r#"xxx" and 40 more bytes"#), "{flood}");
     }
 
     #[test]
-    fn one_shot_takes_greetings_too_many_but_nothing_else() {
+    fn one_shot_takes_extra_replies_but_nothing_else() {
         let greetings = Protocol::OneShot.reply().repeat(11);
         assert_eq!(take(Protocol::OneShot, 1, &greetings[..190], 7), Ok(1));
         assert!(take(Protocol::OneShot, 1, b"Hello from server!\n", 100).is_err());

@@ -1,19 +1,19 @@
-//! The flood: any number of clients in one thread, driven by events.
+//! The flood: any number of clients in one thread, driven by an event loop.
 //!
-//! The same kind of loop as in the event-driven servers, with the same function names, seen
-//! from the other side: [`Flood::turn`] opens and starts what is due, waits until the kernel
-//! reports a connection as ready, lets each that is ready go one step further, and does
-//! what is due by time.
+//! It is the same kind of loop as in the event-driven servers, with the same function names, seen
+//! from the client's side: [`Flood::turn`] opens and starts what is due, waits until the kernel
+//! reports connections as ready, lets each of them take a step, and does what is due by time.
 //!
-//! Left out: the descriptor limit is not raised here, since it belongs to the whole process;
-//! the program `client` does it.
+//! Left out: raising the descriptor limit, which belongs to the whole process. The program `client`
+//! does it.
 
 mod connection;
 pub(crate) mod errors;
 mod outbox;
-mod plan;
+mod polled_socket;
 mod record;
-mod watched;
+mod schedule;
+mod script;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -21,97 +21,96 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use polling::{Event, Events, Poller};
+use polling::{Events, Poller};
 use slab::Slab;
 
 use crate::crowd::{Crowd, Order};
 use crate::kind::Kind;
 use crate::phase::Phase;
 use crate::report::{Failure, Report, Stage, Stuck};
-use connection::{Connection, Deafness, Next};
-use plan::Plan;
+use connection::{Connection, Next, ReadState};
 use record::Record;
+use schedule::Schedule;
 
-/// How many connections are opened, and how many are started, in one turn.
+/// How many connections are opened, and how many are started, in one turn of the loop.
 ///
-/// Connections that are ready wait meanwhile, and that counts into their latency: 16 calls
-/// of connect(2) take about a third of a millisecond.
+/// Ready connections wait meanwhile, which adds to their latency: 16 calls of connect(2) take about
+/// a third of a millisecond.
 const BATCH: usize = 16;
 
-/// How often whoever watches is asked whether to go on, though nothing may have happened.
+/// How often `watch` is called even if nothing happens, so that it can end the flood.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What happens in a flood, told while it goes on. Clients have numbers, counted from 0.
+/// What happens in a flood, reported while it goes on. Clients are numbered from 0.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Happening<'a> {
-    /// A client is about something else from now on. The first phase of each is
-    /// [`Phase::Connecting`].
+pub enum Event<'a> {
+    /// A client enters another phase. The first phase of each client is [`Phase::Connecting`].
     Entered {
         /// Its number.
         client: usize,
-        /// What it is about.
+        /// The phase.
         phase: Phase,
-        /// Since when.
+        /// When it began.
         at: Instant,
     },
-    /// A client is connected; it took so long.
+    /// A client is connected.
     Connected {
         /// Its number.
         client: usize,
-        /// From the call of `connect` on.
+        /// How long it took since the call of `connect`.
         after: Duration,
     },
-    /// One read brought a client these bytes. They are not checked yet.
+    /// A client has read these bytes. They are not checked yet.
     Received {
         /// Its number.
         client: usize,
-        /// Perhaps a part of a reply only.
+        /// Perhaps only a part of a reply.
         bytes: &'a [u8],
     },
-    /// A client has got a whole reply, byte by byte as it should be.
+    /// A client has got a whole reply, in which every byte is right.
     Answered {
         /// Its number.
         client: usize,
-        /// How long it took; `None` if that does not count, because the request belongs to
-        /// the warm-up, or the client is deaf and reads when it likes.
+        /// How long it took; `None` if that isn't measured, because the request belongs to the
+        /// warm-up or the client is non-reading.
         latency: Option<Latency>,
     },
-    /// A request will not be answered any more. How long it has been waited for in vain is
-    /// told as for an answer, as far as it counts.
+    /// A request will not be answered any more. The wait in vain is reported like a latency, if it
+    /// is measured.
     Unanswered {
         /// Its number.
         client: usize,
-        /// `None` also if it was not even sent.
+        /// `None` also if the request wasn't even sent.
         since_sent: Option<Duration>,
         /// See [`Latency::since_due`].
         since_due: Option<Duration>,
     },
-    /// Something went wrong for a client, and it is closed.
+    /// Something went wrong for a client, and its connection is closed.
     Failed {
         /// Its number.
         client: usize,
         /// What went wrong.
         failure: &'a Failure,
     },
-    /// A client has done all that it was to do, and is closed.
+    /// A client has done everything that it had to do, and its connection is closed.
     Closed {
         /// Its number.
         client: usize,
         /// When.
         at: Instant,
     },
-    /// Some time has passed: told about ten times a second, whatever else happens.
+    /// Some time has passed: reported about ten times a second, whatever else happens.
     Tick,
 }
 
-/// How long a reply took, by two clocks that differ in an open loop only.
+/// How long a reply took, by two clocks that differ only in an open loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
-    /// From the instant when the last byte of the request was let go of.
+    /// Since the last byte of the request was sent.
     pub since_sent: Duration,
-    /// From the instant when the request was due by the plan, see [`Crowd::rate`]. Without
-    /// a plan the same as `since_sent`.
+    /// Since the request was due by the schedule (see [`Crowd::rate`]). Without a schedule, the
+    /// same as `since_sent`.
     pub since_due: Duration,
 }
 
@@ -123,10 +122,10 @@ struct Client {
     kind: Kind,
 }
 
-/// Lets a crowd of clients loose on the server at `address`, in this thread, until all are
-/// done, or nothing has moved for [`Crowd::timeout`], or `watch` breaks it off.
+/// Floods the server at `address` with a crowd of clients, in this thread, until all are done,
+/// nothing has moved for [`Crowd::timeout`], or `watch` ends it.
 ///
-/// What goes wrong on a connection stands in the report.
+/// Failures of single connections are in the report.
 ///
 /// ```no_run
 /// use load_generator::{Crowd, flood};
@@ -141,12 +140,12 @@ struct Client {
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::InvalidInput`] if there can't be such a crowd (see [`Crowd::check`]), or
-/// any error of the means to wait for events: these end the whole flood.
+/// [`io::ErrorKind::InvalidInput`] if there can't be such a crowd (see [`Crowd::check`]), or any
+/// error of the poller, which ends the whole flood.
 pub fn flood(
     address: SocketAddr,
     crowd: &Crowd,
-    watch: &mut dyn FnMut(&Happening<'_>) -> ControlFlow<()>,
+    watch: &mut dyn FnMut(&Event<'_>) -> ControlFlow<()>,
 ) -> io::Result<Report> {
     crowd.check().map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let poller = Poller::new()?;
@@ -161,7 +160,7 @@ pub fn flood(
         starting: VecDeque::new(),
         deadlines: BTreeSet::new(),
         unfinished: crowd.connections - crowd.count(Kind::Silent),
-        deaf: crowd.count(Kind::Deaf),
+        non_reading: crowd.count(Kind::NonReading),
         abandoned: Vec::new(),
         record: Record::new(Report::new(address, crowd), watch),
     };
@@ -184,36 +183,37 @@ struct Flood<'a> {
     address: SocketAddr,
     crowd: &'a Crowd,
     connections: Slab<Connection<'a>>,
-    /// How many clients have been told to connect.
+    /// How many clients have started to connect.
     opened: usize,
-    /// How many of them are still about it.
+    /// How many of them are still connecting.
     connecting: usize,
     /// Connections whose first request is due.
     starting: VecDeque<usize>,
-    /// When which connection has something to do by itself, the earliest first. A set and
-    /// not a heap, so that the deadline of a closed connection can be taken out.
+    /// When which connection has something to do by itself, the earliest first. It is a set, not a
+    /// heap, so that the deadline of a closed connection can be removed.
     deadlines: BTreeSet<(Instant, usize)>,
-    /// Clients that are not done, opened or not, without the silent ones.
+    /// How many clients, opened or not, are not done, without the silent ones.
     unfinished: usize,
-    /// How many of the unfinished are deaf.
-    deaf: usize,
-    /// Those that have failed, if they had a plan.
+    /// How many of the unfinished are non-reading.
+    non_reading: usize,
+    /// Failed clients that had a schedule.
     abandoned: Vec<Abandoned>,
     record: Record<'a>,
 }
 
-/// What is left of the plan of a client that has failed.
+/// The rest of the schedule of a failed client.
 struct Abandoned {
     client: Client,
-    /// `None` if it could not even begin.
-    plan: Option<Plan>,
-    /// How many requests it had still to ask; `None` if it asked until the time was up.
+    /// `None` if the client could not even begin.
+    schedule: Option<Schedule>,
+    /// How many requests it still had to send; `None` if it would have sent them until the time was
+    /// up.
     to_ask: Option<usize>,
 }
 
 impl<'a> Flood<'a> {
-    /// The silent ones stay as long as there are others. If there are no others, they stay
-    /// for the duration, if there is one, and until nothing has moved for too long otherwise.
+    /// Silent clients stay as long as there are others. If there are no others, they stay for the
+    /// crowd's duration, or, without one, until nothing has moved for too long.
     fn is_over(&self) -> bool {
         let all_gone = self.all_are_opened() && self.connections.is_empty();
         self.record.is_ended() || all_gone || (self.unfinished == 0 && !self.only_silent())
@@ -226,14 +226,14 @@ impl<'a> Flood<'a> {
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         self.open_some();
         self.start_some()?;
-        events.clear(); // otherwise the new ones would be added to those of the last turn
+        events.clear(); // otherwise the new events would be added to those of the last turn
         self.record.report.calls.waits += 1;
         self.poller.wait_deadline(events, self.wake_up_at())?;
         for event in events.iter() {
             self.connection_ready(event)?;
         }
         self.expire(Instant::now())?;
-        self.let_the_deaf_listen()
+        self.let_the_others_read()
     }
 
     fn open_some(&mut self) {
@@ -244,9 +244,9 @@ impl<'a> Flood<'a> {
         }
     }
 
-    /// Connect-first is one after the other. Were they all connecting at once, then each
-    /// time that the server's accept queue has room for one, as many as try at that moment
-    /// would get in, since the kernel counts only those that are through.
+    /// With `ConnectFirst`, clients connect one after the other. If all of them connected at once,
+    /// then whenever the server's accept queue has room for one, all that try at that moment would
+    /// get in, since the kernel counts only established connections.
     fn may_open(&self) -> bool {
         let is_free = self.connecting == 0 || self.crowd.order == Order::AsConnected;
         is_free && !self.all_are_opened()
@@ -276,8 +276,8 @@ impl<'a> Flood<'a> {
         }
     }
 
-    /// One client less is connecting; if it was the last one of all, the first requests of
-    /// those that were held are due. Who could not connect is not waited for.
+    /// One client less is connecting. If it was the last one, the first requests of the held
+    /// clients are due. Clients that could not connect are not waited for.
     fn no_longer_connecting(&mut self) {
         self.connecting -= 1;
         let all_are_through = self.connecting == 0 && self.all_are_opened();
@@ -297,7 +297,7 @@ impl<'a> Flood<'a> {
         Ok(())
     }
 
-    /// The latest end of the wait: the earliest deadline, or now if there is work.
+    /// When the wait has to end at the latest: at the earliest deadline, or now if there is work.
     fn wake_up_at(&self) -> Instant {
         if self.may_open() || !self.starting.is_empty() {
             return Instant::now();
@@ -309,10 +309,10 @@ impl<'a> Flood<'a> {
         next.map_or(self.record.next_tick, |next| next.min(self.record.next_tick))
     }
 
-    /// When to give up if nothing moves before; `None` if that is never.
+    /// When to give up if nothing moves until then; `None` if never.
     ///
-    /// While a client waits by itself, with half of a request or for its next one, it is the
-    /// crowd that is slow, so nobody is given up.
+    /// While a client waits by its own choice, with half of a request or for its next one, the
+    /// crowd is slow and not the server, so the flood doesn't give up.
     fn give_up_at(&self) -> Option<Instant> {
         if !self.deadlines.is_empty() || !self.starting.is_empty() {
             return None;
@@ -322,15 +322,15 @@ impl<'a> Flood<'a> {
         {
             return Some(end);
         }
-        // An instant that can't be told is so far away that it never comes.
+        // An instant that can't be represented is so far away that it never comes.
         self.record.last_moved.checked_add(self.crowd.timeout)
     }
 
-    fn connection_ready(&mut self, event: Event) -> io::Result<()> {
+    fn connection_ready(&mut self, event: polling::Event) -> io::Result<()> {
         self.go_on(event.key, |connection, record| connection.ready(event, record))
     }
 
-    /// Lets a connection take its next step, and then watches it as it now wants.
+    /// Lets a connection take its next step, and then updates what it is watched for.
     fn go_on(
         &mut self,
         key: usize,
@@ -381,22 +381,23 @@ impl<'a> Flood<'a> {
         Ok(())
     }
 
-    /// When all the others are done and no deaf client can send on, these read what they got.
-    fn let_the_deaf_listen(&mut self) -> io::Result<()> {
-        if self.deaf == 0 || self.unfinished > self.deaf || !self.all_are_opened() {
+    /// When all the others are done and no non-reading client can send any more, the non-reading
+    /// clients read their replies.
+    fn let_the_others_read(&mut self) -> io::Result<()> {
+        if self.non_reading == 0 || self.unfinished > self.non_reading || !self.all_are_opened() {
             return Ok(());
         }
         let mut waiting = Vec::new();
         for (key, connection) in &self.connections {
-            match connection.deafness() {
-                Deafness::Sends => return Ok(()),
-                Deafness::Waits => waiting.push(key),
-                Deafness::None => {}
+            match connection.read_state() {
+                ReadState::Sends => return Ok(()),
+                ReadState::Waits => waiting.push(key),
+                ReadState::Reads => {}
             }
         }
-        waiting
-            .into_iter()
-            .try_for_each(|key| self.go_on(key, |connection, record| connection.listen(record)))
+        waiting.into_iter().try_for_each(|key| {
+            self.go_on(key, |connection, record| connection.begin_to_read(record))
+        })
     }
 
     fn give_up(&mut self) {
@@ -404,22 +405,24 @@ impl<'a> Flood<'a> {
         for (_, connection) in std::mem::take(&mut self.connections) {
             let (place, why) = match connection.phase() {
                 Phase::Connecting => (&mut stuck.connecting, "still connecting"),
-                Phase::Held => (&mut stuck.held, "connected, waits until all are"),
-                _ if connection.deafness() != Deafness::None => {
-                    stuck.deaf += 1;
-                    continue; // it does what it is there for, and so does the silent one
+                Phase::Held => (&mut stuck.held, "connected, waiting until all are"),
+                _ if connection.read_state() != ReadState::Reads => {
+                    stuck.non_reading += 1;
+                    continue; // it does what it should, and so does a silent client
                 }
                 Phase::Resting => {
                     stuck.silent += 1;
                     continue;
                 }
                 Phase::Sending | Phase::Blocked => {
-                    (&mut stuck.sending, "the server takes no more bytes")
+                    (&mut stuck.sending, "the server reads no more bytes")
                 }
                 Phase::AwaitingReply | Phase::Reading => {
                     (&mut stuck.awaiting_reply, "no reply has come")
                 }
-                Phase::AwaitingEnd => (&mut stuck.awaiting_end, "the server does not close"),
+                Phase::AwaitingEnd => {
+                    (&mut stuck.awaiting_end, "the server doesn't close the connection")
+                }
             };
             *place += 1;
             self.fail(connection, &errors::failure(Stage::TimedOut, why));
@@ -427,7 +430,7 @@ impl<'a> Flood<'a> {
         for number in self.opened..self.crowd.connections {
             let client = Client { number, kind: self.crowd.kind(number) };
             stuck.connecting += 1;
-            let why = "in line behind one that is still connecting";
+            let why = "in line behind a client that is still connecting";
             self.record.failed(client, &errors::failure(Stage::TimedOut, why));
         }
         let only_silent = Stuck { silent: stuck.silent, ..Stuck::default() };
@@ -435,37 +438,37 @@ impl<'a> Flood<'a> {
         self.record.end();
     }
 
-    /// Tells what went wrong for a client that is out of the flood now.
+    /// Records what went wrong for a client that is no longer in the flood.
     fn fail(&mut self, connection: Connection<'_>, failure: &Failure) {
         let client = connection.client;
         self.record.failed(client, failure);
         connection.give_up(Instant::now(), &mut self.record);
-        let (plan, to_ask) = connection.into_plan();
-        self.abandon(client, plan, to_ask);
+        let (schedule, to_ask) = connection.into_schedule();
+        self.abandon(client, schedule, to_ask);
     }
 
-    fn abandon(&mut self, client: Client, plan: Option<Plan>, to_ask: Option<usize>) {
+    fn abandon(&mut self, client: Client, schedule: Option<Schedule>, to_ask: Option<usize>) {
         if self.crowd.rate.is_some() && client.kind == Kind::Prompt {
-            self.abandoned.push(Abandoned { client, plan, to_ask });
+            self.abandoned.push(Abandoned { client, schedule, to_ask });
         }
     }
 
-    /// An open loop goes on without those who have failed: what they would have asked by
-    /// now is unanswered, too. Otherwise a server would look the better the more connections
-    /// it drops.
+    /// Counts the requests that failed clients of an open loop would have sent by now as
+    /// unanswered. Otherwise a server would look better, the more connections it drops.
     fn settle(&mut self) {
         let asks_from = self.record.asks_from().filter(|_| self.record.report.connected > 0);
         let Some(asks_from) = asks_from else {
-            return; // nobody was told to ask, or there was no server
+            return; // no request was due yet, or there was no server
         };
         let now = Instant::now();
         let end = self.record.asks_until().map_or(now, |end| end.min(now));
-        for Abandoned { client, plan, to_ask } in std::mem::take(&mut self.abandoned) {
-            let Some(mut plan) = plan.or_else(|| Plan::new(self.crowd, client.number, asks_from))
+        for Abandoned { client, schedule, to_ask } in std::mem::take(&mut self.abandoned) {
+            let Some(mut schedule) =
+                schedule.or_else(|| Schedule::new(self.crowd, client.number, asks_from))
             else {
                 continue;
             };
-            let dues = std::iter::repeat_with(|| plan.take()).take_while(|&due| due < end);
+            let dues = std::iter::repeat_with(|| schedule.take()).take_while(|&due| due < end);
             for due in dues.take(to_ask.unwrap_or(usize::MAX)) {
                 if to_ask.is_none() {
                     self.record.asked(client, 1);
@@ -491,7 +494,7 @@ impl<'a> Flood<'a> {
     fn finished(&mut self, kind: Kind) {
         match kind {
             Kind::Silent => return,
-            Kind::Deaf => self.deaf -= 1,
+            Kind::NonReading => self.non_reading -= 1,
             _ => {}
         }
         self.unfinished -= 1;

@@ -1,11 +1,11 @@
-//! How values stand in JSON: for `#[serde(serialize_with = "…")]`.
+//! How values are written in JSON: for `#[serde(serialize_with = "…")]`.
 
 use std::fmt::Display;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-/// As its text.
+/// As text.
 pub fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
@@ -15,7 +15,7 @@ pub fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok
     serializer.serialize_f64(time.as_secs_f64())
 }
 
-/// In seconds; `null`, if there is none.
+/// In seconds; `null` if there is none.
 pub fn as_seconds_if_any<S: Serializer>(
     time: &Option<Duration>,
     serializer: S,

@@ -1,4 +1,4 @@
-//! The kinds of clients: what each does, and who does so in real life.
+//! The kinds of clients: what each does, and an example from real life.
 
 use std::fmt;
 
@@ -6,34 +6,34 @@ use serde::{Serialize, Serializer};
 
 /// How a client behaves.
 ///
-/// What a server owes it is known for each kind, and checked to the byte.
+/// For each kind it is known what the server has to send, and every byte of that is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Sends each request in one go and reads the reply. Each is answered.
+    /// Sends each request at once and reads the reply. It gets a reply to each.
     Prompt,
-    /// Sends its requests a byte at a time: a phone in a tunnel. Each is answered, once.
+    /// Sends its requests one byte at a time, like a phone in a tunnel. It gets one reply to each.
     Dribbling,
-    /// Sends half of a request, waits, and sends the rest: an upload that stalls. Each is
-    /// answered, once.
+    /// Sends half of a request, waits, and sends the rest, like an upload that stalls. It gets one
+    /// reply to each.
     Pausing,
-    /// Keeps its connection and asks again after a time to think: a person who types, a
-    /// screen that is brought up to date. Each request is answered.
+    /// Keeps its connection and sends the next request after a time to think, like a person who
+    /// types, or a page that refreshes. It gets a reply to each.
     Chatty,
-    /// Sends all its requests at once and closes its sending half, without waiting for a
-    /// reply before: a script that pipes a file into `nc`. The last line has no LF; the end of the stream
-    /// ends it. Each is answered, then the server closes.
+    /// Sends all its requests at once and closes its sending half before any reply, like a script
+    /// that pipes a file into `nc`. The last line has no LF; the end of the stream ends it. It gets
+    /// a reply to each, and then the server closes the connection.
     HalfClosing,
-    /// Sends as long as the sockets take it, with a small receive buffer, and reads nothing
-    /// before the others are done: a laptop that sleeps in the middle of a download. In the
-    /// end it gets every reply.
-    Deaf,
-    /// Connects and says nothing until the others are done: a browser that opens
-    /// connections in advance. It gets nothing; the server may close it.
+    /// Sends until the sockets are full, with a small receive buffer, and reads nothing until the
+    /// others are done, like a laptop that falls asleep during a download. In the end it gets every
+    /// reply.
+    NonReading,
+    /// Connects and sends nothing until the others are done, like a browser that opens connections
+    /// in advance. It gets nothing; the server may close the connection.
     Silent,
-    /// Sends half of a request, waits, and resets the connection: an app that is killed. It
+    /// Sends half of a request, waits, and resets the connection, like an app that is killed. It
     /// gets nothing.
     Resetting,
-    /// Connects and closes without a word: a health check, or a scanner of ports.
+    /// Connects and closes without sending anything, like a health check or a port scanner.
     Vanishing,
 }
 
@@ -45,7 +45,7 @@ impl Kind {
         Kind::Pausing,
         Kind::Chatty,
         Kind::HalfClosing,
-        Kind::Deaf,
+        Kind::NonReading,
         Kind::Silent,
         Kind::Resetting,
         Kind::Vanishing,
@@ -59,7 +59,7 @@ impl Kind {
             Kind::Pausing => "pausing",
             Kind::Chatty => "chatty",
             Kind::HalfClosing => "half-closing",
-            Kind::Deaf => "deaf",
+            Kind::NonReading => "non-reading",
             Kind::Silent => "silent",
             Kind::Resetting => "resetting",
             Kind::Vanishing => "vanishing",
@@ -80,7 +80,7 @@ impl Serialize for Kind {
     }
 }
 
-/// How many clients of a crowd are of which kind, besides the prompt ones, which are the rest.
+/// How many clients of a crowd are of each kind. The rest are prompt.
 ///
 /// ```
 /// use load_generator::{Kind, Mix};
@@ -92,12 +92,13 @@ impl Serialize for Kind {
 pub struct Mix([usize; Kind::ALL.len()]);
 
 impl Mix {
-    /// How many are of a kind; of the prompt ones, how many were named as such.
+    /// How many are of a kind; of the prompt kind, how many were named explicitly.
     pub fn count(&self, kind: Kind) -> usize {
         self.0[kind as usize]
     }
 
-    /// How many there are of all kinds together; [`usize::MAX`] if they can't be counted.
+    /// How many there are of all kinds together; [`usize::MAX`] if there are more than can be
+    /// counted.
     pub fn total(&self) -> usize {
         self.0.iter().fold(0, |total, &count| total.saturating_add(count))
     }
@@ -134,7 +135,7 @@ impl fmt::Display for Mix {
     }
 }
 
-/// As an object with the count of each kind that there is.
+/// As an object with the count of each kind that occurs.
 impl Serialize for Mix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.kinds())

@@ -1,29 +1,29 @@
-//! Any number of clients of every kind, in one thread, and what comes of them.
+//! Any number of clients of every kind in one thread, and a report of what happened to them.
 //!
-//! [`flood`] drives the whole crowd the same way as an event-driven server: it never waits for one
-//! client, but for all of them at once. So it can hold as many connections as there are
-//! descriptors and local ports, which are some 28,000 on Linux.
+//! [`flood`] works like an event-driven server: it never waits for one client, but for all of them
+//! at once. So it can hold as many connections as there are descriptors and local ports (some
+//! 28,000 on Linux).
 //!
 //! In a *closed loop*, each client sends its next request only after it has got a reply: a slow
-//! server gets fewer requests, and so looks better than its users find it (*coordinated
-//! omission*). A [rate](Crowd::rate) makes it an *open loop*, whose second clock counts from when a
-//! request was due. Each connection still carries one request at a time: beyond what the server
-//! can do, requests queue up in the client.
+//! server gets fewer requests, and so looks better than it feels to its users (*coordinated
+//! omission*). A [rate](Crowd::rate) makes it an *open loop*, with a second clock that starts when
+//! a request is due. Each connection still carries one request at a time: if the server can't keep
+//! up, requests queue up in the client.
 //!
 //! Read in this order:
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | `kind`, `crowd` | what the clients do: of which kinds they are, how many, in which order, how often |
+//! | `kind`, `crowd` | what the clients do: of which kind they are, how many, in which order, how often |
 //! | `phase` | how far a client is |
 //! | `expected` | checks each byte that comes from the server |
-//! | `flood` | the event loop; its `connection` is one client, `outbox` what it sends, `plan` when, `errors` what the kernel refuses, `watched` its socket and the poller's eye on it, `record` the way into the report |
-//! | [`report`] | figures, errors by stage, in words why nothing moves any more, and how far the figures can be trusted |
-//! | [`probe`] | one well-behaved client, to be measured beside a flood |
-//! | [`Askers`] | many that only keep a server busy, as cheaply as can be |
-//! | [`json`] | how times stand in JSON |
+//! | `flood` | the event loop; its `connection` is one client, `script` what the client does next, `outbox` what it sends, `schedule` when, `errors` what failed system calls mean, `polled_socket` its socket at the poller, `record` the way into the report |
+//! | [`report`] | figures, errors by stage, an explanation of why nothing moves any more, and how far the figures can be trusted |
+//! | [`probe`] | one prompt client, which is measured during a flood |
+//! | [`BusyClients`] | many clients that only keep a server busy, as cheaply as possible |
+//! | [`json`] | how times are written in JSON |
 
-mod askers;
+mod busy_clients;
 mod crowd;
 mod expected;
 mod flood;
@@ -33,11 +33,11 @@ mod phase;
 pub mod probe;
 pub mod report;
 
-pub use askers::Askers;
+pub use busy_clients::BusyClients;
 pub use crowd::{Crowd, Order};
 pub use expected::Shown;
 pub use flood::errors::{START_ONE, cannot_reach};
-pub use flood::{Happening, Latency, flood};
+pub use flood::{Event, Latency, flood};
 pub use kind::{Kind, Mix};
 pub use phase::Phase;
 pub use probe::Probe;

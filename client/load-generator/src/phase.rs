@@ -1,22 +1,21 @@
-//! How far a client is: what it does, or what it waits for.
+//! How far a client is: what it is doing, or what it is waiting for.
 
-/// What a client of the crowd is about at a moment.
+/// What a client of the crowd is doing at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Its connection has not come about yet.
+    /// Its connection isn't established yet.
     Connecting,
-    /// Connected, and waits until all the others are, too.
+    /// Connected, and waiting until all the others are too.
     Held,
-    /// A request is sent in part. A slow client waits by itself between the parts.
+    /// Part of a request is sent. A slow client waits between the parts.
     Sending,
-    /// It can't send on: the server does not read, and the sockets are full.
+    /// It can't send any more: the server doesn't read, and the sockets are full.
     Blocked,
-    /// A request is sent, and nothing of its reply has come.
+    /// A request is sent, and no byte of its reply has come.
     AwaitingReply,
-    /// A reply has come in part.
+    /// Part of a reply has come.
     Reading,
-    /// It has nothing to do now: it is silent, or thinks, or does not read, or its plan says
-    /// later.
+    /// It has nothing to do now: it is silent, thinks, doesn't read, or its next request isn't due.
     Resting,
     /// It has every reply, and waits for the server to close.
     AwaitingEnd,

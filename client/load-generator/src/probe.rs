@@ -1,7 +1,7 @@
-//! The well-behaved client that is measured: one blocking socket, nothing clever.
+//! The prompt client that is measured: one blocking socket, nothing clever.
 //!
-//! It connects, asks, reads exactly the reply, and may ask again. Beside a flood it shows
-//! what the crowd costs somebody who does nothing wrong.
+//! It connects, sends a request, reads exactly the reply, and may repeat that. During a flood, it
+//! shows what the crowd costs a client that does nothing wrong.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -28,10 +28,10 @@ use crate::expected::Expected;
 /// # std::io::Result::Ok(())
 /// ```
 ///
-/// All errors are those of the socket, and besides:
-/// [`TimedOut`](ErrorKind::TimedOut) when the time is up,
-/// [`UnexpectedEof`](ErrorKind::UnexpectedEof) when the server closes before it has answered,
-/// [`InvalidData`](ErrorKind::InvalidData) when it sends anything but the replies due.
+/// The errors are those of the socket, and [`TimedOut`](ErrorKind::TimedOut) when the time is up,
+/// [`UnexpectedEof`](ErrorKind::UnexpectedEof) when the server closes the connection before it has
+/// replied, [`InvalidData`](ErrorKind::InvalidData) when it sends anything but the expected
+/// replies.
 pub struct Probe {
     stream: TcpStream,
     request: Vec<u8>,
@@ -62,11 +62,11 @@ impl Probe {
         self.connected_after
     }
 
-    /// Asks, and reads exactly the reply; returns how long it took from before the first
-    /// byte was sent until the last had come.
+    /// Sends a request and reads exactly the reply. Returns how long it took, from before the first
+    /// byte was sent until the last one had come.
     pub fn ask(&mut self) -> io::Result<Duration> {
         let start = Instant::now();
-        self.stream.write_all(&self.request).map_err(told_alike)?;
+        self.stream.write_all(&self.request).map_err(same_on_all_systems)?;
         self.expected.asked();
         while self.expected.owed() > 0 {
             if self.read_some(start)? == 0 {
@@ -77,7 +77,8 @@ impl Probe {
         Ok(start.elapsed())
     }
 
-    /// Closes the sending half and reads to the end, which is to come and bring nothing.
+    /// Closes the sending half and reads to the end of the stream, before which nothing more may
+    /// come.
     pub fn end(mut self) -> io::Result<()> {
         let start = Instant::now();
         self.stream.shutdown(Shutdown::Write)?;
@@ -85,7 +86,7 @@ impl Probe {
         Ok(())
     }
 
-    /// Reads once, and checks what came; 0 is the end.
+    /// Reads once and checks what came; 0 is the end of the stream.
     fn read_some(&mut self, start: Instant) -> io::Result<usize> {
         let left = self.timeout.saturating_sub(start.elapsed());
         if left.is_zero() {
@@ -96,7 +97,7 @@ impl Probe {
         let count = match self.stream.read(&mut buffer) {
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => return self.read_some(start),
-            Err(error) => return Err(told_alike(error)),
+            Err(error) => return Err(same_on_all_systems(error)),
         };
         let mut bytes = &buffer[..count];
         while !bytes.is_empty() {
@@ -108,11 +109,11 @@ impl Probe {
     }
 }
 
-/// Whether the time-out of a socket has passed: `WouldBlock` on Unix, `TimedOut` on Windows.
+/// Whether a socket's time-out has passed: `WouldBlock` on Unix, `TimedOut` on Windows.
 pub fn is_time_up(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-fn told_alike(error: io::Error) -> io::Error {
+fn same_on_all_systems(error: io::Error) -> io::Error {
     if is_time_up(&error) { ErrorKind::TimedOut.into() } else { error }
 }

@@ -1,5 +1,5 @@
-//! What came of a flood: figures, errors by stage, in words why it stood still, and how far
-//! the figures can be trusted.
+//! The results of a flood: figures, errors by stage, an explanation if nothing moved any more, and
+//! how far the figures can be trusted.
 
 mod doubts;
 mod latencies;
@@ -19,98 +19,96 @@ use crate::crowd::Crowd;
 use crate::json::{as_seconds, as_seconds_if_any};
 use crate::kind::Kind;
 
-/// The percentiles that are shown unless others are asked for.
+/// The percentiles that are shown by default.
 pub const PERCENTILES: [f64; 3] = [50.0, 90.0, 99.0];
 
-/// What came of a flood. As text it is what a person reads, without a line's end at its end.
+/// The results of a flood. Its `Display` is the text for people, without a newline at the end.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Whom the crowd flooded.
+    /// The server's address.
     pub address: SocketAddr,
     /// The crowd.
     pub crowd: Crowd,
-    /// Connections that came about.
+    /// How many clients connected.
     pub connected: usize,
-    /// Requests that the crowd was to ask, whether it came to that or not.
+    /// How many requests the crowd had to send, whether it did or not.
     pub asked: u64,
-    /// Replies that came, to the last byte and as they should be.
+    /// How many replies came, complete and correct.
     pub answered: u64,
-    /// From the call of `connect` until the connection was there.
+    /// From the call of `connect` until the connection was established.
     #[serde(rename = "connect_us")]
     pub connect: Latencies,
-    /// From the instant when the last byte of a request was let go of until the last
-    /// byte of its reply was there. Without the warm-up, and without those of deaf clients.
+    /// From when the last byte of a request was sent until the last byte of its reply had come.
+    /// Without the warm-up and without non-reading clients.
     #[serde(rename = "reply_us")]
     pub reply: Latencies,
-    /// What an open loop knows besides.
+    /// What only an open loop measures.
     pub open_loop: Option<OpenLoop>,
-    /// What came of each kind of clients that the crowd had.
-    pub kinds: Vec<Part>,
+    /// The results of each kind of client in the crowd.
+    pub kinds: Vec<KindReport>,
     /// What went wrong.
     pub errors: Errors,
-    /// Silent connections that the server closed, which is its right.
+    /// How many silent clients the server closed, which it may do.
     pub silent_closed: usize,
-    /// Where the clients stood when nothing had moved for [`Crowd::timeout`].
+    /// What the clients were waiting for when nothing had moved for [`Crowd::timeout`].
     pub stuck: Option<Stuck>,
-    /// Whether the one who watched ended the flood before it was over.
+    /// Whether `watch` ended the flood early.
     pub ended_early: bool,
-    /// What it cost the client's side.
+    /// How many system calls the flood made.
     pub calls: Calls,
     /// From the first `connect` to the end.
     #[serde(rename = "elapsed_s", serialize_with = "as_seconds")]
     pub elapsed: Duration,
-    /// The processor time of the flood's thread, where the system tells it.
+    /// The processor time of the flood's thread, if the system reports it.
     #[serde(rename = "processor_s", serialize_with = "as_seconds_if_any")]
     pub processor_time: Option<Duration>,
 }
 
-/// What is known of a flood whose requests are sent by a plan ([`Crowd::rate`]).
+/// What is measured if requests are sent on a schedule ([`Crowd::rate`]).
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct OpenLoop {
-    /// From the instant when a request was due until its reply was there: what somebody
-    /// waits who does not know that the server is late.
+    /// From when a request was due until its reply had come: what a user waits.
     #[serde(rename = "reply_since_due_us")]
     pub reply_since_due: Latencies,
-    /// How late the client itself was: from the instant when a request was due, and its
-    /// connection free for it, until it was sent. A connection that is free late because its
-    /// request before was sent late does not excuse it.
+    /// How late the client itself was: from when a request was due and its connection was free,
+    /// until it was sent. If the connection is free late because the previous request was sent
+    /// late, that still counts as the client's lateness.
     #[serde(rename = "sent_late_us")]
     pub sent_late: Latencies,
 }
 
-/// What came of the clients of one kind.
+/// The results of the clients of one kind.
 #[derive(Clone, Debug, Serialize)]
-pub struct Part {
+pub struct KindReport {
     /// The kind.
     pub kind: Kind,
     /// How many clients there were.
     pub clients: usize,
-    /// For how many of them something went wrong. All others got what they should, to the
-    /// byte, and nothing else.
+    /// How many of them failed. All others got exactly the right bytes.
     pub failed: usize,
-    /// Requests that they were to ask.
+    /// How many requests they had to send.
     pub asked: u64,
-    /// Requests that were answered.
+    /// How many of those were answered.
     pub answered: u64,
     /// As [`Report::reply`].
     #[serde(rename = "reply_us")]
     pub reply: Latencies,
 }
 
-/// How often the flood called the kernel for what it calls most.
+/// How often the flood made its most frequent system calls.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Calls {
-    /// Waits for readiness, which are the turns of the loop.
+    /// Waits for readiness: one for each turn of the loop.
     pub waits: u64,
-    /// Reads, be they successful or not.
+    /// Reads, successful or not.
     pub reads: u64,
-    /// Writes, be they successful or not.
+    /// Writes, successful or not.
     pub writes: u64,
 }
 
 impl Report {
     pub(crate) fn new(address: SocketAddr, crowd: &Crowd) -> Self {
-        let part = |kind| Part {
+        let part = |kind| KindReport {
             kind,
             clients: crowd.count(kind),
             failed: 0,
@@ -143,9 +141,8 @@ impl Report {
         self.answered == self.asked && self.errors.count() == 0
     }
 
-    /// The report as one JSON object in one line. Units stand in the names: `_us` are
-    /// microseconds, `_s` seconds. If there are too few replies for one of the `percentiles`,
-    /// that is among the doubts.
+    /// The report as one JSON object in one line. Units are in the names: `_us` is microseconds,
+    /// `_s` seconds. If there are too few replies for one of the `percentiles`, the doubts say so.
     pub fn json(&self, percentiles: &[f64]) -> io::Result<String> {
         #[derive(Serialize)]
         struct Object<'a> {
@@ -163,9 +160,9 @@ impl Report {
         })?)
     }
 
-    /// Where the figures bear less than they seem to: a sentence each.
+    /// Why some figures say less than they seem to, in one sentence each.
     ///
-    /// See also [`too_few_for`](Self::too_few_for), which depends on what is asked for.
+    /// See also [`too_few_for`](Self::too_few_for), which depends on the percentiles.
     pub fn doubts(&self) -> Vec<String> {
         doubts::doubts(self)
     }
@@ -180,7 +177,7 @@ impl Report {
         stuck.or_else(|| doubts::coordinated_omission(self))
     }
 
-    /// How much was answered, in one line.
+    /// The most important figures, in one line.
     pub fn headline(&self) -> String {
         let Crowd { connections, rate, duration, .. } = self.crowd;
         let Report { asked, answered, connected, elapsed, .. } = *self;
@@ -189,7 +186,7 @@ impl Report {
              clients, in {elapsed:.1?}"
         );
         if self.ended_early {
-            line += ", broken off";
+            line += ", cut short";
         }
         if rate.is_some() || duration.is_some() {
             line += &format!(": {:.0}/s", self.heard() as f64 / elapsed.as_secs_f64());
@@ -197,14 +194,14 @@ impl Report {
         line
     }
 
-    /// How many replies came to clients that waited for them: a deaf one gets thousands, and
-    /// does not wait.
+    /// How many replies came to clients that waited for them. A non-reading client gets thousands,
+    /// and doesn't wait.
     pub fn heard(&self) -> u64 {
-        let waited = self.kinds.iter().filter(|part| part.kind != Kind::Deaf);
+        let waited = self.kinds.iter().filter(|part| part.kind != Kind::NonReading);
         waited.map(|part| part.answered).sum()
     }
 
-    /// What a person reads, with these percentiles. One that the replies are too few for is
+    /// The text for people, with these percentiles. If there are too few replies for one, it is
     /// shown as `-`.
     pub fn text(&self, percentiles: &[f64]) -> String {
         let mut text = self.headline();
@@ -220,13 +217,13 @@ impl Report {
             text += "\n\nerrors";
         }
         for stage in Stage::ALL {
-            let Trouble { count, first } = self.errors.of(stage);
+            let StageErrors { count, first } = self.errors.of(stage);
             if let Some(first) = first {
                 let stage = stage.name();
                 text += &format!("\n{count:>6} {stage:<12} {first}");
             }
         }
-        let doubts = self.doubts().into_iter().map(|doubt| format!("Doubtful: {doubt}"));
+        let doubts = self.doubts().into_iter().map(|doubt| format!("Caution: {doubt}"));
         for paragraph in self.explanation().into_iter().chain(doubts) {
             text += &format!("\n\n{paragraph}");
         }
@@ -268,7 +265,7 @@ impl Report {
             "\n\n{:13}{:>8}{:>8}{:>10}{:>10}{:>11}{:>11}",
             "", "clients", "failed", "asked", "answered", "reply p50", "max"
         );
-        for Part { kind, clients, failed, asked, answered, reply } in &self.kinds {
+        for KindReport { kind, clients, failed, asked, answered, reply } in &self.kinds {
             text += &format!("\n{kind:13}{clients:>8}{failed:>8}{asked:>10}{answered:>10}");
             text += &format!("{:>11}{:>11}", shown(reply, 0.5), shown(reply, 1.0));
         }
@@ -276,7 +273,8 @@ impl Report {
     }
 }
 
-/// A quantile for people, with `≥` if it may be greater. The median is told of ever so few.
+/// A quantile for people, with `≥` if it may be greater. The median is shown however few replies
+/// there are.
 pub fn shown(latencies: &Latencies, share: f64) -> String {
     if latencies.count() == 0 || share > 0.5 && share < 1.0 && !latencies.bears(share) {
         return "-".into();
@@ -291,19 +289,19 @@ impl fmt::Display for Report {
     }
 }
 
-/// What a client was about when something went wrong.
+/// What a client was doing when something went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The connection did not come about.
+    /// The connection could not be established.
     Connect,
     /// The request could not be sent.
     Send,
-    /// The reply was wrong, or more than was asked for, or could not be read.
+    /// The reply was wrong, or too long, or could not be read.
     Reply,
-    /// The server closed the connection before it had sent every reply, or did not close
-    /// it in order but reset it.
+    /// The server closed the connection before it had sent every reply, or reset it instead of
+    /// closing it in order.
     ClosedEarly,
-    /// Nothing had moved for [`Crowd::timeout`], and this client was not done.
+    /// Nothing had moved for [`Crowd::timeout`], and this client wasn't done.
     TimedOut,
 }
 
@@ -324,31 +322,31 @@ impl Stage {
     }
 }
 
-/// What went wrong for one client, which ends its part in the flood.
+/// What went wrong for one client, which is then out of the flood.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// What the client was about.
+    /// What the client was doing.
     pub stage: Stage,
     /// What happened, and what can be done about it.
     pub why: String,
-    /// Whether this machine could not even begin, because it has no port or no descriptor left
-    /// for the client: then the server can do nothing about it.
+    /// Whether this machine couldn't even try, because it has no port or descriptor left for the
+    /// client. That isn't the server's fault.
     pub is_ours: bool,
 }
 
 /// What went wrong in a flood, by stage.
 #[derive(Clone, Debug, Default)]
 pub struct Errors {
-    by_stage: [Trouble; Stage::ALL.len()],
+    by_stage: [StageErrors; Stage::ALL.len()],
     ours: usize,
 }
 
 /// What went wrong at one stage.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Trouble {
-    /// How many clients it befell.
+pub struct StageErrors {
+    /// How many clients failed at this stage.
     pub count: usize,
-    /// The first of them, and what happened to it.
+    /// The first of them, and what went wrong.
     pub first: Option<String>,
 }
 
@@ -359,11 +357,11 @@ impl Errors {
     }
 
     /// What went wrong at one stage.
-    pub fn of(&self, stage: Stage) -> &Trouble {
+    pub fn of(&self, stage: Stage) -> &StageErrors {
         &self.by_stage[stage as usize]
     }
 
-    /// How many clients failed for lack of ports or descriptors on this side
+    /// How many clients failed because this machine had no ports or descriptors left
     /// ([`Failure::is_ours`]). They are among the others.
     pub fn ours(&self) -> usize {
         self.ours
@@ -421,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_by_time_hears_how_many_a_second() {
+    fn a_run_for_a_duration_reports_how_many_a_second() {
         assert!(!report(&Crowd::default()).headline().contains("/s"));
         let by_time = Crowd { duration: Some(Duration::from_secs(2)), ..Crowd::default() };
         let mut report = report(&by_time);

@@ -1,13 +1,14 @@
-//! A server that is tried: one that runs already, or one that this program starts, in a group of
-//! processes of its own, so that it can be watched, told to end, and never outlives this program.
+//! The server under test: one that is already running, or one that this program starts. It starts
+//! it in a separate process group, so that it can watch and end it, and so that the server never
+//! outlives this program.
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | [`Target`] | how a server is given: as an address, or as the command that starts it |
-//! | `addresses` | what `HOST:PORT` stands for |
-//! | [`Port`] | a port for one that is started |
-//! | [`ServerProcess`] | the server that was started: what it printed, what it costs, how it ended |
-//! | `platform` | the door to what systems call differently |
+//! | [`Target`] | how to specify a server: by its address, or by the command that starts it |
+//! | `addresses` | what `HOST:PORT` means |
+//! | [`Port`] | a port for a server that is started |
+//! | [`ServerProcess`] | a server that was started: what it printed, what it costs, how it ended |
+//! | `platform` | everything that depends on the operating system |
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! The one door to what differs between systems: who listens where, what processes cost, how
-//! they are stopped and squeezed, and how they are told to end.
+//! Everything that differs between operating systems: which port is listened on, what processes
+//! cost, and how to stop, squeeze and end them.
 //!
-//! Left out: anything but Linux for what processes cost, for their descriptors, and for limits
-//! that are set from outside. What asks for it is not tried elsewhere, and says so.
+//! Left out: on systems other than Linux, what processes cost, their descriptors, and setting their
+//! limits from outside. Checks that need these are not tried there, and the report says so.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use std::time::Duration;
 /// What a group of processes has cost so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
-    /// Processor time in user and kernel mode, in steps of a hundredth of a second.
+    /// Processor time in user and kernel mode, in steps of 10 ms.
     pub processor_time: Duration,
-    /// How long those that live could have run, but others had the processors.
+    /// How long the live ones could have run, but waited for a processor.
     pub waited: Duration,
     /// Memory in use, in bytes.
     pub resident: u64,
 }
 
-/// Has the command start a process group of its own, so that a wrapper (`cargo run`, `sh`) and
-/// the server below it are counted and ended together.
+/// Lets the command start a new process group, so that a wrapper (`cargo run`, `sh`) and the server
+/// below it are counted and ended together.
 pub(crate) fn in_a_group_of_its_own(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -27,8 +27,8 @@ pub(crate) fn in_a_group_of_its_own(command: &mut Command) {
     let _ = command; // Left out: job objects; only the command itself is ended
 }
 
-/// The same command, with so many descriptors at most. A shell sets the limit, since a process
-/// can only lower its own. `None` where there is no such limit.
+/// The same command with at most `limit` descriptors. A shell sets the limit, because a process can
+/// only lower its own. `None` if the system has no such limit.
 pub fn with_descriptor_limit(command: &[String], limit: u32) -> Option<Vec<String>> {
     let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
     let shell = ["sh".into(), "-c".into(), script];
@@ -41,18 +41,18 @@ mod signals {
     use nix::sys::signal::{Signal, killpg};
     use nix::unistd::Pid;
 
-    /// Sends what a terminal sends when somebody presses Ctrl-C. Whether anybody could get it.
+    /// Sends what a terminal sends for Ctrl-C. Returns whether there was a process to get it.
     pub(crate) fn interrupt(group: u32) -> bool {
         killpg(Pid::from_raw(group.cast_signed()), Signal::SIGINT).is_ok()
     }
 
-    /// Stops every process of the group: none can refuse (signal(7), SIGSTOP). Whether anybody
-    /// is there to be stopped.
+    /// Stops every process of the group: none can refuse (signal(7), SIGSTOP). Returns whether
+    /// there was one to stop.
     pub(crate) fn pause(group: u32) -> bool {
         killpg(Pid::from_raw(group.cast_signed()), Signal::SIGSTOP).is_ok()
     }
 
-    /// Lets every process of the group go on. Whether anybody is there to go on.
+    /// Resumes every process of the group. Returns whether there was one to resume.
     pub(crate) fn resume(group: u32) -> bool {
         killpg(Pid::from_raw(group.cast_signed()), Signal::SIGCONT).is_ok()
     }
@@ -60,8 +60,8 @@ mod signals {
     /// Ends every process of the group.
     pub(crate) fn kill(group: u32) {
         match killpg(Pid::from_raw(group.cast_signed()), Signal::SIGKILL) {
-            // ESRCH: nobody is left. EPERM: only such as belong to somebody else are, and
-            // whoever has become somebody else is not ours to end.
+            // ESRCH: no process is left. EPERM: those that are left belong to another user, and we
+            // may not end them.
             Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => {}
             Err(error) => debug_assert!(false, "killpg(2): {error}"),
         }
@@ -75,7 +75,7 @@ mod signals {
         false
     }
 
-    /// Left out: NtSuspendProcess, which nobody documents.
+    /// Left out: NtSuspendProcess, which isn't documented.
     pub(crate) fn pause(_group: u32) -> bool {
         false
     }
@@ -104,19 +104,19 @@ mod proc {
 
     use super::Cost;
 
-    /// How many bytes a line of `/proc/net/tcp` has, to which it is filled up with blanks (TMPSZ in
+    /// How many bytes a line of `/proc/net/tcp` has, including the blanks that fill it up (TMPSZ in
     /// net/ipv4/tcp_ipv4.c of the kernel). Lines of `tcp6` are longer.
     const LINE: usize = 150;
 
     /// TCP_LISTEN in the `st` column (include/net/tcp_states.h of the kernel).
     const LISTEN: &str = "0A";
 
-    /// Where somebody listens on `port`; proc_pid_net(5) tells without disturbing the server
-    /// with a connection.
+    /// The address of the server that listens on `port`. proc_pid_net(5) shows it without
+    /// disturbing the server with a connection.
     pub(crate) fn listener_on(port: u16) -> Option<SocketAddr> {
         ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|table| {
-            // Those who listen stand first, and there may be thousands of others after them. To
-            // fill a larger buffer, the kernel would look for those, too.
+            // Listeners come first, and there may be thousands of other sockets after them. To fill
+            // a larger buffer, the kernel would go through those too.
             let table = BufReader::with_capacity(LINE, File::open(table).ok()?);
             let lines = table.lines().map_while(Result::ok);
             let mut listeners = lines.skip(1).map_while(|line| listener_of(&line));
@@ -132,10 +132,11 @@ mod proc {
         (fields.nth(1)? == LISTEN).then(|| SocketAddr::new(reachable(address), port))
     }
 
-    /// The address to call somebody at who listens there. Who listens everywhere is called at
-    /// 127.0.0.1: listening on all of IPv6 includes IPv4, unless asked otherwise (ipv6(7)).
+    /// The address at which to reach a server that listens on this one. A server that listens on
+    /// all addresses is reached at 127.0.0.1: listening on all of IPv6 includes IPv4 by default
+    /// (ipv6(7)).
     fn reachable(hexadecimal: &str) -> IpAddr {
-        // Each 32 bits are written as a number in the machine's order of bytes.
+        // Every 32 bits are written as a number in the machine's byte order.
         let bytes: Vec<u8> = (0..hexadecimal.len() / 8)
             .filter_map(|word| u32::from_str_radix(&hexadecimal[8 * word..][..8], 16).ok())
             .flat_map(u32::to_ne_bytes)
@@ -150,19 +151,20 @@ mod proc {
         }
     }
 
-    /// Ports that the kernel gives to nobody unasked (ip(7), ip_local_port_range).
+    /// Ports that the kernel doesn't assign by itself (ip(7), ip_local_port_range).
     pub(crate) fn quiet_ports() -> Range<u16> {
         let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
         let first = range.ok().and_then(|range| range.split_whitespace().next()?.parse().ok());
         super::quiet_ports_below(first.unwrap_or(32_768))
     }
 
-    /// What the processes of a group have cost, those included that have ended and been
-    /// waited for.
+    /// What the processes of a group have cost, including those that have ended and been waited
+    /// for.
     pub(crate) fn cost(group: u32) -> Option<Cost> {
         let mut cost = Cost::default();
         for process in processes(group)? {
-            // One that ends meanwhile has no files any more: then its parent tells for it.
+            // A process that ends meanwhile has no more files; then its parent's figures include
+            // it.
             if let Some(of_one) = cost_of_one(process) {
                 cost.processor_time += of_one.processor_time;
                 cost.waited += of_one.waited;
@@ -193,7 +195,7 @@ mod proc {
     }
 
     impl Stat {
-        /// After the name in parentheses the third field is the first.
+        /// The first field after the name in parentheses is the third one.
         fn field(&self, number: usize) -> Option<u64> {
             self.0.rsplit_once(')')?.1.split_whitespace().nth(number - 3)?.parse().ok()
         }
@@ -212,17 +214,17 @@ mod proc {
         Some(Cost {
             processor_time: Duration::from_millis(10 * ticks),
             waited: waited(process).unwrap_or_default(),
-            // A process that has ended and was not waited for has no memory any more.
+            // A process that has ended and wasn't waited for has no memory any more.
             resident: 1024 * kibibytes.unwrap_or(0),
         })
     }
 
     /// The second figure of `schedstat`, in nanoseconds, of all threads (sched-stats.rst of the
-    /// kernel). A kernel that was built without it tells nothing.
+    /// kernel). A kernel that is built without it has no such file.
     fn waited(process: &Path) -> Option<Duration> {
         let mut nanoseconds = 0;
         for thread in fs::read_dir(process.join("task")).ok()?.flatten() {
-            // A thread that ends meanwhile is of no interest any more.
+            // A thread that ends meanwhile no longer matters.
             let stat = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
             let figure = stat.split_whitespace().nth(1).and_then(|figure| figure.parse().ok());
             nanoseconds += figure.unwrap_or(0);
@@ -230,8 +232,8 @@ mod proc {
         Some(Duration::from_nanos(nanoseconds))
     }
 
-    /// Waits until every thread of the group has stopped: a signal is sent before it is heeded, and
-    /// on a busy machine long before. Whether it came to that within some seconds.
+    /// Waits until every thread of the group has stopped: a signal takes effect after it is sent,
+    /// on a busy machine long after. Returns whether they stopped within some seconds.
     pub(crate) fn wait_until_paused(group: u32) -> bool {
         const PATIENCE: Duration = Duration::from_secs(5);
         let deadline = Instant::now() + PATIENCE;
@@ -251,14 +253,14 @@ mod proc {
             // The state is the first field after the name: stopped, a zombie, or dead.
             stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 'Z', 'X']))
         };
-        // One that ends meanwhile has no files any more.
+        // A thread that ends meanwhile has no more files.
         let mut stats = threads.filter_map(|it| fs::read_to_string(it.path().join("stat")).ok());
         stats.all(is_stopped)
     }
 
     /// How many descriptors the processes of a group have open, together.
     pub(crate) fn descriptors(group: u32) -> Option<u64> {
-        // One that ends meanwhile has none any more.
+        // A process that ends meanwhile has none any more.
         Some(processes(group)?.into_iter().filter_map(descriptors_of_one).sum())
     }
 
@@ -271,35 +273,36 @@ mod proc {
         Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
     }
 
-    /// What starts a server may hand something else down to it with a high number.
+    /// Whether a descriptor is a socket. A server may inherit other descriptors with high numbers.
     fn is_socket(process: u32, descriptor: u64) -> bool {
         let link = files_of(process).join("fd").join(descriptor.to_string());
         fs::read_link(link)
             .is_ok_and(|it| it.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
     }
 
-    /// Processes whose soft limits of descriptors are low. Dropping this puts them back.
+    /// Processes whose soft limits of descriptors are lowered. Dropping this restores the limits.
     pub struct Squeezed {
         group: u32,
         /// The soft limits before, by the processes' numbers.
         before: BTreeMap<u32, u64>,
     }
 
-    /// Leaves each process of the group `spare` descriptors besides those that it has open, and
-    /// those of lower numbers that it has closed. `None` if not a single one could be squeezed:
-    /// they belong to somebody else (prlimit(2), EPERM), or are gone.
+    /// Leaves each process of the group `spare` descriptors in addition to those that it has open,
+    /// and to those of lower numbers that it has closed. `None` if no process could be squeezed:
+    /// they belong to another user (prlimit(2), EPERM), or are gone.
     pub(crate) fn squeeze(group: u32, spare: u64) -> Option<Squeezed> {
         let mut squeezed = Squeezed { group, before: BTreeMap::new() };
         for process in processes(group)? {
             let Some(open) = numbers_of_descriptors(process) else { continue };
             let open: Vec<u64> = open.collect();
-            // The limit is one of numbers: below a connection's that is higher, those that are
-            // free could be taken, and there would be more of them than the limit allows. That
-            // never comes about by itself, and poll(2) refuses it (EINVAL).
+            // The limit applies to the numbers of descriptors. If a connection's number were above
+            // the limit, the server could still use the free ones below it, and would then have
+            // more descriptors than the limit. That never happens by itself, and poll(2) rejects it
+            // (EINVAL).
             let low = open.len() as u64 + spare;
             let sockets = open.into_iter().filter(|&it| it >= low && is_socket(process, it));
             let limit = sockets.max().map_or(low, |highest| highest + 1);
-            // Never more than it had: select(2) can't do with more than 1024.
+            // Never more than before: select(2) can't handle more than 1024.
             let set = |(soft, _)| set_soft_limit(process, limit.min(soft)).map(|()| soft);
             if let Ok(before) = limits(process).and_then(set) {
                 squeezed.before.insert(process, before);
@@ -310,8 +313,8 @@ mod proc {
 
     impl Drop for Squeezed {
         fn drop(&mut self) {
-            // Whoever was started meanwhile has got the low limit of its parent, which is among
-            // the first, most probably.
+            // A process that was started meanwhile has inherited the low limit of its parent, which
+            // is most probably among the first.
             let of_a_parent = self.before.values().next().copied();
             for process in processes(self.group).unwrap_or_default() {
                 if let Some(before) = self.before.get(&process).copied().or(of_a_parent) {
@@ -330,7 +333,7 @@ mod proc {
         Ok((soft, hard))
     }
 
-    /// The hard one stays, so that the soft one can come back.
+    /// Keeps the hard limit, so that the soft one can be raised again.
     fn set_soft_limit(process: u32, soft: u64) -> io::Result<()> {
         let (_, hard) = limits(process)?;
         prlimit(process.cast_signed(), Resource::NOFILE, Some((soft.min(hard), hard)), None)
@@ -343,7 +346,7 @@ mod proc {
         use super::*;
 
         #[test]
-        fn who_listens_is_found_and_who_is_connected_is_not() {
+        fn listeners_are_found_and_connections_are_not() {
             for host in ["127.0.0.1:0", "0.0.0.0:0", "127.0.0.2:0"] {
                 let listener = TcpListener::bind(host).unwrap();
                 let port = listener.local_addr().unwrap().port();
@@ -369,7 +372,7 @@ mod proc {
             assert!(cost(group).unwrap().resident > 1 << 16);
         }
 
-        /// Ended even if the test fails: it would keep the test's output open.
+        /// It is ended even if the test fails, because it would keep the test's output open.
         struct Sleeper(std::process::Child);
 
         impl Drop for Sleeper {
@@ -391,7 +394,7 @@ mod proc {
                 line.split_whitespace().nth(3).unwrap().parse::<u64>().unwrap()
             };
             let before = limit();
-            // Stopped, since it opens and closes files while it starts.
+            // It is stopped first, because it opens and closes files while it starts.
             assert!(super::super::pause(group));
             assert!(wait_until_paused(group));
             let open = descriptors(group).unwrap();
@@ -419,15 +422,15 @@ mod proc {
 
     use super::Cost;
 
-    /// Where somebody listens on `port`. Here there is no other way than to connect, which the
-    /// server sees: a client that comes and goes.
+    /// The address of the server that listens on `port`. On these systems the only way is to
+    /// connect, so the server sees a client that comes and goes.
     pub(crate) fn listener_on(port: u16) -> Option<SocketAddr> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok().map(|_| address)
     }
 
-    /// Ports that the system gives to nobody unasked; the BSDs of old begin at 10000 with that,
-    /// others at 49152.
+    /// Ports that the system doesn't assign by itself. Old BSDs assign ports from 10000 on, others
+    /// from 49152.
     pub(crate) fn quiet_ports() -> Range<u16> {
         super::quiet_ports_below(10_000)
     }
@@ -446,7 +449,7 @@ mod proc {
         false
     }
 
-    /// Nobody can be squeezed, so there is none.
+    /// Processes can't be squeezed here, so this type has no value.
     pub enum Squeezed {}
 
     /// Left out: only Linux can set the limits of another process.
@@ -458,8 +461,8 @@ mod proc {
 pub use proc::Squeezed;
 pub(crate) use proc::{cost, descriptors, listener_on, quiet_ports, squeeze, wait_until_paused};
 
-/// As many as there are below `first`, but none below 5000, where well-known servers live; if
-/// so few are left that it makes no sense, those above.
+/// The ports below `first`, but not below 5000, where well-known servers are; if too few are left,
+/// those from 10000 on.
 fn quiet_ports_below(first: u16) -> std::ops::Range<u16> {
     const LOWEST: u16 = 5000;
     if first > LOWEST + 1000 { LOWEST..first } else { 10_000..u16::MAX }

@@ -1,4 +1,4 @@
-//! A server that this program has started, in a process (or several) of its own.
+//! A server that this program has started, in one or more processes.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Read};
@@ -13,31 +13,30 @@ use super::port::{Port, until_next_look};
 use super::target::with_port;
 use system::{advice, is_out_of_resources, is_out_of_threads};
 
-/// How long a server may take until it listens, unless asked otherwise. One that has to be
-/// compiled first takes longer.
+/// How long a server may take to start listening, by default. One that has to be compiled first
+/// takes longer.
 pub const START: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether something has happened that no event tells of: that a port
-/// is listened on, or that a process has ended (std can't wait for that with a time limit).
+/// How often to check for what no event reports: that a server listens on a port, or that a process
+/// has ended (std can't wait for that with a time limit).
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How long a server that listens no more may take to end, and to have been heard to its last
-/// word. Python needs some 10 ms to tell where it has failed, on a machine with nothing else to do.
+/// How long a server that no longer listens may take to end, and its last output to arrive. On an
+/// idle machine, Python needs some 10 ms to print where it has failed.
 const LAST_BREATH: Duration = Duration::from_millis(500);
 
-/// How much of what a server says is kept, in bytes: its last words, which may come with a
-/// long list of calls.
+/// How much of a server's output is kept, in bytes: the last of it, which may include a long stack
+/// trace.
 const KEPT: usize = 16 * 1024;
 
-/// Groups of processes that run, for [`kill_all`].
+/// The process groups that are running, for [`kill_all_and_exit`].
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// Why a server was not started.
 pub struct NotStarted {
-    /// As a sentence without its full stop.
+    /// The reason, as a sentence without its full stop.
     pub why: String,
-    /// Whether it is this program that lacks something for it. Then nobody knows whether the
-    /// command is right.
+    /// Whether this program lacks the resources. Then we don't know whether the command is right.
     pub is_ours: bool,
 }
 
@@ -51,44 +50,44 @@ impl NotStarted {
     }
 }
 
-/// A server in a group of processes of its own. Dropping it ends them all.
+/// A server in a separate process group. Dropping it ends all of its processes.
 pub struct ServerProcess {
     child: Mutex<Child>,
     group: u32,
     address: SocketAddr,
     said: Said,
-    /// Keeps others who start servers in this way from the port.
+    /// Keeps other programs that start servers in this way from using the port.
     _port: Port,
 }
 
 impl ServerProcess {
-    /// Starts the command, and waits until it listens, for so long at most.
+    /// Starts the command, and waits until the server listens, at most for this long.
     ///
     /// # Errors
     ///
-    /// If it can't be started, ends, or does not listen by then.
+    /// If it can't be started, ends, or doesn't listen by then.
     pub fn start(words: &[String], within: Duration) -> Result<Self, NotStarted> {
-        // While a port is tried, nobody may start a process here: it would inherit the socket.
+        // While a port is being tried, this program must not start a process, which would inherit
+        // the socket.
         let mut running = lock(&RUNNING);
         let port = Port::take().map_err(NotStarted::ours)?;
         let words = with_port(words, port.number());
         let nothing = || NotStarted::theirs("there is no command".into());
         let (program, arguments) = words.split_first().ok_or_else(nothing)?;
         let mut command = Command::new(program);
-        // Its standard input stays open as long as this program lives, so a server that stops
-        // when that ends is not left behind, whatever ends this program.
+        // Its standard input stays open as long as this program lives. So a server that stops at
+        // the end of its input isn't left behind, however this program ends.
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         platform::in_a_group_of_its_own(&mut command);
-        // The server is checked as if a user had started it in a terminal: ignored signals of
-        // this program (nohup, a script's background) are none of its business.
+        // The server runs as if a user had started it in a terminal: it doesn't inherit signals
+        // that this program ignores (under nohup, or in a script's background).
         system::defaults_for_children();
         let mut child = command.spawn().map_err(|error| {
             let advice = match error.kind() {
-                io::ErrorKind::NotFound => "; is it installed, and the name right?",
-                // Also if it is nowhere in PATH, and some folder there may not be looked into
-                // (execvp(3), EACCES).
+                io::ErrorKind::NotFound => "; is it installed, and is the name right?",
+                // Also if it isn't in PATH, and a folder in PATH can't be read (execvp(3), EACCES).
                 io::ErrorKind::PermissionDenied => {
-                    "; is it installed, the name right, and may you run it?"
+                    "; is it installed, is the name right, and may you run it?"
                 }
                 _ => advice(&error),
             };
@@ -104,12 +103,15 @@ impl ServerProcess {
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()));
         let mut server =
             ServerProcess { child: Mutex::new(child), group, address: nowhere, said, _port: port };
-        let hear = || -> io::Result<()> {
+        let keep_output = || -> io::Result<()> {
             stdout.map_or(Ok(()), |pipe| server.said.keep(pipe))?;
             stderr.map_or(Ok(()), |pipe| server.said.keep(pipe))
         };
-        hear().map_err(|error| {
-            NotStarted::ours(format!("nobody can hear it: {error}{}", advice(&error)))
+        keep_output().map_err(|error| {
+            NotStarted::ours(format!(
+                "the server's output can't be read: {error}{}",
+                advice(&error)
+            ))
         })?;
         server.address = server.wait_until_it_listens(within).map_err(NotStarted::theirs)?;
         Ok(server)
@@ -120,7 +122,8 @@ impl ServerProcess {
         let began = Instant::now();
         let deadline = began + within;
         loop {
-            // Looked at before: it may have listened, left that to a child, and ended meanwhile.
+            // Checked first, because meanwhile the server may listen, leave that to a child, and
+            // end.
             let ended = self.ended();
             if let Some(address) = platform::listener_on(port) {
                 return Ok(address);
@@ -128,11 +131,14 @@ impl ServerProcess {
             let last_words = || self.said.last_words();
             if let Some(status) = ended {
                 let how = told(status);
-                return Err(format!("it {how} before it listened on port {port}{}", last_words()));
+                return Err(format!(
+                    "the server {how} before it listened on port {port}{}",
+                    last_words()
+                ));
             }
             if Instant::now() >= deadline {
                 return Err(format!(
-                    "it did not listen on port {port} within {within:?}{}",
+                    "the server did not listen on port {port} within {within:?}{}",
                     last_words()
                 ));
             }
@@ -140,20 +146,21 @@ impl ServerProcess {
         }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How it has ended, if it has, in words, and the last of what it said.
+    /// How it has ended, if it has, in words, with its last output.
     pub fn death(&self) -> Option<String> {
-        // Who listens no more is ending, most probably, and has more to say until then.
+        // A server that no longer listens is most probably about to end, and may print more until
+        // then.
         let listens = platform::listener_on(self.address.port()).is_some();
         let how = told(if listens { self.ended()? } else { self.wait(LAST_BREATH)? });
         Some(format!("the server {how}{}", self.said.last_words()))
     }
 
-    /// Waits until it has ended, for so long at most.
+    /// Waits until it has ended, at most for this long.
     pub fn wait(&self, at_most: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + at_most;
         loop {
@@ -165,8 +172,8 @@ impl ServerProcess {
         }
     }
 
-    /// Whether somebody still listens where the server did, though it has ended. Processes that
-    /// end with it are given a moment for it.
+    /// Whether another process still listens on the server's port although it has ended. Processes
+    /// that end with it get a moment for that.
     pub fn is_survived(&self) -> bool {
         let deadline = Instant::now() + LAST_BREATH;
         let listens = || platform::listener_on(self.address.port()).is_some();
@@ -179,38 +186,39 @@ impl ServerProcess {
         false
     }
 
-    /// What the server and its children have cost so far; `None` where nobody can tell.
+    /// What the server and its children have cost so far; `None` if the system can't say.
     pub fn cost(&self) -> Option<Cost> {
         platform::cost(self.group)
     }
 
-    /// How many descriptors the server and its children have open; `None` where nobody can tell.
+    /// How many descriptors the server and its children have open; `None` if the system can't say.
     pub fn descriptors(&self) -> Option<u64> {
         platform::descriptors(self.group)
     }
 
-    /// Stops all of its processes, as Ctrl-Z does, until the value is dropped; `None` where that
-    /// is not possible.
+    /// Stops all of its processes, as Ctrl-Z does, until the value is dropped; `None` if that isn't
+    /// possible.
     pub fn pause(&self) -> Option<Paused> {
         platform::pause(self.group).then_some(Paused { group: self.group })
     }
 
-    /// Leaves each of its processes about `spare` descriptors besides those that are open, until
-    /// the value is dropped; `None` where that is not possible.
+    /// Leaves each of its processes about `spare` descriptors in addition to those that are open,
+    /// until the value is dropped; `None` if that isn't possible.
     pub fn squeeze(&self, spare: u64) -> Option<Squeezed> {
-        // Stopped meanwhile, it can't open one more between being counted and being limited.
+        // It is stopped meanwhile, so that it can't open another one between counting and limiting
+        // them.
         let _paused = self.pause()?;
         let has_stopped = platform::wait_until_paused(self.group);
         has_stopped.then(|| platform::squeeze(self.group, spare)).flatten()
     }
 
-    /// Sends Ctrl-C. Whether that is possible here.
+    /// Sends Ctrl-C. Returns whether that is possible here.
     pub fn interrupt(&self) -> bool {
         platform::interrupt(self.group)
     }
 
     fn ended(&self) -> Option<ExitStatus> {
-        // It fails only for a process that is not a child of this one.
+        // It fails only for a process that isn't a child of this one.
         lock(&self.child).try_wait().ok().flatten()
     }
 }
@@ -218,33 +226,33 @@ impl ServerProcess {
 impl Drop for ServerProcess {
     fn drop(&mut self) {
         let mut running = lock(&RUNNING);
-        // Even if the process has ended: it may have left children.
+        // Even if the process has ended, it may have left children.
         platform::kill(self.group);
         running.remove(&self.group);
         drop(running);
         let mut child = lock(&self.child);
-        // Both fail only for a process that has ended already, and then all is well.
+        // Both fail only for a process that has already ended, and then all is well.
         child.kill().ok();
         child.wait().ok();
     }
 }
 
-/// A server that is stopped. Dropping this lets it go on.
+/// A server that is stopped. Dropping this resumes it.
 pub struct Paused {
     group: u32,
 }
 
 impl Drop for Paused {
     fn drop(&mut self) {
-        // It fails only if nobody is left who could go on.
+        // It fails only if no process is left to resume.
         platform::resume(self.group);
     }
 }
 
-/// Ends every server that runs, and then this process with `status`. For whoever is
-/// interrupted: nothing is dropped then.
+/// Ends every running server, and then this process with `status`. It is for the handler of Ctrl-C,
+/// since values are not dropped then.
 pub fn kill_all_and_exit(status: i32) -> ! {
-    // As long as this is locked, nobody starts one more.
+    // As long as this is locked, no other server is started.
     let running = lock(&RUNNING);
     running.iter().for_each(|&group| platform::kill(group));
     process::exit(status)
@@ -266,17 +274,17 @@ pub fn told(status: ExitStatus) -> String {
     }
 }
 
-/// The last that a server has said, to standard output and standard error.
+/// The last output of a server, to standard output and standard error.
 #[derive(Clone, Default)]
 struct Said(Arc<Mutex<VecDeque<u8>>>);
 
 impl Said {
-    /// Reads to the end, in a thread, so that the server can go on talking.
+    /// Reads to the end, in a thread, so that the server never blocks on its output.
     fn keep(&self, mut pipe: impl Read + Send + 'static) -> io::Result<()> {
         let Said(said) = self.clone();
         thread::Builder::new().spawn(move || {
             let mut buffer = [0; 16 * 1024];
-            // An error is as good as the end: nothing more will come.
+            // After an error, nothing more will come, as at the end.
             while let Ok(count @ 1..) = pipe.read(&mut buffer) {
                 let mut said = lock(&said);
                 said.extend(&buffer[..count]);
@@ -287,10 +295,11 @@ impl Said {
         Ok(())
     }
 
-    /// Its last words, as the end of a sentence; nothing if it said nothing. For a server that has
-    /// ended: what it has said by then may not have been read to the end.
+    /// The server's last output, as the end of a sentence; empty if there is none. It is for a
+    /// server that has ended, whose output may not have been read to the end.
     fn last_words(&self) -> String {
-        // As long as a thread reads, it has its own share. Children of the server may talk on.
+        // A thread that still reads has its own reference. Children of the server may go on
+        // printing.
         let deadline = Instant::now() + LAST_BREATH;
         while Arc::strong_count(&self.0) > 1 && Instant::now() < deadline {
             thread::sleep(LOOK);
@@ -303,8 +312,8 @@ impl Said {
     }
 }
 
-/// The line that says why a program has ended, among many that say where: the last that names
-/// an error and is not indented, as lists of calls are; otherwise the last.
+/// The line that says why a program has ended, among many that say where: the last one that names
+/// an error and isn't indented, as stack traces are; otherwise the last line.
 fn telling_line(said: &str) -> Option<String> {
     const LONGEST: usize = 200;
     let names_an_error =
@@ -314,14 +323,14 @@ fn telling_line(said: &str) -> Option<String> {
     let telling = lines.iter().rposition(|line| names_an_error(line) && !is_indented(line));
     let position = telling.or(lines.len().checked_sub(1))?;
     let mut line = lines[position].trim().to_owned();
-    // Rust says where it has panicked, and why in the next line.
+    // Rust prints where it has panicked, and why in the next line.
     if let Some(next) = lines.get(position + 1).filter(|_| line.ends_with(':')) {
         line = format!("{line} {}", next.trim());
     }
     Some(line.chars().take(LONGEST).collect())
 }
 
-/// A thread that has panicked has left nothing behind that could not be used.
+/// Locks a mutex. If a thread has panicked while it held the lock, the data are still usable.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -331,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn last_words_say_why() {
+    fn the_last_output_says_why() {
         for (said, why) in [
             ("", None),
             ("listening\n\n", Some("listening")),

@@ -1,4 +1,4 @@
-//! Who is tried: a server that runs already, or a command that starts one.
+//! The server under test: one that is already running, or a command that starts one.
 
 use std::env::{self, VarError};
 use std::fmt;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use protocol::{ADDRESS_VARIABLE, DEFAULT_ADDRESS, server_address};
 
-/// Stands in a command for the port on which the server is to listen.
+/// In a command, stands for the port on which the server has to listen.
 const PORT: &str = "{port}";
 
-/// A server to be tried.
+/// A server under test.
 ///
 /// ```
 /// use server_process::Target;
@@ -24,25 +24,26 @@ const PORT: &str = "{port}";
 #[derive(Clone, Debug)]
 pub struct Target {
     name: String,
-    /// Whether it runs already.
+    /// Whether it is already running.
     pub kind: TargetKind,
 }
 
-/// Whether a server runs already.
+/// Whether a server is already running.
 #[derive(Clone, Debug)]
 pub enum TargetKind {
-    /// `HOST:PORT`; the host may be a name.
+    /// `HOST:PORT`; the host can be a name.
     Address(String),
-    /// A program and its arguments, in which `{port}` occurs.
+    /// A program and its arguments, which contain `{port}`.
     Command(Vec<String>),
 }
 
 impl Target {
-    /// A server that runs already, as `HOST:PORT`. What needs its process is not tried.
+    /// A server that is already running, as `HOST:PORT`. Checks that need its process are not
+    /// tried.
     ///
     /// # Errors
     ///
-    /// A sentence, if the text is no such address.
+    /// A sentence, if the text isn't such an address.
     pub fn address(text: &str) -> Result<Self, String> {
         match server_address(text) {
             Ok(address) => Ok(Target { name: text.into(), kind: TargetKind::Address(address) }),
@@ -53,11 +54,11 @@ impl Target {
         }
     }
 
-    /// Whoever listens at the address that programs here take unless told otherwise.
+    /// The server at the default address of the programs here.
     pub fn usual() -> Result<Self, String> {
         match env::var(ADDRESS_VARIABLE) {
             Err(VarError::NotPresent) => Target::address(DEFAULT_ADDRESS),
-            // Where it is not Unicode, no host has such a name, and it is refused.
+            // If it isn't Unicode, no host has such a name, and it is rejected.
             address => Target::address(&address.unwrap_or_else(|why| why.to_string())),
         }
     }
@@ -66,28 +67,28 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// A sentence, if `{port}` stands nowhere: servers are started on ports of their
-    /// own, several at the same time, and two can't listen on one port.
+    /// A sentence, if `{port}` is missing: several servers are started at the same time, each on
+    /// its own port, because two can't listen on the same one.
     pub fn command<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Result<Self, String> {
         let words: Vec<String> = words.into_iter().map(S::into).collect();
         let name = shell_words::join(&words).replace(&shell_words::quote(PORT)[..], PORT);
         if !words.iter().any(|word| word.contains(PORT)) {
             return Err(format!(
-                "`{name}` does not say where the port goes: write {PORT} in its place, since \
-                 the server is started on a port of its own, which differs each time"
+                "`{name}` doesn't say where the port goes: write {PORT} in its place, because the \
+                 server is started on a different port each time"
             ));
         }
         Ok(Target { name, kind: TargetKind::Command(words) })
     }
 
-    /// The same server under another name.
+    /// Renames the server.
     pub fn named(mut self, name: &str) -> Self {
         self.name = name.into();
         self
     }
 }
 
-/// A command is split into words as a shell does, but nothing else of a shell is there.
+/// A command is split into words as a shell does, but no shell runs it.
 impl FromStr for Target {
     type Err = String;
 
@@ -106,7 +107,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// The words of a command with the port in its place.
+/// The words of a command, with `{port}` replaced.
 pub fn with_port(words: &[String], port: u16) -> Vec<String> {
     words.iter().map(|word| word.replace(PORT, &port.to_string())).collect()
 }

@@ -1,4 +1,4 @@
-//! What a program says of bad input: something for people, on standard error, with the right
+//! What a program says about bad input: a text for people, on standard error, with the right
 //! status; and it never panics.
 //!
 //! The tests of `bench` and `docs` have this file, too (`#[path]`): a package of its own for two
@@ -6,7 +6,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-/// The program, with no input, and nobody's address in its environment.
+/// The program, with no input and no server's address in its environment.
 pub fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).env_remove("WAYS_TO_WAIT_ADDRESS");
@@ -22,7 +22,7 @@ pub fn complaint(command: &mut Command, status: i32) -> String {
         assert!(!stderr.contains(word), "{command:?}: {stderr}");
     }
     if status == 2 {
-        assert!(stdout.is_empty(), "{command:?} did something before it refused");
+        assert!(stdout.is_empty(), "{command:?} did something before it failed");
     }
     stderr
 }

@@ -1,4 +1,4 @@
-//! Pictures of timelines made by hand: whatever stands in them is XML, is said, and is true.
+//! Pictures of handmade timelines: whatever is in them is valid XML, is shown, and is true.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ fn every_client_has_its_row_and_its_tooltips() {
     for name in ["connecting", "waiting for the reply", "sending"] {
         assert!(said.contains(name), "{said}");
     }
-    for name in ["can't send on", "closed early", "not yet begun", "drawn together"] {
+    for name in ["can't send any more", "closed early", "not started yet", "drawn together"] {
         assert!(!said.contains(name), "only what occurs is explained: {said}");
     }
 }
@@ -132,14 +132,14 @@ fn a_hundred_thousand_requests_make_a_file_of_a_megabyte() {
         let (count, _) = tooltip.split_once(" replies")?;
         count.rsplit(' ').next()?.parse::<usize>().ok()
     };
-    let told: usize = texts(&svg, "title").iter().filter_map(replies).sum();
+    let shown: usize = texts(&svg, "title").iter().filter_map(replies).sum();
     let alone = svg.matches("a reply (").count();
-    assert_eq!(told + alone, 50 * 100, "all replies of the rows that are shown");
-    assert!(said(&svg).contains("is drawn together"));
+    assert_eq!(shown + alone, 50 * 100, "all replies of the rows that are shown");
+    assert!(said(&svg).contains("are drawn together"));
 }
 
 #[test]
-fn a_long_standstill_is_torn() {
+fn a_long_stall_is_torn() {
     let mut rows: Vec<_> = (0..20).map(|number| row("prompt", number, 1)).collect();
     let late = Duration::from_secs(10);
     for row in &mut rows[10..] {
@@ -147,12 +147,12 @@ fn a_long_standstill_is_torn() {
         let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
         row.ending = Ending::Failed { at: late, failure };
     }
-    let told = said(&Picture::default().svg(&timeline(rows.clone())));
-    assert!(told.contains("nothing moved\nfor 9.98 s"), "{told}");
-    assert!(told.contains("5 ms\n"), "the rest is to scale: {told}");
+    let shown = said(&Picture::default().svg(&timeline(rows.clone())));
+    assert!(shown.contains("nothing moved\nfor 9.98 s"), "{shown}");
+    assert!(shown.contains("5 ms\n"), "the rest is to scale: {shown}");
     let compared = Picture { until: Some(late), ..Picture::default() };
-    let told = said(&compared.svg(&timeline(rows)));
-    assert!(!told.contains("nothing moved"), "not if it is compared: {told}");
+    let shown = said(&compared.svg(&timeline(rows)));
+    assert!(!shown.contains("nothing moved"), "not if it is compared: {shown}");
 }
 
 #[test]
@@ -162,8 +162,8 @@ fn a_wait_for_replies_is_not_torn() {
     row.steps.pop();
     row.steps.push(Step::answered(late));
     row.ending = Ending::Closed { at: late };
-    let told = said(&Picture::default().svg(&timeline(vec![row])));
-    assert!(!told.contains("nothing moved"), "{told}");
+    let shown = said(&Picture::default().svg(&timeline(vec![row])));
+    assert!(!shown.contains("nothing moved"), "{shown}");
 }
 
 #[test]
@@ -193,13 +193,13 @@ fn timelines_with_one_beginning_are_put_together() {
     let mut both = timeline(vec![row("slow", 0, 50)]);
     both.append(timeline(vec![row("prompt", 0, 10), row("prompt", 1, 10)]));
     both.full_at = Some(MS * 50);
-    let told = said(&Picture::default().svg(&both));
-    assert!(told.contains("slow: 1 client\n") && told.contains("prompt: 2 clients\n"), "{told}");
-    assert!(told.contains("The recording was full after 50.0 ms"), "{told}");
+    let shown = said(&Picture::default().svg(&both));
+    assert!(shown.contains("slow: 1 client\n") && shown.contains("prompt: 2 clients\n"), "{shown}");
+    assert!(shown.contains("The recording was full after 50.0 ms"), "{shown}");
 }
 
 #[test]
-fn nothing_can_be_drawn_too() {
+fn an_empty_timeline_can_be_drawn() {
     let svg = Picture { replay: true, rows: 0, width: 0, ..Picture::default() };
     said(&svg.svg(&Timeline::default()));
     said(&svg.svg(&timeline(vec![row("prompt", 0, 1)])));
@@ -230,7 +230,7 @@ fn bars(svg: &str) -> Vec<Drawn> {
 }
 
 #[test]
-fn who_waits_for_others_has_a_thinner_bar_around_the_same_middle() {
+fn a_client_that_waits_for_others_has_a_thinner_bar_around_the_same_middle() {
     let mut row = row("prompt", 0, 5);
     row.steps.insert(1, Step::entered(Phase::Held, MS / 2));
     row.steps.iter_mut().skip(2).for_each(|step| *step = later(*step, MS));
@@ -265,7 +265,7 @@ fn every_bar_can_be_seen_and_lies_within_the_axis() {
 }
 
 #[test]
-fn there_are_not_more_bars_and_marks_than_can_be_told_apart() {
+fn there_are_not_more_bars_and_marks_than_can_be_distinguished() {
     let rows: Vec<_> = (0..50).map(|number| row("prompt", number, 1000)).collect();
     let svg = Picture::default().svg(&timeline(rows));
     let bars = bars(&svg).len();
@@ -279,16 +279,16 @@ fn there_are_not_more_bars_and_marks_than_can_be_told_apart() {
 }
 
 #[test]
-fn who_begins_late_has_a_line_before() {
+fn a_client_that_begins_late_has_a_line_before() {
     let mut late = row("prompt", 1, 1);
     late.steps.iter_mut().for_each(|step| *step = later(*step, MS * 5));
     late.ending = Ending::Closed { at: MS * 7 };
     let svg = Picture::default().svg(&timeline(vec![row("prompt", 0, 3), late]));
-    assert!(said(&svg).contains("not yet begun"), "{svg}");
+    assert!(said(&svg).contains("not started yet"), "{svg}");
 }
 
 #[test]
-fn a_standstill_that_is_not_long_is_drawn_to_scale() {
+fn a_stall_that_is_not_long_is_drawn_to_scale() {
     let given_up = |moved: u32| {
         let mut rows = vec![row("prompt", 0, moved), row("prompt", 1, 1)];
         let why = "no reply has come".into();
@@ -298,13 +298,13 @@ fn a_standstill_that_is_not_long_is_drawn_to_scale() {
     };
     assert!(given_up(100).contains("nothing moved\nfor 900 ms"), "{}", given_up(100));
     assert!(!given_up(500).contains("nothing moved"), "{}", given_up(500));
-    // To be closed is to move, too.
+    // Closing counts as movement too.
     let mut closed_late = row("prompt", 0, 1);
     closed_late.ending = Ending::Closed { at: MS * 800 };
     let mut failed = row("prompt", 1, 1);
     let why = "no reply has come".into();
     let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
     failed.ending = Ending::Failed { at: MS * 1000, failure };
-    let told = said(&Picture::default().svg(&timeline(vec![closed_late, failed])));
-    assert!(!told.contains("nothing moved"), "{told}");
+    let shown = said(&Picture::default().svg(&timeline(vec![closed_late, failed])));
+    assert!(!shown.contains("nothing moved"), "{shown}");
 }

@@ -1,8 +1,8 @@
-//! Where in the picture an instant lies, and how times are written.
+//! Where an instant is in the picture, and how times are written.
 //!
-//! The axis is linear, with one exception: where a flood was given up because nothing had
-//! moved for seconds, those seconds would squeeze all that did move into the first pixel.
-//! They are then drawn as a narrow strip that is torn, and it says how long it was.
+//! The axis is linear, with one exception: if a flood gave up because nothing had moved for
+//! seconds, those seconds would squeeze everything else into the first pixel. So they are drawn as
+//! a narrow, torn strip, which says how long they lasted.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,10 +16,10 @@ const TORN_SHARE: f64 = 0.2;
 /// The strip is torn if it would take more than this share of a linear axis.
 const TORN_FROM: f64 = 0.7;
 
-/// How much of the standstill is seen before it is torn, as a share of what comes before.
+/// How much of the stall is shown before the tear, as a share of what comes before the stall.
 const BEFORE_TEAR: f64 = 0.15;
 
-/// About how far ticks are apart, in pixels.
+/// About how far apart ticks are, in pixels.
 const BETWEEN_TICKS: f64 = 110.0;
 
 /// The time axis.
@@ -31,12 +31,12 @@ pub(super) struct Axis {
     pub(super) tear: Option<Tear>,
 }
 
-/// The strip that is not drawn to scale, at the right end of the axis.
+/// The strip at the right end of the axis that isn't drawn to scale.
 pub(super) struct Tear {
     /// When it begins; it ends with the axis.
     pub(super) from: Duration,
-    /// How long nothing had moved in the end.
-    pub(super) standstill: Duration,
+    /// How long nothing had moved at the end.
+    pub(super) stall: Duration,
     x: f64,
 }
 
@@ -44,24 +44,24 @@ impl Axis {
     /// An axis for a timeline, between the pixels `left` and `right`, or one that ends at
     /// `until`.
     pub(super) fn new(timeline: &Timeline, until: Option<Duration>, left: f64, right: f64) -> Self {
-        // One that takes no time at all could not be drawn to scale.
+        // A timeline of no length could not be drawn to scale.
         let shortest = Duration::from_micros(1);
         let end = until.unwrap_or(timeline.length).max(shortest);
         let mut axis = Axis { left, right, end, tear: None };
         if until.is_none()
             && let Some(moved) = last_moved_before_giving_up(timeline)
         {
-            let standstill = end.saturating_sub(moved);
+            let stall = end.saturating_sub(moved);
             let from = moved.mul_f64(1.0 + BEFORE_TEAR).max(shortest);
-            if standstill > end.mul_f64(TORN_FROM) && from < end {
+            if stall > end.mul_f64(TORN_FROM) && from < end {
                 let x = right - (right - left) * TORN_SHARE;
-                axis.tear = Some(Tear { from, standstill, x });
+                axis.tear = Some(Tear { from, stall, x });
             }
         }
         axis
     }
 
-    /// Where an instant lies, in pixels.
+    /// Where an instant is, in pixels.
     pub(super) fn x(&self, at: Duration) -> f64 {
         let (from, to, left, right) = match &self.tear {
             Some(tear) if at > tear.from => (tear.from, self.end, tear.x, self.right),
@@ -80,13 +80,13 @@ impl Axis {
         self.tear.as_ref().map_or(self.right, |tear| tear.x)
     }
 
-    /// How long a pixel is; never no time at all.
+    /// How much time a pixel covers; always more than none.
     pub(super) fn pixel(&self) -> Duration {
         let pixel = self.to_scale().div_f64(self.right_to_scale() - self.left);
         pixel.max(Duration::from_nanos(1))
     }
 
-    /// Where the ticks are, and what stands at them.
+    /// Where the ticks are, and their labels.
     pub(super) fn ticks(&self) -> Vec<(Duration, String)> {
         let length = self.to_scale().as_secs_f64();
         let most = ((self.right_to_scale() - self.left) / BETWEEN_TICKS).floor().max(1.0);
@@ -105,7 +105,7 @@ impl Axis {
     }
 }
 
-/// When anything last moved, if nobody was done after that and the rest was given up.
+/// When anything last moved, if the flood then gave up because nothing moved any more.
 fn last_moved_before_giving_up(timeline: &Timeline) -> Option<Duration> {
     let mut is_given_up = false;
     let mut moved = Duration::ZERO;
@@ -124,7 +124,7 @@ fn last_moved_before_giving_up(timeline: &Timeline) -> Option<Duration> {
 /// The next number that is 1, 2 or 5 times a power of ten.
 pub(super) fn round_up(number: f64) -> f64 {
     let power = 10_f64.powf(number.log10().floor());
-    // What comes out a hair too large by the division is not to be the next larger one.
+    // A number that the division makes a little too large must not become the next larger one.
     let digit = [1.0, 2.0, 5.0].into_iter().find(|digit| number <= digit * power * (1.0 + 1e-9));
     digit.unwrap_or(10.0) * power
 }

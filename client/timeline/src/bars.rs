@@ -1,9 +1,9 @@
 //! From a client's steps to the bars of its row.
 //!
-//! A bar narrower than a pixel can't be seen, and hundreds of thousands of them make a file
-//! that no browser shows. So short phases are joined with what comes next until together
-//! they are wide enough. A joined bar has the colour of the phase that took longest, and
-//! its tooltip tells them all.
+//! A bar narrower than a pixel can't be seen, and hundreds of thousands of bars make a file that no
+//! browser can show. So short phases are joined with the next ones until they are wide enough
+//! together. A joined bar has the colour of the phase that took longest, and its tooltip lists them
+//! all.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ impl Bar {
     /// The phase that took longest.
     pub(super) fn phase(&self) -> Phase {
         let longest_first = |phase: &Phase| self.took[*phase as usize];
-        // Of phases that all took no time the last is the one that counts.
+        // If all phases took no time, the last one counts.
         Phase::ALL.into_iter().max_by_key(longest_first).unwrap_or(Phase::Connecting)
     }
 
@@ -63,16 +63,16 @@ impl Bar {
             replies => words.push(format!("{replies} replies")),
         }
         let what = words.join(", ");
-        format!("{}: {what} (from {} to {})", who(row), Span(self.from), Span(self.to))
+        format!("{}: {what} (from {} to {})", client_name(row), Span(self.from), Span(self.to))
     }
 }
 
 /// The client in words.
-pub(super) fn who(row: &Row) -> String {
+pub(super) fn client_name(row: &Row) -> String {
     format!("client {} ({})", row.number, row.kind)
 }
 
-/// The bars of a row that goes on until `end` at the latest, none of them shorter than
+/// The bars of a row that goes on until `end` at the latest. None of them is shorter than
 /// `shortest` unless the whole row is.
 pub(super) fn bars(row: &Row, end: Duration, shortest: Duration) -> Vec<Bar> {
     let mut bars: Vec<Bar> = Vec::new();
@@ -91,7 +91,7 @@ pub(super) fn bars(row: &Row, end: Duration, shortest: Duration) -> Vec<Bar> {
     bars
 }
 
-/// Each phase of a row as a bar of its own.
+/// Each phase of a row as a separate bar.
 fn phases(row: &Row, end: Duration) -> impl Iterator<Item = Bar> {
     let end = row.ending.at().unwrap_or(end);
     let mut steps = row.steps.iter().peekable();
@@ -114,7 +114,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Connects, then asks `requests` times: sends for 1 ms, waits for 9 ms.
+    /// Connects, and then sends `requests` requests: each takes 1 ms to send and 9 ms to be
+    /// answered.
     fn row(requests: u32) -> Row {
         let mut steps = vec![Step::entered(Phase::Connecting, MS)];
         for request in 0..requests {

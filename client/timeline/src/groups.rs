@@ -1,4 +1,4 @@
-//! Which rows are shown: all of them, or of each kind as many as there is room for.
+//! Which rows are shown: all of them, or as many of each kind as there is room for.
 
 use super::{Row, Timeline};
 
@@ -8,13 +8,13 @@ pub(super) struct Group<'a> {
     pub(super) rows: Vec<&'a Row>,
 }
 
-/// The rows of a timeline in groups, altogether `most` unless there are more kinds than that.
+/// The rows of a timeline in groups, `most` in total unless there are more kinds than that.
 ///
-/// Half of the room is shared out alike among the kinds, since the few are what the many
-/// have to be compared with.
+/// Half of the room is shared equally among the kinds, because the many clients have to be compared
+/// with the few.
 ///
-/// If not all are shown, those that failed have groups of their own: however few they are,
-/// they don't get lost.
+/// If not all are shown, failed clients have their own groups, so that they are shown however few
+/// they are.
 pub(super) fn groups(timeline: &Timeline, most: usize) -> Vec<Group<'_>> {
     let all = timeline.rows.len();
     let mut kinds: Vec<(String, Vec<&Row>)> = Vec::new();
@@ -45,7 +45,7 @@ fn group<'a>(kind: &str, room: usize, rows: Vec<&'a Row>) -> Group<'a> {
     Group { heading, rows: shown }
 }
 
-/// So many of the rows, evenly picked, the first and the last among them.
+/// Picks this many rows evenly, including the first and the last.
 fn sample<'a>(rows: &[&'a Row], count: usize) -> Vec<&'a Row> {
     (0..count).map(|place| rows[place * (rows.len() - 1) / (count - 1).max(1)]).collect()
 }

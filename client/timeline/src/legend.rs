@@ -17,20 +17,20 @@ pub(super) enum Sample {
 impl Sample {
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Sample::Before => "not yet begun",
+            Sample::Before => "not started yet",
             Sample::Bar(phase) => name(*phase),
-            Sample::Reply { has_times: false } => "a reply has come",
-            Sample::Reply { has_times: true } => "a reply has come, and when the last one did",
+            Sample::Reply { has_times: false } => "reply received",
+            Sample::Reply { has_times: true } => "reply received, and when the last one was",
             Sample::Failure(Stage::Connect) => "could not connect",
             Sample::Failure(Stage::Send) => "could not send",
             Sample::Failure(Stage::Reply) => "wrong reply",
             Sample::Failure(Stage::ClosedEarly) => "closed early by the server",
-            Sample::Failure(Stage::TimedOut) => "given up",
+            Sample::Failure(Stage::TimedOut) => "timed out",
         }
     }
 }
 
-/// What needs to be explained: only what occurs.
+/// The samples that the picture needs: only what occurs in it.
 pub(super) fn legend(groups: &[Drawn<'_>], axis: &Axis) -> Vec<Sample> {
     let mut samples = Vec::new();
     if rows(groups).any(|(row, bars)| begins(row, bars, axis).is_some()) {

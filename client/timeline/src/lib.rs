@@ -1,4 +1,4 @@
-//! Timelines: what each client went through, as a picture that anybody understands.
+//! Timelines: what each client went through, as a picture.
 //!
 //! A row for each connection, time to the right, a colour for each phase. Under a server
 //! that serves one connection at a time the replies are a staircase; under an event loop
@@ -13,8 +13,8 @@
 //! let crowd = Crowd::default();
 //! let address = protocol::DEFAULT_ADDRESS.parse().unwrap();
 //! let mut recorder = Recorder::new();
-//! flood(address, &crowd, &mut |happening| {
-//!     recorder.watch(happening);
+//! flood(address, &crowd, &mut |event| {
+//!     recorder.watch(event);
 //!     ControlFlow::Continue(())
 //! })?;
 //! let timeline = recorder.finish(Instant::now(), |_client| "prompt");
@@ -23,10 +23,10 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
-//! Read in this order: `recorder` turns happenings into rows; `groups` chooses the rows that
-//! are shown; `bars` makes bars of steps, and one bar of those too narrow to be seen; `axis`
-//! says where in the picture an instant lies; `picture` puts everything in its place, with
-//! the `legend`, in `shapes`, `style` and [`palette`]; `replay` lets it draw itself.
+//! Read in this order: `recorder` turns events into rows; `groups` chooses the rows that are shown;
+//! `bars` makes bars of steps, and joins those that are too narrow to be seen; `axis` says where an
+//! instant is in the picture; `picture` puts everything in its place, with the `legend`, in
+//! `shapes`, `style` and [`palette`]; `replay` animates it.
 
 #![forbid(unsafe_code)]
 
@@ -49,16 +49,16 @@ use std::time::Duration;
 use load_generator::Phase;
 use load_generator::report::Failure;
 
-/// What the clients of a flood, or of several at once, went through. Every time in it counts
-/// from one common beginning.
+/// What the clients of a flood, or of several at once, went through. All times count from the same
+/// beginning.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
-    /// A row for each client. Those of a kind are drawn together, in the order in which
-    /// they stand here, and so are the kinds.
+    /// A row for each client. Those of a kind are drawn together, and rows and kinds are drawn in
+    /// this order.
     pub rows: Vec<Row>,
-    /// How long it went on. A row that is [open](Ending::Open) goes on until then.
+    /// Its length. A row that is [open](Ending::Open) goes on until then.
     pub length: Duration,
-    /// When the recording stopped because there was too much of it.
+    /// When the recording stopped because it was full.
     pub full_at: Option<Duration>,
 }
 
@@ -74,18 +74,18 @@ impl Timeline {
 /// What one client went through.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Of which kind the client is, for example "dribbling".
+    /// The kind of client, for example "dribbling".
     pub kind: &'static str,
-    /// Its number among those of its flood.
+    /// Its number in its flood.
     pub number: usize,
-    /// What it did and what came, in the order of time.
+    /// What it did and what it received, in order.
     pub steps: Vec<Step>,
     /// How it ended.
     pub ending: Ending,
 }
 
 impl Row {
-    /// When a reply came, each in its turn.
+    /// When each reply came.
     fn replies(&self) -> impl Iterator<Item = Duration> {
         self.steps.iter().filter(|step| step.phase.is_none()).map(|step| step.at())
     }
@@ -94,9 +94,9 @@ impl Row {
 /// How a client ended.
 #[derive(Clone, Debug)]
 pub enum Ending {
-    /// It had not ended when the record did.
+    /// It had not ended when the recording did.
     Open,
-    /// It had done all that it was to do.
+    /// It had done everything that it had to do.
     Closed {
         /// When.
         at: Duration,
@@ -126,7 +126,7 @@ impl Ending {
     }
 }
 
-/// A client enters a phase, or gets a reply: 16 bytes, since there may be millions.
+/// A client enters a phase or gets a reply. It takes 16 bytes, because there may be millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// Enough for 584 years.

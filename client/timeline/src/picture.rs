@@ -6,7 +6,7 @@ use svg::Document;
 use svg::node::element::{Description, Group as Element, Rectangle, Style, Title};
 
 use super::axis::{Axis, Span};
-use super::bars::{Bar, bars, who};
+use super::bars::{Bar, bars, client_name};
 use super::groups::groups;
 use super::legend::{Sample, legend};
 use super::replay::Replay;
@@ -16,26 +16,26 @@ use super::{Row, Timeline};
 use load_generator::Crowd;
 use load_generator::report::{Report, shown};
 
-/// What stands around the rows, and how large they are drawn.
+/// What is around the rows, and how large they are drawn.
 #[derive(Clone, Debug)]
 pub struct Picture {
     /// The headline.
     pub title: String,
-    /// The figures, for example; each entry is a paragraph.
+    /// Lines below the headline, such as figures; each entry is a paragraph.
     pub lines: Vec<String>,
-    /// What is to be learned from it, if that needs to be said.
+    /// What the picture shows, if that needs to be said.
     pub caption: Option<String>,
-    /// When the time axis ends, for pictures that are compared. Otherwise it ends with the
+    /// When the time axis ends, if pictures are to be comparable. Otherwise it ends with the
     /// timeline.
     pub until: Option<Duration>,
-    /// Whether it draws itself.
+    /// Whether the picture is animated.
     pub replay: bool,
     /// The width in pixels; at least 320.
     pub width: u32,
-    /// How many rows are shown; if there are more, evenly picked ones of each kind are.
+    /// How many rows are shown. If there are more, rows of each kind are picked evenly.
     pub rows: usize,
-    /// The element's `id`. If several pictures stand in one HTML page, each needs another;
-    /// letters, digits and hyphens.
+    /// The element's `id`, of letters, digits and hyphens. If there are several pictures in one
+    /// HTML page, each needs a different one.
     pub id: String,
 }
 
@@ -55,8 +55,8 @@ impl Default for Picture {
 }
 
 impl Picture {
-    /// A picture of the flood of the server called `server`: the title says whom it flooded
-    /// with which mix of clients, the lines what came of it.
+    /// A picture of a flood of the server called `server`. The title gives the server and the mix
+    /// of clients, and the lines give the results.
     pub fn of(report: &Report, server: &str) -> Self {
         let Crowd { connections, ref mix, .. } = report.crowd;
         let kinds: Vec<_> =
@@ -80,39 +80,39 @@ impl Picture {
     }
 }
 
-/// Narrower than this, words of the legend would not fit.
+/// In a narrower picture, the legend would not fit.
 const NARROWEST: u32 = 320;
 
 /// Around everything, in pixels.
 const MARGIN: f64 = 20.0;
 
-/// Where the rows begin; left of it stand the clients' numbers.
+/// Where the rows begin; the clients' numbers are on the left.
 const LEFT: f64 = 62.0;
 
-/// Room for the time beside a reply that comes at the very end.
+/// Room for the time next to a reply at the very end.
 const RIGHT: f64 = 64.0;
 
-/// With more bars the file would be larger than about a megabyte, 200 bytes each.
+/// With more bars, at 200 bytes each, the file would be larger than about a megabyte.
 const MOST_BARS: usize = 4000;
 
-/// Closer together, marks of replies could not be told apart, in pixels.
+/// How far apart marks of replies have to be to be distinguished, in pixels.
 const BETWEEN_REPLIES: f64 = 3.0;
 
-/// Rows as high as this have room for a time.
+/// Rows of this height have room for a time.
 pub(super) const PITCH_WITH_TIMES: f64 = 14.0;
 
-/// What is shorter is drawn so wide all the same, in pixels.
+/// The minimum width of a bar, in pixels.
 const NARROWEST_BAR: f64 = 1.0;
 
-/// An average character's width as a share of the font's size: rather more than less, since
-/// which font it will be is not known.
+/// An average character's width as a share of the font's size: rather too much than too little,
+/// because we don't know the font.
 const CHARACTER: f64 = 0.56;
 
-/// Before time 0, so that what happens then is not taken for the edge, in pixels.
+/// Room before time 0, so that what happens then isn't mistaken for the edge, in pixels.
 const BEFORE_ZERO: f64 = 8.0;
 
 impl Picture {
-    /// The picture: one `svg` element, for a file of its own or inside of an HTML page.
+    /// The picture as one `svg` element, for a separate file or for an HTML page.
     ///
     /// The same timeline always gives the same text.
     pub fn svg(&self, timeline: &Timeline) -> String {
@@ -160,7 +160,7 @@ impl Picture {
             )
     }
 
-    /// What has to be known in order not to be misled.
+    /// What a reader has to know in order not to misread the picture.
     fn notes(
         &self,
         timeline: &Timeline,
@@ -174,15 +174,15 @@ impl Picture {
         }
         if let Some(full_at) = timeline.full_at {
             notes.push(format!(
-                "The recording was full after {}: what came later is not drawn.",
+                "The recording was full after {}; later events are not drawn.",
                 Span(full_at)
             ));
         }
         let mut bars = groups.iter().flat_map(|group| &group.rows).flat_map(|(_, bars)| bars);
         if bars.any(Bar::is_joined) {
             notes.push(format!(
-                "What took less than {} is drawn together with what came next, in the colour of \
-                 what took longest.",
+                "Phases shorter than {} are drawn together with the next ones, in the colour of \
+                 the longest.",
                 Span(shortest)
             ));
         }
@@ -199,8 +199,8 @@ pub(super) struct Drawn<'a> {
     pub(super) rows: Vec<(&'a Row, Vec<Bar>)>,
 }
 
-/// What is drawn, and how short a bar may be; at least as long as a `pixel`, and so long that
-/// the bars are not too many.
+/// What is drawn, and how short a bar may be: at least as long as a `pixel`, and longer if there
+/// would be too many bars.
 fn drawn(timeline: &Timeline, most_rows: usize, pixel: Duration) -> (Vec<Drawn<'_>>, Duration) {
     let mut shortest = pixel;
     loop {
@@ -213,7 +213,7 @@ fn drawn(timeline: &Timeline, most_rows: usize, pixel: Duration) -> (Vec<Drawn<'
             })
             .collect();
         let count: usize = rows(&groups).map(|(_, bars)| bars.len()).sum();
-        // Each row has a bar at least, so there is an end to it.
+        // The loop ends, because each row always has at least one bar.
         if count <= MOST_BARS || shortest > timeline.length {
             return (groups, shortest);
         }
@@ -227,11 +227,11 @@ pub(super) fn rows<'a, 'g>(
     groups.iter().flat_map(|group| &group.rows)
 }
 
-/// The picture as far as it is drawn, from top to bottom.
+/// The part of the picture that is drawn so far, from top to bottom.
 struct Page {
     document: Document,
     width: f64,
-    /// Down to here it is full.
+    /// Where the next element goes.
     y: f64,
 }
 
@@ -320,7 +320,7 @@ impl Page {
     }
 }
 
-/// How far rows are apart, in pixels.
+/// How far apart rows are, in pixels.
 pub(super) fn pitch(groups: &[Drawn<'_>]) -> f64 {
     match rows(groups).count() {
         ..=24 => 18.0,
@@ -329,7 +329,7 @@ pub(super) fn pitch(groups: &[Drawn<'_>]) -> f64 {
     }
 }
 
-/// Where a row begins, in pixels, if that is seen to be later than the others.
+/// Where a row begins, in pixels, if that is visibly later than the others.
 pub(super) fn begins(row: &Row, bars: &[Bar], axis: &Axis) -> Option<f64> {
     let begins = bars.first().map(|bar| bar.from).or(row.ending.at());
     let begins = axis.x(begins.unwrap_or(axis.end));
@@ -354,8 +354,13 @@ fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
         lane = lane.add(replies(&marks, y, pitch));
     }
     if let (Some(at), Some(failure)) = (row.ending.at(), row.ending.failure()) {
-        let what =
-            format!("{}: {} at {}: {}", who(row), failure.stage.name(), Span(at), failure.why);
+        let what = format!(
+            "{}: {} at {}: {}",
+            client_name(row),
+            failure.stage.name(),
+            Span(at),
+            failure.why
+        );
         lane = lane.add(cross(axis.x(at), middle).add(Title::new(printable(&what))));
     } else if let Some(last) = row.replies().last()
         && pitch >= PITCH_WITH_TIMES
@@ -397,10 +402,10 @@ fn labels(axis: &Axis, y: f64) -> Element {
     let mut limit = f64::INFINITY;
     if let Some(tear) = &axis.tear {
         let middle = f64::midpoint(axis.x(tear.from), right);
-        let how_long = format!("for {}", Span(tear.standstill));
+        let how_long = format!("for {}", Span(tear.stall));
         labels = labels.add(centred("nothing moved", middle, "ink", 1.0));
         labels = labels.add(centred(&how_long, middle, "ink", 2.0));
-        limit = middle - 75.0; // half of these words and half of a tick's
+        limit = middle - 75.0; // half of these words and half of a tick's label
     }
     for (at, label) in axis.ticks() {
         let x = axis.x(at);

@@ -1,26 +1,26 @@
-//! From what a flood tells while it goes on to the rows of a timeline.
+//! Turns the events of a flood into the rows of a timeline.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{Ending, Row, Step, Timeline};
-use load_generator::Happening;
+use load_generator::Event;
 
-/// How many steps are recorded at most: those of some 600,000 requests, in 32 megabytes.
+/// How many steps are recorded at most: enough for some 600,000 requests, in 32 megabytes.
 const MOST_STEPS: usize = 2_000_000;
 
-/// Records what a flood tells. What it tells after the first 2,000,000 steps is left out,
-/// and the picture says so.
+/// Records the events of a flood. After the first 2,000,000 steps it stops, and the picture says
+/// so.
 #[derive(Default)]
 pub struct Recorder {
-    /// The first happening's time if nobody has said it.
+    /// If it isn't given, the time of the first event.
     began: Option<Instant>,
     clients: Vec<Client>,
     steps: usize,
     full_at: Option<Duration>,
 }
 
-/// A row whose kind nobody has told.
+/// A row whose kind isn't known yet.
 #[derive(Clone)]
 struct Client {
     steps: Vec<Step>,
@@ -28,32 +28,32 @@ struct Client {
 }
 
 impl Recorder {
-    /// Every time counts from the first happening.
+    /// A recorder whose times count from the first event.
     pub fn new() -> Self {
         Recorder::default()
     }
 
-    /// Every time counts from `began`, so that several floods can stand in one timeline.
+    /// A recorder whose times count from `began`, so that several floods can be in one timeline.
     pub fn since(began: Instant) -> Self {
         Recorder { began: Some(began), ..Recorder::default() }
     }
 
-    /// To be called with everything that the flood tells.
-    pub fn watch(&mut self, happening: &Happening<'_>) {
-        match *happening {
-            Happening::Entered { client, phase, at } => {
+    /// Records an event. Call it with all events of the flood.
+    pub fn watch(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::Entered { client, phase, at } => {
                 let step = Step::entered(phase, self.time(at));
                 self.add(client, step);
             }
-            Happening::Answered { client, .. } => {
+            Event::Answered { client, .. } => {
                 let step = Step::answered(self.time(Instant::now()));
                 self.add(client, step);
             }
-            Happening::Closed { client, at } => {
+            Event::Closed { client, at } => {
                 let at = self.time(at);
                 self.end(client, Ending::Closed { at });
             }
-            Happening::Failed { client, failure } => {
+            Event::Failed { client, failure } => {
                 let at = self.time(Instant::now());
                 self.end(client, Ending::Failed { at, failure: failure.clone() });
             }
@@ -61,10 +61,10 @@ impl Recorder {
         }
     }
 
-    /// The timeline of a flood that has ended at the instant `ended`; `kind` names the kind of
-    /// a client.
+    /// The timeline of a flood that ended at the instant `ended`; `kind` returns the kind of a
+    /// client.
     ///
-    /// The commonest kind comes last: above it stand the few that it may have to wait for.
+    /// The most common kind comes last, below the few clients that it may have to wait for.
     pub fn finish(mut self, ended: Instant, kind: impl Fn(usize) -> &'static str) -> Timeline {
         let length = match self.full_at {
             Some(full_at) => full_at,
@@ -102,8 +102,8 @@ impl Recorder {
         }
         self.steps += 1;
         let steps = &mut self.client(number).steps;
-        // A reply bears the time at which it was told, a moment after it came, and meanwhile
-        // its client may have gone on.
+        // A reply has the time at which it was reported, a moment after it came, and meanwhile its
+        // client may have gone on.
         if let Some(last) = steps.last_mut() {
             last.nanoseconds = last.nanoseconds.min(step.nanoseconds);
         }
@@ -142,14 +142,14 @@ mod tests {
         let at = |steps: usize| began + Duration::from_micros(steps as u64);
         for step in 0..MOST_STEPS + 10 {
             let phase = Phase::Sending;
-            recorder.watch(&Happening::Entered { client: step % 2, phase, at: at(step) });
+            recorder.watch(&Event::Entered { client: step % 2, phase, at: at(step) });
         }
-        recorder.watch(&Happening::Closed { client: 0, at: at(MOST_STEPS + 10) });
+        recorder.watch(&Event::Closed { client: 0, at: at(MOST_STEPS + 10) });
         let timeline = recorder.finish(at(MOST_STEPS + 20), |_| "prompt");
         assert_eq!(timeline.full_at, Some(at(MOST_STEPS) - began));
         assert_eq!(timeline.length, at(MOST_STEPS) - began);
         assert_eq!(timeline.rows.iter().map(|row| row.steps.len()).sum::<usize>(), MOST_STEPS);
-        assert!(timeline.rows[0].ending.at().is_none(), "nobody knows how it went on");
+        assert!(timeline.rows[0].ending.at().is_none(), "it isn't known how it went on");
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         let began = Instant::now();
         let mut recorder = Recorder::since(began);
         for client in 0..6 {
-            recorder.watch(&Happening::Closed { client, at: began });
+            recorder.watch(&Event::Closed { client, at: began });
         }
         let kind = |number| ["prompt", "prompt", "slow"][number % 3];
         let rows = recorder.finish(began, kind).rows;

@@ -1,9 +1,9 @@
-//! A picture that draws itself, slower or faster than it was recorded.
+//! A picture that draws itself, slower or faster than the run was.
 //!
-//! A curtain in the colour of the background hangs before the rows, and a CSS animation draws
-//! it away to the right, with a line at its edge. There is no script, so it works in an `<img>`,
-//! too. Who has asked the system for less motion, and who reads the picture with a program
-//! that knows no animations, sees all of it at once.
+//! A curtain in the colour of the background covers the rows, and a CSS animation moves it away to
+//! the right, with a line at its edge. There is no script, so it works in an `<img>` too. Readers
+//! whose system is set to reduced motion, or whose program can't animate, see the whole picture at
+//! once.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use svg::node::element::{Group, Rectangle, Style};
 use super::axis::{Axis, round_up};
 use super::shapes::{line, pixels};
 
-/// How long a replay lasts at least, in seconds; it lasts less than three times as long.
+/// How long a replay lasts at least, in seconds; it is less than three times as long.
 const SHORTEST: f64 = 5.0;
 
-/// How long the empty picture is seen before, in seconds.
+/// How long the empty picture is shown before, in seconds.
 const PAUSE: f64 = 0.6;
 
-/// How much of the time is left for a strip that is not drawn to scale.
+/// The share of the time for a strip that isn't drawn to scale.
 const TORN_SHARE: f64 = 0.1;
 
 /// How fast a recording is replayed.
 pub(super) struct Replay {
-    /// How many times slower than it was.
+    /// How many times slower than the run was.
     slower: f64,
     /// How long it lasts.
     seconds: f64,
@@ -40,22 +40,21 @@ impl Replay {
         Replay { slower, seconds: length * slower / whole }
     }
 
-    /// The tempo in words.
+    /// The speed in words.
     pub(super) fn note(&self) -> String {
-        let tempo = if self.slower == 1.0 {
-            "as fast as it was".into()
+        let speed = if self.slower == 1.0 {
+            "at the original speed".into()
         } else if self.slower > 1.0 {
-            format!("{:.0} times slower than it was", self.slower)
+            format!("{:.0} times slower", self.slower)
         } else {
-            format!("{:.0} times faster than it was", 1.0 / self.slower)
+            format!("{:.0} times faster", 1.0 / self.slower)
         };
-        format!("Drawn {tempo}. In a browser, press anywhere on it to see it again.")
+        format!("Replayed {speed}. In a browser, click anywhere on it to see it again.")
     }
 
-    /// What lies over the rows, and is drawn away.
+    /// What covers the rows, and moves away.
     ///
-    /// What comes to lie beyond the axis has the colour of what is there. Only the animation
-    /// makes it visible.
+    /// Beyond the axis it has the colour of the background. Only the animation makes it visible.
     pub(super) fn curtain(&self, axis: &Axis, top: f64, bottom: f64, id: &str) -> Group {
         let (left, right) = (axis.x(Duration::ZERO), axis.x(axis.end));
         let cloth = Rectangle::new()
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn it_lasts_five_to_fifteen_seconds_at_a_round_tempo() {
+    fn it_lasts_five_to_fifteen_seconds_at_a_round_speed() {
         for power in 0..100 {
             let length = Duration::from_nanos(1).mul_f64(1.4_f64.powi(power));
             let Replay { slower, seconds } = replay(length);
@@ -114,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn it_tells_its_tempo() {
-        for (millis, tempo) in [
-            (100, "Drawn 50 times slower than it was."),
-            (7_000, "Drawn as fast as it was."),
-            (60_000, "Drawn 10 times faster than it was."),
+    fn it_says_how_fast_it_is() {
+        for (millis, speed) in [
+            (100, "Replayed 50 times slower."),
+            (7_000, "Replayed at the original speed."),
+            (60_000, "Replayed 10 times faster."),
         ] {
             let note = replay(Duration::from_millis(millis)).note();
-            assert!(note.starts_with(tempo), "{note}");
+            assert!(note.starts_with(speed), "{note}");
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What a picture is made of: bars, marks, lines and words, at a place that is given.
+//! What a picture is made of: bars, marks, lines and text, at given places.
 
 use svg::node::element::{Group, Line, Path, Rectangle, Text};
 
 use super::style::{class, height};
 use load_generator::Phase;
 
-/// Closer together, beads on them would hide how far they are apart.
+/// If marks are closer together, beads on them would hide the distance.
 const BETWEEN_BEADS: f64 = 14.0;
 
-/// A bar in a row of that pitch, around its middle.
+/// A bar in a row of this pitch, around its middle.
 pub(super) fn bar(phase: Phase, from: f64, to: f64, middle: f64, pitch: f64) -> Rectangle {
     let height = height(phase) * pitch;
     Rectangle::new()
@@ -24,8 +24,8 @@ pub(super) fn before(from: f64, to: f64, y: f64) -> Line {
     line("before", (from, y), (to, y))
 }
 
-/// The marks of replies reach from row to row, so that those that come at once are a wall.
-/// Where there is room for it, each has a bead.
+/// The marks of replies reach from row to row, so that replies at the same time form a wall. If
+/// there is room, each has a bead.
 pub(super) fn replies(marks: &[f64], y: f64, pitch: f64) -> Group {
     let has_room = |pair: &[f64]| pair[1] - pair[0] >= BETWEEN_BEADS;
     let draw = |class: &str, from: f64, length: f64| {
@@ -36,7 +36,7 @@ pub(super) fn replies(marks: &[f64], y: f64, pitch: f64) -> Group {
     if !marks.windows(2).all(has_room) {
         return Group::new().add(lines);
     }
-    // A line without length but with round ends is a dot.
+    // A line of length 0 with round ends is a dot.
     let dot = |class, size| {
         let dot = draw(class, y + pitch / 2.0, 0.0).set("stroke-width", size);
         dot.set("stroke-linecap", "round")
@@ -50,7 +50,7 @@ pub(super) fn cross(x: f64, y: f64) -> Group {
     const ARM: f64 = 3.5;
     let (left, top) = (pixels(x - ARM), pixels(y - ARM));
     let lines = format!("M{left} {top}l7 7m-7 0l7-7");
-    // Between the lines, too, it can be pointed at.
+    // The pointer can also be between the lines.
     Group::new()
         .set("class", "failure")
         .set("pointer-events", "bounding-box")
@@ -95,12 +95,12 @@ pub(super) fn text(words: &str, x: f64, y: f64, size: f64, class: &str) -> Text 
         .set("font-size", size)
 }
 
-/// A tenth of a pixel is seen by nobody.
+/// Rounds to a tenth of a pixel, which is too little to be seen.
 pub(super) fn pixels(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
-/// XML has no place for these, however they are written.
+/// Replaces the characters that XML can't represent, not even escaped.
 pub(super) fn printable(words: &str) -> String {
     let is_forbidden = |it: char| it.is_control() || matches!(it, '\u{fffe}' | '\u{ffff}');
     words.replace(is_forbidden, "\u{fffd}")

@@ -1,19 +1,19 @@
 //! Names, colours and shapes.
 //!
-//! Doing is vivid and waiting is pale. Whoever waits for an answer has a bar of full height,
-//! whoever waits for others a thin one, and whoever wants nothing a hairline: so they are told
-//! apart without colours, too. Colours of bars of one height differ whatever kind of
-//! colour-blindness one has; they are near those of Okabe and Ito.
+//! Activity is vivid and waiting is pale. A client that waits for a reply has a bar of full height,
+//! one that waits for others has a thin bar, and an idle one has a hairline, so that they can be
+//! distinguished without colours too. Bars of the same height have colours that differ for every
+//! kind of colour blindness; they are close to those of Okabe and Ito.
 //!
-//! The background is drawn, so a picture in an `<img>` can be read on any page. It is
-//! light or dark as the reader's system asks for (`prefers-color-scheme`).
+//! The background is drawn, so that a picture in an `<img>` is readable on any page. It is light or
+//! dark, as the reader's system prefers (`prefers-color-scheme`).
 
 use std::fmt::Write;
 
 use super::palette::{AXIS, FAINT, GRID, INK, PAPER};
 use load_generator::Phase;
 
-/// A class, what of it has a colour, the colour on light and on dark.
+/// A class, which of its attributes has a colour, and the colours in light and dark mode.
 type Colour = (&'static str, &'static str, &'static str, &'static str);
 
 const COLOURS: [Colour; 19] = [
@@ -44,10 +44,10 @@ pub(super) fn name(phase: Phase) -> &'static str {
         Phase::Connecting => "connecting",
         Phase::Held => "connected, waiting for the other clients",
         Phase::Sending => "sending",
-        Phase::Blocked => "can't send on",
+        Phase::Blocked => "can't send any more",
         Phase::AwaitingReply => "waiting for the reply",
         Phase::Reading => "reading",
-        Phase::Resting => "nothing to do now",
+        Phase::Resting => "idle",
         Phase::AwaitingEnd => "waiting for the server to close",
     }
 }
@@ -75,8 +75,7 @@ pub(super) fn height(phase: Phase) -> f64 {
     }
 }
 
-/// The style sheet for the picture whose root has this `id`, and for nothing beside it on the
-/// same page.
+/// The style sheet for the picture whose root has this `id`, and for nothing else on the page.
 pub(super) fn sheet(id: &str) -> String {
     let mut light = String::new();
     let mut dark = String::new();

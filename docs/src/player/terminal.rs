@@ -16,8 +16,9 @@ use super::command::{Stage, Translator};
 use super::fit::Fitting;
 use crate::console::Line;
 
-/// Wide enough for the widest table.
-const COLUMNS: u16 = 120;
+/// So wide that no program breaks a sentence or leaves a column out: the pages have them whole, and
+/// a browser breaks lines where it likes.
+const COLUMNS: u16 = 1000;
 
 /// A terminal, in which one command runs after the other.
 pub(super) struct Terminal {

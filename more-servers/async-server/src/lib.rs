@@ -1,31 +1,31 @@
 //! The server on async and await: the code of `sync-server`, and the wait of `poll-server`.
 //!
-//! Lay this file beside `sync-server`'s: the same functions in the same order. Each client is
-//! served from top to bottom as if it were the only one, and where the thread would sleep
-//! stands `.await`. Yet on one thread nobody waits for anybody else.
+//! Compare this file with the one of `sync-server`: it has the same functions in the same order.
+//! The code serves each client from top to bottom as if it were the only one, with `.await` where
+//! the thread would sleep. Yet all clients are served on one thread, and none waits for another.
 //!
-//! What makes it so is a runtime, here tokio, and underneath it is the loop of `poll-server`:
+//! This takes a runtime, here tokio, and the runtime contains the loop of `poll-server`:
 //!
-//! - The compiler makes a *state machine* of each `async fn`: a value that holds what is
-//!   needed after the `.await` at which it stands, and that can be polled to go on from there.
-//!   Handed to the runtime with `spawn`, it is a *task*. Where `thread-server` has a stack for
+//! - The compiler turns each `async fn` into a *state machine*: a value that holds everything that
+//!   is needed after the current `.await`, and that is polled to go on from there. When it is
+//!   handed to the runtime with `spawn`, it becomes a *task*. Where `thread-server` has a stack for
 //!   each client, this server has such a value, of about a kilobyte.
-//! - An `.await` that can't go on leaves a *waker* with the socket or the timer that it waits
-//!   for, and the task is put aside. Each socket is registered with epoll(7), kqueue(2) or IOCP
-//!   when it comes, once for reading and writing, and edge-triggered: the runtime keeps in mind
-//!   what is ready until a call has found that it no longer is.
-//! - When all tasks have been put aside, the thread sleeps in one epoll_wait(2), for all of
-//!   them. Each event wakes a waker, and that puts its task into the queue of those that can
-//!   go on: one turn of the loop. The earliest timer ends the sleep; timers lie in a wheel,
-//!   precise to the millisecond, as alarms lie in the `Deadlines` of `poll-server`.
+//! - If an `.await` can't go on, it leaves a *waker* with the socket or the timer that it waits
+//!   for, and the task is suspended. Each new socket is registered once with epoll(7), kqueue(2) or
+//!   IOCP, for reading and writing, and edge-triggered: the runtime remembers that a socket is
+//!   ready until a call finds that it no longer is.
+//! - When all tasks are suspended, the thread sleeps in one epoll_wait(2), for all of them. Each
+//!   event wakes a waker, which puts its task into the queue of runnable tasks: one turn of the
+//!   loop. The earliest timer ends the sleep. tokio keeps its timers in a wheel with a precision of
+//!   a millisecond, as `poll-server` keeps its alarms in `Deadlines`.
 //!
-//! It reads like the one and waits like the other. What is worse than at `poll-server` is what
-//! can't be seen: which call sleeps, and when, is the runtime's affair. A task that waits has no
-//! stack, so a debugger shows one idle thread in epoll_wait(2), and not who waits for what.
-//! Every `.await` is a place where a function may end, because its caller waits no longer. On
-//! Linux a request costs half a microsecond more of processor time, of seven, and a client who
-//! says nothing 2 kB of the process's memory instead of 0.35. And a line that blocks, in any
-//! task, blocks all tasks of its thread, as in every loop:
+//! It reads like `sync-server` and waits like `poll-server`. The drawbacks, compared to
+//! `poll-server`, are hard to see. The runtime decides which call sleeps, and when. A task that
+//! waits has no stack, so a debugger shows one idle thread in epoll_wait(2), but not which task
+//! waits for what. At every `.await` a function may end early, because its caller has stopped
+//! waiting for it. On Linux, a request costs half a microsecond more of processor time, of seven,
+//! and a silent client costs 2 kB of the process's memory instead of 0.35. And a line that blocks,
+//! in any task, blocks all tasks of its thread, as in every loop:
 //!
 //! ```text
 //! cargo run -p async-server
@@ -34,11 +34,11 @@
 //! cargo run -p async-server -- --work 250ms --workers 4    # and now for a quarter of that
 //! ```
 //!
-//! Left out: a connection that waits for nothing but a delayed reply is not seen to be reset
-//! before that reply is sent.
+//! Left out: a task that only waits until its delayed reply is due makes no call on its socket. If
+//! its client resets it, the task doesn't notice before it sends that reply.
 //!
-//! `prefork-server` runs a loop in each of several processes. `uring-server` is the last verse:
-//! it does not ask any more who is ready.
+//! `prefork-server` runs one loop in each of several processes. `uring-server` comes last: it no
+//! longer waits for sockets to be ready.
 
 #![forbid(unsafe_code)]
 
@@ -66,12 +66,12 @@ use listener::Listener;
 pub use runtime::Options;
 use runtime::runtime;
 
-/// Serves everybody at once until `stop` is requested and all connections are closed.
+/// Serves all clients at the same time until `stop` is requested and all connections are closed.
 ///
 /// # Errors
 ///
-/// Those that end the listener, or keep the runtime from starting. What befalls a connection
-/// ends that connection only.
+/// Errors of the listener, and if the runtime can't start. An error on a connection ends only that
+/// connection.
 pub fn serve(
     listener: std::net::TcpListener,
     settings: &Settings,
@@ -79,7 +79,7 @@ pub fn serve(
     stop: &Stop,
 ) -> io::Result<Counters> {
     let sleeper = Sleeper::woken_by(stop);
-    // The runtime never sleeps in a call on a socket, and demands that none can.
+    // The runtime never sleeps in a call on a socket, so it requires sockets that can't block.
     listener.set_nonblocking(true)?;
     runtime(options)?.block_on(async {
         let mut server = AsyncServer {
@@ -92,9 +92,10 @@ pub fn serve(
             journal: Journal::new(settings),
             counters: Counters::default(),
         };
-        server
-            .journal
-            .cannot_count("tokio's epoll_wait, epoll_ctl and wake-ups, ioctl and dup of new sockets, and what met EAGAIN");
+        server.journal.cannot_count(
+            "tokio's epoll_wait, epoll_ctl and wake-ups, ioctl and dup of new sockets, and calls \
+             that returned EAGAIN",
+        );
         while !stop.is_requested() {
             server.turn().await?;
         }
@@ -105,25 +106,25 @@ pub fn serve(
 struct AsyncServer {
     listener: Listener,
     admission: Admission,
-    /// The tasks. Each returns what it has counted: as long as it runs it shares nothing that
-    /// would have to be locked.
+    /// The tasks. Each returns its counters at the end, so while it runs, it shares nothing that
+    /// would need a lock.
     clients: JoinSet<Counters>,
     sleeper: Sleeper,
     settings: Arc<Settings>,
     stop: Stop,
     journal: Journal,
-    /// What those who have left have counted.
+    /// The sum of the tasks that have ended.
     counters: Counters,
 }
 
 impl AsyncServer {
-    /// One client, from its arrival to a task of its own.
+    /// One turn of the loop: wait until a client comes, then spawn a task for it.
     async fn turn(&mut self) -> io::Result<()> {
         let began = self.journal.waits(format_args!("accept().await, for a client"));
         let client = self.accept().await?;
         self.journal.woke_up(began, 0, client.is_some());
         let Some((stream, peer)) = client else {
-            return Ok(()); // a client has left, the server stops, or it is time to try again
+            return Ok(()); // a task has ended, the server has to stop, or it is time to try again
         };
         let mut sleeper = self.sleeper.clone();
         let (settings, stop) = (Arc::clone(&self.settings), self.stop.clone());
@@ -137,25 +138,25 @@ impl AsyncServer {
 
     /// The next client; `None` if something else comes first.
     ///
-    /// A crowd at the door does not keep those waiting who are in: after 128 successes in a row
-    /// tokio has a task wait for its next turn (`tokio::task::coop`).
+    /// A crowd of new clients doesn't delay those that are already connected: after 128 successes
+    /// in a row, tokio makes a task wait for its next turn (`tokio::task::coop`).
     async fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
         let try_again = self.admission.deadline();
         select! {
-            biased; // in this order, if several are ready; otherwise lots are drawn
+            biased; // if several are ready, take the first one, not a random one
             Some(ended) = self.clients.join_next() => {
-                // Its descriptor is free for the next client now.
+                // Its descriptor is now free for the next client.
                 self.admission.resume();
                 self.counters += &counters(ended);
             }
-            result = knock(&mut self.listener, &mut self.admission), if self.admission.is_open() => {
+            result = next_connection(&mut self.listener, &mut self.admission), if self.admission.is_open() => {
                 self.journal.count(Call::Accept);
                 match result {
                     Ok(client) => {
                         self.admission.succeeded();
                         return Ok(Some(client));
                     }
-                    // Whether it was about one client or about everybody, the next turn sees.
+                    // The next turn checks whether more clients can be accepted.
                     Err(error) => {
                         self.admission.failed(error, Instant::now(), &mut self.journal)?;
                     }
@@ -166,7 +167,8 @@ impl AsyncServer {
         Ok(None)
     }
 
-    /// Takes no more clients, and waits until all have left. Returns what was counted in all.
+    /// Accepts no more clients, and waits until all tasks have ended. Returns the sum of all
+    /// counters.
     async fn stop_accepting(mut self) -> Counters {
         drop(self.listener);
         let mut sum = self.journal.into_counters();
@@ -178,7 +180,7 @@ impl AsyncServer {
     }
 }
 
-/// Serves one client to its end, in a task of its own. What goes wrong ends this connection only.
+/// Serves one client to the end, in a task of its own. An error ends only this connection.
 async fn serve_client(
     stream: TcpStream,
     peer: SocketAddr,
@@ -203,7 +205,7 @@ struct Connection<'a> {
     stream: TcpStream,
     peer: SocketAddr,
     conversation: Conversation,
-    /// When to leave it, whatever is owed: set once the server stops.
+    /// When to close, even if replies are still owed: set once the server is stopping.
     give_up: Option<Instant>,
     /// When the last wait was over.
     now: Instant,
@@ -214,10 +216,10 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    /// Receives and sends in turns until all is said.
+    /// Receives requests and sends replies until the conversation is over.
     async fn converse(&mut self) -> io::Result<()> {
-        // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
-        // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time.
+        // Without TCP_NODELAY (tcp(7)), a small reply may wait until the client's kernel
+        // acknowledges the one before (Nagle's algorithm, RFC 896), which it may delay.
         self.journal.count(Call::SetSockOpt);
         self.stream.set_nodelay(true)?;
 
@@ -233,7 +235,7 @@ impl Connection<'_> {
             } else if interest.readable {
                 self.receive().await?;
             } else {
-                // Nothing to send yet, and nothing to receive: only a reply that is delayed.
+                // There is nothing to send or to receive until a delayed reply is due.
                 self.sleeper.sleep_until(self.conversation.deadline()).await;
                 self.now = Instant::now();
             }
@@ -249,7 +251,7 @@ impl Connection<'_> {
         }
     }
 
-    /// Sends what is pending: it is put aside while the client does not read.
+    /// Sends pending bytes. The task is suspended while the client doesn't read.
     async fn send(&mut self) -> io::Result<()> {
         let deadline = self.conversation.deadline();
         let began = self.journal.waits(format_args!("write().await, for {}", self.peer));
@@ -263,7 +265,7 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// Receives what the client says: it is put aside while the client says nothing.
+    /// Receives from the client. The task is suspended while the client sends nothing.
     async fn receive(&mut self) -> io::Result<()> {
         let deadline = self.conversation.deadline();
         let room = self.conversation.room().min(READ_MAX);
@@ -280,8 +282,9 @@ impl Connection<'_> {
             self.journal.received(&bytes, requests);
             work(requests, self.settings.work, self.journal);
             if bytes.len() == room {
-                // There is more to hear, but everybody else first, as in a turn of a loop. Left
-                // to itself, tokio interrupts after 128 reads and writes (`tokio::task::coop`).
+                // There may be more to read, but first the other tasks get their turn, as in an
+                // event loop. By itself, tokio only does that after 128 reads and writes
+                // (`tokio::task::coop`).
                 yield_now().await;
             }
         }
@@ -289,26 +292,26 @@ impl Connection<'_> {
     }
 }
 
-/// Waits until somebody knocks.
-async fn knock(
+/// Waits until a connection is pending.
+async fn next_connection(
     listener: &mut Listener,
     admission: &mut Admission,
 ) -> io::Result<(TcpStream, SocketAddr)> {
     poll_fn(|task| {
         let client = listener.poll_accept(task);
         if client.is_pending() {
-            admission.had_room(); // tokio does not hand EAGAIN on
+            admission.had_room(); // the queue is empty: tokio doesn't pass EAGAIN on
         }
         client
     })
     .await
 }
 
-/// Reads once, at most `room` bytes; none are the end of the input.
+/// Reads once, at most `room` bytes; none at all means the end of the input.
 ///
-/// The buffer lives on the stack of the thread while the task is polled. As a variable of an
-/// `async fn`, it would be part of the state machine, and each client who says nothing would
-/// cost [`READ_MAX`] bytes more. So what has come is copied into a `Vec` of its size.
+/// The buffer is on the stack of the thread, and only while the task is polled. As a variable of an
+/// `async fn`, it would be part of the state machine, and each silent client would cost
+/// [`READ_MAX`] bytes more. So the bytes are copied into a `Vec` of the right size.
 async fn read(stream: &mut TcpStream, room: usize) -> io::Result<Vec<u8>> {
     poll_fn(|task| {
         let mut buffer = [MaybeUninit::uninit(); READ_MAX];
@@ -319,33 +322,33 @@ async fn read(stream: &mut TcpStream, room: usize) -> io::Result<Vec<u8>> {
     .await
 }
 
-/// What a client's task has counted, once it has ended.
+/// The counters of a task that has ended.
 fn counters(ended: Result<Counters, JoinError>) -> Counters {
-    // Nobody cancels a task here, so if one has no result, it has panicked: so does the server.
+    // No task is ever cancelled here. So one without a result has panicked, and so does the server.
     ended.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
-/// What ends a task's wait besides that which it waits for.
+/// Ends the wait of a task when a deadline passes or when the server has to stop.
 #[derive(Clone)]
 struct Sleeper {
-    /// Each receiver remembers which changes it has seen. So each task hears of the stop once,
-    /// whether it comes before it waits, while it waits, or between two waits; a flag and a
-    /// `Notify` would have to be looked at in the right order.
+    /// Each receiver remembers which changes it has seen. So each task notices the stop once,
+    /// whether the stop comes before it waits, while it waits, or between two waits. With a flag
+    /// and a `Notify`, a task would have to check both in the right order.
     wake: watch::Receiver<()>,
 }
 
 impl Sleeper {
-    /// Its waits end when the server is to stop.
+    /// A sleeper whose waits end when the server has to stop.
     fn woken_by(stop: &Stop) -> Self {
         let (waker, wake) = watch::channel(());
-        // The waker is kept as long as the stop is, so there is no end of changes but this one.
+        // The channel never closes before this change, because the `Stop` keeps the waker.
         stop.wake_with(move || {
             waker.send_replace(());
         });
         Sleeper { wake }
     }
 
-    /// Sleeps until the deadline, or until the server is to stop.
+    /// Sleeps until the deadline, or until the server has to stop.
     async fn sleep_until(&mut self, deadline: Option<Instant>) {
         select! {
             _ = self.wake.changed() => {}
@@ -353,13 +356,13 @@ impl Sleeper {
         }
     }
 
-    /// What an attempt has come to, which counts as one `call`; `None` if time was up before, or
-    /// the server is to stop, or a signal came (EINTR): then the deadlines are looked at, and it
-    /// sleeps again.
+    /// The result of an attempt, which counts as one `call`; `None` if the deadline passed first,
+    /// or the server has to stop, or a signal came (EINTR). Those aren't errors: the caller checks
+    /// the deadlines and waits again.
     ///
-    /// An attempt that comes to nothing is dropped where it waits, and never goes on. This is
-    /// right for one read or one write, which has happened or has not. Half of a longer
-    /// conversation would be lost with it.
+    /// If something else comes first, the attempt is dropped where it waits (*cancelled*). That is
+    /// safe for one read or one write, which either has happened or has not. A longer conversation
+    /// would lose what it has already read.
     async fn unless_time_is_up<T>(
         &mut self,
         deadline: Option<Instant>,
@@ -368,7 +371,7 @@ impl Sleeper {
         journal: &mut Journal,
     ) -> io::Result<Option<T>> {
         let result = select! {
-            biased; // who has spoken in time is heard, also after a long wait for others' work
+            biased; // bytes that came in time count, even if other tasks have worked for long
             result = attempt => result,
             _ = self.wake.changed() => return Ok(None),
             () = time(deadline) => return Ok(None),
@@ -394,7 +397,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    /// A buffer that lives while it waits would be found here.
+    /// This would find a buffer that is kept while the task waits.
     #[test]
     fn a_client_who_waits_is_small() {
         let options = Options { workers: 1 };

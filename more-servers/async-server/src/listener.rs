@@ -1,9 +1,9 @@
-//! The listening socket, and what accept(2) is here.
+//! The listening socket, and how this server accepts.
 //!
-//! tokio's own `TcpListener::accept` does two things at once: it accepts, and it registers the
-//! socket with epoll(7). If there is no room for that (ENOSPC, ENOMEM, epoll_ctl(2)), it fails,
-//! and the client that it has accepted is gone. So on Unix these are two steps here, and a client
-//! that can't be registered yet is kept until there is room for it.
+//! tokio's own `TcpListener::accept` does two things at once: it accepts a client, and registers
+//! the new socket with epoll(7). If there is no room for that (ENOSPC, ENOMEM, epoll_ctl(2)), it
+//! fails, and the client that it has accepted is lost. So on Unix these are two steps here, and a
+//! client that can't be registered yet is kept until there is room for it.
 
 use std::io;
 #[cfg(unix)]
@@ -21,8 +21,9 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 pub(crate) struct Listener {
     socket: std::net::TcpListener,
-    /// A duplicate of the socket. To epoll(7), a listener is a socket like any other, but tokio has
-    /// no wait for a pending connection that doesn't accept it, too. A stream has such a wait.
+    /// A duplicate of the socket, as a stream. For epoll(7), a listener is a socket like any other,
+    /// but tokio's listener can't wait for a pending connection without accepting it. A stream can
+    /// wait until it is readable.
     readiness: TcpStream,
     /// A client that was accepted, but could not be registered.
     unwatched: Option<(std::net::TcpStream, SocketAddr)>,
@@ -30,7 +31,7 @@ pub(crate) struct Listener {
 
 #[cfg(unix)]
 impl Listener {
-    /// Has the runtime watch this socket, which must be non-blocking.
+    /// Registers this socket, which must be non-blocking, with the runtime.
     ///
     /// # Errors
     ///
@@ -45,8 +46,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// Those of accept(2), and of registering the new socket. In that case the next call returns
-    /// the same client, unless there is still no room for it.
+    /// Those of accept(2), and of registering the new socket. In the second case, the next call
+    /// returns the same client, unless there is still no room for it.
     pub(crate) fn poll_accept(
         &mut self,
         task: &mut Context<'_>,
@@ -56,7 +57,8 @@ impl Listener {
             None => loop {
                 ready!(self.readiness.poll_read_ready(task))?;
                 match self.readiness.try_io(Interest::READABLE, || self.socket.accept()) {
-                    // EAGAIN: tokio marks the socket as not ready, so the next round waits.
+                    // This isn't an error (EAGAIN): tokio marks the socket as not ready, so the
+                    // next round waits.
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     result => break result?,
                 }
@@ -81,7 +83,7 @@ fn watched(stream: &std::net::TcpStream) -> io::Result<TcpStream> {
     TcpStream::from_std(stream.try_clone()?)
 }
 
-/// On Windows there is no bound to what can be watched.
+/// On Windows, the number of watched sockets isn't limited.
 #[cfg(windows)]
 pub(crate) struct Listener(tokio::net::TcpListener);
 

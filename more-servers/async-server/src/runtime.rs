@@ -7,13 +7,13 @@ use std::thread;
 use server_kit::{OwnOptions, whole_number};
 use tokio::runtime::{Builder, Runtime};
 
-/// Most workers: to have more of them than processors helps with nothing but work that blocks.
+/// The most workers. More of them than processors only help if work blocks.
 const WORKERS_MAX: u16 = 256;
 
-/// What this server takes besides.
+/// The options of this server only.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Options {
-    /// How many threads share the tasks; with one, it is the thread that accepts
+    /// Run the tasks in this many threads; a single one also accepts clients
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = whole_number(1..=WORKERS_MAX))]
     pub workers: u16,
@@ -23,7 +23,7 @@ impl OwnOptions for Options {
     const EXAMPLES: &'static [&'static str] = &["--work 250ms --workers 4"];
 }
 
-/// One worker is the calling thread. With more, they are threads of their own, and the caller
+/// A single worker is the calling thread. Several workers are threads of their own, and the caller
 /// only accepts.
 pub(crate) fn runtime(options: &Options) -> io::Result<Runtime> {
     let mut builder = match options.workers {
@@ -36,11 +36,11 @@ pub(crate) fn runtime(options: &Options) -> io::Result<Runtime> {
     builder.worker_threads(options.workers.into()).enable_io().enable_time().build()
 }
 
-/// Whether the system has so many threads for this process: if it refuses one to tokio, that
-/// panics, and waits for ever for those that it has got. So they are started here before, all at
-/// the same time, and end again.
+/// Checks whether the system has this many threads for this process. If tokio can't start one of
+/// its threads, it panics, and then waits for ever for the others. So this starts as many threads
+/// first, all at the same time, and ends them again.
 ///
-/// Left out: somebody else may take the last before tokio does.
+/// Left out: another process may take the last one before tokio does.
 fn try_threads(count: u16) -> io::Result<()> {
     let gate = Mutex::new(());
     thread::scope(|scope| {
@@ -48,8 +48,8 @@ fn try_threads(count: u16) -> io::Result<()> {
         let start = |_| thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()));
         let threads: io::Result<Vec<_>> = (0..count).map(start).collect();
         drop(closed);
-        // The scope would wait only until they have nothing more to do, and not until they are
-        // gone. None of them can panic.
+        // The scope alone would only wait until they have nothing more to do, and not until they
+        // have ended. None of them can panic.
         threads?.into_iter().for_each(|thread| drop(thread.join()));
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! What more threads are good for: work that blocks one of them leaves the others.
+//! What several threads are good for: work that blocks one of them doesn't block the others.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,8 @@ use server_kit::{Settings, Stop, listen};
 const CLIENTS: u32 = 4;
 const WORK: Duration = Duration::from_millis(250);
 
-/// How long a server with so many workers takes to answer everybody, each of whom asks once.
+/// How long a server with this many workers takes to reply to all clients, which send one request
+/// each.
 fn all_answered(workers: u16) -> Duration {
     let arguments = ["server", "--quiet", "--address", "127.0.0.1:0", "--work", "250ms"];
     let settings = Settings::try_parse_from(arguments).unwrap();
@@ -44,7 +45,7 @@ fn all_answered(workers: u16) -> Duration {
 #[test]
 fn work_blocks_the_worker_that_does_it_and_no_other() {
     let took = all_answered(1);
-    assert!(took >= CLIENTS * WORK, "one worker has done it in {took:?}");
+    assert!(took >= CLIENTS * WORK, "one worker took only {took:?}");
     let took = all_answered(4);
     assert!(took < CLIENTS * WORK, "four workers took {took:?}");
 }

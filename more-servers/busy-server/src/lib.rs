@@ -1,30 +1,30 @@
-//! The busy server: it never waits for anybody, and so nobody waits for anybody else. It asks
-//! the listener and every connection in turn whether there is something, and when all have
-//! been asked it begins again.
+//! The busy server: it never sleeps in a call for one client, so no client has to wait for another.
+//! It tries the listener and every connection in turn, and then begins again. This is called *busy
+//! waiting*.
 //!
-//! Non-blocking sockets are all it takes: a call that would sleep returns EAGAIN instead, and
-//! the loop goes on to the next. One slow client stops no one any more, as it does at
-//! `sync-server`, and whoever speaks is heard within a round.
+//! All it takes is non-blocking sockets: a call that would sleep returns EAGAIN instead, and the
+//! loop goes on to the next connection. Unlike in `sync-server`, one slow client doesn't block the
+//! others, and a request is received within one round.
 //!
-//! The price is a whole core, day and night, whether there is one client or none, and one
-//! system call for each connection in each round, nearly all in vain: the counters at the end
-//! tell of millions of recv. What others do on the same machine gets slower.
+//! The price is a whole core, day and night, even without clients, and one system call for each
+//! connection in each round, nearly all of them in vain: the counters at the end show millions of
+//! recv. Other programs on the same machine get slower.
 //!
-//! `--nap` is what everybody tries next: sleep a little after each round in vain. Then heat is
-//! traded for latency, and no nap is right. A short one still asks all clients hundreds of
-//! times a second; and each time a client speaks, the rest of a nap stands between it and its
-//! answer, half a nap on average, a whole one if it is unlucky. And the cost of a round still
-//! grows with the number of clients, however silent they are.
+//! `--nap` is the usual next idea: sleep a little after each round that found nothing. That trades
+//! processor time for latency, and no length of the nap is right. A short nap still makes a call
+//! for each client hundreds of times a second. And a request that arrives during a nap has to wait
+//! until the nap is over: half a nap on average, a whole one in the worst case. And the cost of a
+//! round still grows with the number of clients, however silent they are.
 //!
-//! What is missing is *one* sleep that any of them can end: that is what `select-server` asks
-//! the kernel for. `thread-server` lets everybody have a sleep of their own.
+//! What is missing is *one* sleep that any client can end: `select-server` gets it from the kernel.
+//! `thread-server` has one sleep for each client instead.
 //!
-//! Left out: who is not asked tells nothing, so a connection that waits for nothing but a
-//! delayed reply is not seen to be reset before that reply is sent.
+//! Left out: the server makes no call on a connection that only waits until its delayed reply is
+//! due. If its client resets it, the server doesn't notice before it sends that reply.
 //!
 //! ```text
 //! cargo run -p busy-server
-//! cargo run -p client -- --dribbling 1     # in a second terminal: nobody waits for the slow one
+//! cargo run -p client -- --dribbling 1     # in a second terminal: no other waits for the slow one
 //! cargo run -p busy-server -- --nap 50ms   # press ctrl+c and compare the numbers of calls
 //! ```
 
@@ -42,13 +42,12 @@ use server_kit::{
 };
 use slab::Slab;
 
-/// What this server takes on its command line besides.
+/// The options of this server only.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Sleep for so long after each round in vain: less heat, more latency
+    /// Sleep for this long after each round in vain: less processor time, more latency
     ///
-    /// 0s does not sleep at all. However long it is, no deadline is missed for it, and
-    /// Ctrl-C ends it.
+    /// 0s doesn't sleep at all. However long a nap is, it ends at the next deadline and on Ctrl-C.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub nap: Duration,
 }
@@ -57,11 +56,11 @@ impl OwnOptions for Options {
     const EXAMPLES: &'static [&'static str] = &["--nap 20ms", "--nap 1s -v"];
 }
 
-/// Serves everybody in turns until `stop` is requested and all connections are closed.
+/// Serves all clients in turn until `stop` is requested and all connections are closed.
 ///
 /// # Errors
 ///
-/// Those that end the listener. What befalls a connection ends that one only.
+/// Errors of the listener. An error on a connection ends only that connection.
 pub fn serve(
     listener: TcpListener,
     settings: &Settings,
@@ -87,13 +86,13 @@ pub fn serve(
 }
 
 struct BusyServer<'a> {
-    /// `None` once the server stops.
+    /// `None` once the server is stopping.
     acceptor: Option<Acceptor>,
     connections: Slab<Connection>,
     deadlines: Deadlines,
-    /// When somebody was ready for the last time.
+    /// When something was last ready.
     last_event: Instant,
-    /// How many rounds were in vain since then.
+    /// How many rounds have been in vain since then.
     in_vain: u64,
     nap: Duration,
     settings: &'a Settings,
@@ -102,8 +101,8 @@ struct BusyServer<'a> {
 }
 
 impl BusyServer<'_> {
-    /// One turn of the loop: ask everybody once. `round` is the list of those to ask. Returns
-    /// whether there is more to come.
+    /// One turn of the loop: try every connection once. `round` is the list of their keys.
+    /// Returns whether the loop goes on.
     fn turn(&mut self, round: &mut Vec<usize>) -> io::Result<bool> {
         if self.stop.is_requested() && self.acceptor.is_some() {
             self.stop_accepting(Instant::now());
@@ -116,18 +115,18 @@ impl BusyServer<'_> {
         for key in round.drain(..) {
             ready += usize::from(self.connection_ready(key));
         }
-        let somebody_knocked = self.accept_ready()?;
+        let connection_pending = self.accept_ready()?;
         self.expire(Instant::now());
-        self.rest(ready, somebody_knocked);
+        self.rest(ready, connection_pending);
         Ok(true)
     }
 
-    /// What comes between two rounds: nothing after one in which somebody was ready, and else
-    /// a nap, which ends at the earliest deadline.
-    fn rest(&mut self, ready: usize, somebody_knocked: bool) {
-        if ready > 0 || somebody_knocked {
+    /// What comes between two rounds: nothing, if something was ready; otherwise a nap, which
+    /// ends at the earliest deadline.
+    fn rest(&mut self, ready: usize, connection_pending: bool) {
+        if ready > 0 || connection_pending {
             let (since, in_vain) = (self.last_event, self.in_vain);
-            self.last_event = self.journal.asked(since, in_vain, ready, somebody_knocked);
+            self.last_event = self.journal.asked(since, in_vain, ready, connection_pending);
             self.in_vain = 0;
             return;
         }
@@ -143,17 +142,17 @@ impl BusyServer<'_> {
         let nap = left.map_or(self.nap, |left| left.min(self.nap));
         if !nap.is_zero() {
             self.journal.count(Call::Nanosleep);
-            // `thread::sleep` would do the same, but nobody could end it to stop the server.
+            // `thread::sleep` would do the same, but can't be ended when the server has to stop.
             thread::park_timeout(nap);
         }
     }
 
-    /// Lets in those who wait in the backlog; returns whether there was anybody.
+    /// Accepts clients that wait in the backlog; returns whether there was one.
     fn accept_ready(&mut self) -> io::Result<bool> {
         let now = Instant::now();
-        let mut somebody_knocked = false;
+        let mut connection_pending = false;
         for _ in 0..ACCEPTS_PER_TURN {
-            // While there are no descriptors, nobody can be let in: no use in asking.
+            // While there are no descriptors, no client can be accepted: don't try.
             let open = self.acceptor.as_mut().filter(|acceptor| acceptor.interest().readable);
             let Some(acceptor) = open else {
                 break;
@@ -161,20 +160,19 @@ impl BusyServer<'_> {
             let Some((stream, peer)) = acceptor.accept(now, &mut self.journal)? else {
                 break;
             };
-            somebody_knocked = true;
+            connection_pending = true;
             let connection = Connection::new(stream, peer, self.settings, now, &mut self.journal);
             let key = self.connections.insert(connection);
             self.watch(key);
         }
-        Ok(somebody_knocked)
+        Ok(connection_pending)
     }
 
-    /// Tries to read from a connection, to write to it, or both; returns whether it was ready
-    /// for it.
+    /// Tries to read from a connection, to write to it, or both; returns whether it was ready.
     fn connection_ready(&mut self, key: usize) -> bool {
         let connection = &mut self.connections[key];
         let interest = connection.interest();
-        // Not the time of the round: those before may have been a lot of work.
+        // Not the time of the round: serving the clients before this one may have taken long.
         let now = Instant::now();
         let mut ready = false;
         if interest.readable {
@@ -189,7 +187,7 @@ impl BusyServer<'_> {
         ready
     }
 
-    /// Does what the time asks for: delayed replies, idle clients, another try to accept.
+    /// Handles what is due: sends delayed replies, closes idle connections, tries again to accept.
     fn expire(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.take_due(now) {
             self.connections[key].expire(now, &mut self.journal);
@@ -200,7 +198,7 @@ impl BusyServer<'_> {
         }
     }
 
-    /// Takes no more clients, and no more requests from those who are here.
+    /// Accepts no more clients, and takes no more requests from those that are connected.
     fn stop_accepting(&mut self, now: Instant) {
         self.acceptor = None;
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
@@ -210,7 +208,7 @@ impl BusyServer<'_> {
         }
     }
 
-    /// Notes what a connection waits for now; its interest is asked for in the next turn.
+    /// Closes a connection that is over, or notes its deadline; the next turn reads its interest.
     fn watch(&mut self, key: usize) {
         let connection = &self.connections[key];
         if connection.is_over() {
@@ -220,7 +218,7 @@ impl BusyServer<'_> {
         }
     }
 
-    /// Closes a connection. Its descriptor is free for the next client now.
+    /// Closes a connection. Its descriptor is now free for the next client.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
         self.connections.remove(key).farewell(&mut self.journal);
@@ -240,7 +238,8 @@ mod tests {
     #[test]
     fn a_nap_ends_at_a_deadline_and_when_the_server_stops() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        // It has asked before the first nap begins: nobody is heard during one.
+        // Its request arrives before the first nap begins: during a nap, the server receives
+        // nothing.
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         client.write_all(b"hello\n").unwrap();
         let settings = Settings::parse_from(["server", "-q", "--delay", "200ms"]);

@@ -1,22 +1,23 @@
 //! The poll(2) server: one thread sleeps on all connections at once, in a call without the
 //! wall of select(2).
 //!
-//! Two sets of bits, which name descriptors by their place, have become one list, whose
-//! entries name them by their number: 1024 is a number like any other, and what the program
-//! asks for (`events`) and what the kernel answers (`revents`) stand side by side, so that no
-//! answer overwrites its question. That is all. A bit has become eight bytes, the program
-//! still brings the whole list each time, the kernel still looks at every entry, and the
-//! program looks through them again: the cost of a turn grows with the number of connections,
-//! however few are ready.
+//! Instead of two sets of bits, where the position of a bit names a descriptor, the program
+//! passes one list whose entries contain the numbers of descriptors. So 1024 is a number like
+//! any other. And the interest (`events`) and the kernel's report (`revents`) are separate
+//! fields, so the one doesn't overwrite the other. Nothing else has improved: a bit has become
+//! eight bytes, the program still passes the whole list in each turn, the kernel still looks at
+//! every entry, and the program looks through them again: the cost of a turn grows with the
+//! number of connections, however few are ready.
 //!
-//! What select(2) does not do: errors are reported unasked. So a connection that waits for
-//! nothing but a delayed reply is in the list, too, and a client that resets it meanwhile
-//! is gone at once. (And its clock is coarser: a sleep is counted in milliseconds.)
+//! Unlike select(2), poll(2) reports errors even where there is no interest. So a connection that
+//! only waits until its delayed reply is due is in the list, too, and if its client resets it, it
+//! is closed at once. (And the clock is coarser: poll(2) sleeps for whole milliseconds.)
 //!
-//! Left out: the list is built anew in each turn, because its entries borrow the sockets.
-//! With bare numbers for descriptors it could be kept, and one entry changed where one
-//! interest changes; a descriptor that is closed and reused would be found by care alone, no
-//! longer by the compiler. The kernel's part of the work, by far the greater, stays.
+//! Left out: the list is built anew in each turn, because its entries borrow the sockets. With
+//! bare descriptor numbers the program could keep it, and update one entry when one interest
+//! changes; but then only care, and no longer the compiler, would prevent it from using a
+//! descriptor that was closed and reused. The kernel's part of the work, by far the larger one,
+//! would stay.
 //!
 //! ```text
 //! cargo run -p poll2-server -- -q
@@ -24,9 +25,9 @@
 //! diff select-server/src/lib.rs more-servers/poll2-server/src/lib.rs
 //! ```
 //!
-//! It stands between `select-server`, which can't hold so many, and `poll-server`, where the
-//! kernel remembers the list. (That one is named after the crate `polling`, which puts one
-//! face on epoll and its kin; this one after its manual page, poll(2).)
+//! It comes between `select-server`, which can't hold that many connections, and `poll-server`,
+//! where the kernel remembers the list. (That one is named after the crate `polling`, the common
+//! interface to epoll, kqueue and IOCP; this one after its manual page, poll(2).)
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -46,15 +47,15 @@ use server_kit::{
 };
 use slab::Slab;
 
-/// Serves everybody in turns until `stop` is requested and all connections are closed.
+/// Serves all clients in turn until `stop` is requested and all connections are closed.
 ///
 /// # Errors
 ///
-/// Those that end the listener or the wait. What befalls a connection ends that one only.
+/// Errors of the listener and of the wait. An error on a connection ends only that connection.
 pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Result<Counters> {
     let (wake_up, waker) = UnixStream::pair()?;
     stop.wake_with(move || {
-        // A byte is enough to end poll(2), and a few do no harm: there is room for them.
+        // One byte ends poll(2). More of them do no harm: the socket has room for a few.
         (&waker).write_all(&[0]).ok();
     });
     let mut server = Poll2Server {
@@ -71,7 +72,7 @@ pub fn serve(listener: TcpListener, settings: &Settings, stop: &Stop) -> io::Res
     Ok(server.journal.into_counters())
 }
 
-/// What poll(2) has found ready of one connection.
+/// A connection that poll(2) has found ready, and for what.
 struct Ready {
     key: usize,
     readable: bool,
@@ -79,9 +80,9 @@ struct Ready {
 }
 
 struct Poll2Server<'a> {
-    /// `None` once the server stops.
+    /// `None` once the server is stopping.
     acceptor: Option<Acceptor>,
-    /// Readable once the server shall stop: poll(2) can wait for nothing but descriptors.
+    /// Readable once the server has to stop: poll(2) can wait for descriptors only.
     wake_up: UnixStream,
     connections: Slab<Connection>,
     deadlines: Deadlines,
@@ -91,8 +92,8 @@ struct Poll2Server<'a> {
 }
 
 impl Poll2Server<'_> {
-    /// One turn of the loop: sleep until somebody is ready, then serve everybody who is.
-    /// Returns whether there is more to come.
+    /// One turn of the loop: sleep until a client is ready, then serve all that are.
+    /// Returns whether the loop goes on.
     fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
         if self.stop.is_requested() && self.acceptor.is_some() {
             self.stop_accepting(Instant::now());
@@ -100,13 +101,13 @@ impl Poll2Server<'_> {
         if self.acceptor.is_none() && self.connections.is_empty() {
             return Ok(false);
         }
-        let (somebody_knocks, now) = self.wait(ready)?;
+        let (connection_pending, now) = self.wait(ready)?;
         for Ready { key, readable, writable } in ready.drain(..) {
             self.connection_ready(key, readable, writable);
         }
-        // New clients come last: one of them may get the key of a connection that was closed
-        // in this turn, and must not get its events, too.
-        if somebody_knocks {
+        // Accept last: a new client may get the key of a connection that was closed in this
+        // turn, and must not get the events of that connection.
+        if connection_pending {
             self.accept_ready()?;
         }
         self.expire(now);
@@ -114,9 +115,9 @@ impl Poll2Server<'_> {
     }
 
     /// Sleeps until something is ready or the earliest deadline has passed. Fills the list of
-    /// ready connections; returns whether a client waits to be accepted, and the time.
+    /// ready connections; returns whether a connection is pending, and the time.
     fn wait(&mut self, ready: &mut Vec<Ready>) -> io::Result<(bool, Instant)> {
-        // The list borrows the descriptors, so it is built, used and dropped in here.
+        // The list borrows the descriptors, so it is built, used and dropped in this function.
         let mut list = Vec::with_capacity(2 + self.connections.len());
         if let Some(acceptor) = &self.acceptor {
             list.push(PollFd::new(self.wake_up.as_fd(), PollFlags::POLLIN));
@@ -124,7 +125,7 @@ impl Poll2Server<'_> {
         }
         let before_connections = list.len();
         for (_, connection) in &self.connections {
-            // Even if it is interested in nothing: see `events`.
+            // Even if it has no interest: see `events`.
             list.push(PollFd::new(connection.as_fd(), events(connection.interest())));
         }
 
@@ -134,13 +135,13 @@ impl Poll2Server<'_> {
         let deadline = [self.deadlines.next(), try_again].into_iter().flatten().min();
         let time_out = deadline.map(|end| poll_timeout(end.saturating_duration_since(began)));
         self.journal.count(Call::Poll);
-        // How many entries have something to report, of which some are still to be found.
+        // How many entries have something to report and are not found yet.
         let mut left = match poll(&mut list, time_out) {
             Ok(count) => count,
-            // A signal came first (poll(2), ERRORS), and nothing is known of readiness: the
+            // A signal came first (poll(2), ERRORS). Nothing is known about readiness, so the
             // loop goes round again.
             Err(Errno::EINTR) => return Ok((false, self.journal.woke_up(began, 0, false))),
-            // The kernel has no memory for the call (ENOMEM): that may pass.
+            // The kernel has no memory for the call (ENOMEM), which may pass.
             Err(Errno::ENOMEM) => {
                 rest_without_memory(&mut self.journal);
                 return Ok((false, self.journal.woke_up(began, 0, false)));
@@ -149,8 +150,8 @@ impl Poll2Server<'_> {
         };
 
         let (own, of_connections) = list.split_at(before_connections);
-        let somebody_knocks = own.last().is_some_and(|listener| !revents(listener).is_empty());
-        left -= i32::from(somebody_knocks);
+        let connection_pending = own.last().is_some_and(|listener| !revents(listener).is_empty());
+        left -= i32::from(connection_pending);
         for ((key, _), entry) in self.connections.iter().zip(of_connections) {
             if left == 0 {
                 break;
@@ -158,16 +159,16 @@ impl Poll2Server<'_> {
             let revents = revents(entry);
             if !revents.is_empty() {
                 left -= 1;
-                // Errors count as something to read: who reads finds them.
+                // Errors count as readable: the next read reports them.
                 let readable = revents != PollFlags::POLLOUT;
                 let writable = revents.contains(PollFlags::POLLOUT);
                 ready.push(Ready { key, readable, writable });
             }
         }
-        Ok((somebody_knocks, self.journal.woke_up(began, ready.len(), somebody_knocks)))
+        Ok((connection_pending, self.journal.woke_up(began, ready.len(), connection_pending)))
     }
 
-    /// Lets in those who wait in the backlog.
+    /// Accepts clients that wait in the backlog.
     fn accept_ready(&mut self) -> io::Result<()> {
         let now = Instant::now();
         for _ in 0..ACCEPTS_PER_TURN {
@@ -187,7 +188,7 @@ impl Poll2Server<'_> {
     /// Reads from a connection, writes to it, or both.
     fn connection_ready(&mut self, key: usize, readable: bool, writable: bool) {
         let connection = &mut self.connections[key];
-        // Not the time of waking: those before may have been a lot of work.
+        // Not the time of the wake-up: serving the clients before this one may have taken long.
         let now = Instant::now();
         if readable {
             connection.readable(now, &mut self.journal);
@@ -198,7 +199,7 @@ impl Poll2Server<'_> {
         self.watch(key);
     }
 
-    /// Does what the time asks for: delayed replies, idle clients, another try to accept.
+    /// Handles what is due: sends delayed replies, closes idle connections, tries again to accept.
     fn expire(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.take_due(now) {
             self.connections[key].expire(now, &mut self.journal);
@@ -209,7 +210,7 @@ impl Poll2Server<'_> {
         }
     }
 
-    /// Takes no more clients, and no more requests from those who are here.
+    /// Accepts no more clients, and takes no more requests from those that are connected.
     fn stop_accepting(&mut self, now: Instant) {
         self.acceptor = None;
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
@@ -219,7 +220,7 @@ impl Poll2Server<'_> {
         }
     }
 
-    /// Notes what a connection waits for now; its interest is asked for in the next turn.
+    /// Closes a connection that is over, or notes its deadline; the next turn reads its interest.
     fn watch(&mut self, key: usize) {
         let connection = &self.connections[key];
         if connection.is_over() {
@@ -229,7 +230,7 @@ impl Poll2Server<'_> {
         }
     }
 
-    /// Closes a connection. Its descriptor is free for the next client now.
+    /// Closes a connection. Its descriptor is now free for the next client.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
         self.connections.remove(key).farewell(&mut self.journal);
@@ -239,9 +240,9 @@ impl Poll2Server<'_> {
     }
 }
 
-/// The interest as poll(2) takes it. Besides, it reports unasked what ends a connection:
-/// `POLLERR`, a reset for example, and `POLLHUP`, when nothing can come or go any more. Who
-/// would not close it then would be told again and again.
+/// The interest as poll(2) takes it. In addition, poll(2) always reports what ends a connection:
+/// `POLLERR`, for example for a reset, and `POLLHUP`, when nothing can be received or sent any
+/// more. A program that didn't close the connection then would get the same report in each turn.
 fn events(interest: Interest) -> PollFlags {
     let mut events = PollFlags::empty();
     events.set(PollFlags::POLLIN, interest.readable);
@@ -249,15 +250,15 @@ fn events(interest: Interest) -> PollFlags {
     events
 }
 
-/// What poll(2) reports of an entry: `nix` returns `None` for flags that it does not know,
-/// and whatever those mean, a look at the socket tells.
+/// What poll(2) reports about an entry. `nix` returns `None` for flags that it doesn't know;
+/// those count as an error, so that the server looks at the socket to see what they mean.
 fn revents(entry: &PollFd) -> PollFlags {
     entry.revents().unwrap_or(PollFlags::POLLERR)
 }
 
 /// The time to sleep as poll(2) takes it: in milliseconds, rounded up, because a wait that
-/// ends before its deadline would be followed by another, and another. Not more than fits,
-/// some 25 days; what is left is slept in the next turn.
+/// ends before its deadline would be followed by another, and another. At most what fits, some
+/// 25 days; the next turn sleeps the rest.
 fn poll_timeout(sleep: Duration) -> PollTimeout {
     PollTimeout::try_from(sleep.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
 }

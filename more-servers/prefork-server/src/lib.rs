@@ -1,11 +1,11 @@
-//! The server in several processes: a parent that listens, and workers that serve on its
-//! listening socket, each of them the whole of `poll-server`. So work nginx and gunicorn.
+//! The server in several processes: a parent that listens, and workers that serve on its listening
+//! socket, each of them a whole `poll-server`. nginx and gunicorn work like this.
 //!
-//! A loop is one thread. However many connections it has, it keeps one core busy, and while it
-//! works on a request (`--work`), everybody waits. Here are as many loops as cores
-//! (`--workers`), and so many requests are worked on at the same time. The parent only sleeps
-//! until a worker ends: then another one takes its place. Whatever kills a worker costs its
-//! clients their connections, and nobody else anything.
+//! An event loop is one thread. However many connections it has, it only uses one core, and while
+//! it works on a request (`--work`), all other clients wait. Here, there are as many loops as cores
+//! (`--workers`), and they work on as many requests at the same time. The parent only sleeps until
+//! a worker ends, and then starts another one in its place. If a worker is killed, its clients lose
+//! their connections, but all others are not affected.
 //!
 //! ```text
 //! cargo run -p prefork-server -- --workers 4 --work 50ms
@@ -14,39 +14,38 @@
 //! pkill -n -KILL -f prefork-server:        # and the server goes on
 //! ```
 //!
-//! What it can't do is divide the clients well: each belongs for ever to the worker that has
-//! accepted it, however busy that is. Of the 5 s (100 requests of 50 ms) four workers leave
-//! between 2.0 and 5.0, as luck has it: all of them wait for the same socket, and the first
-//! to wake takes everybody who stands in the queue. Also, each client wakes all workers who
-//! sleep, for one to find it and the others nothing: the *thundering herd*. For a thousand
-//! clients, one after the other, 32 workers woke 34,000 times. Most of them see within
-//! epoll_wait(2) that they come too late, some only when accept(2) says EAGAIN: 2.2 to 2.6
-//! calls for each client, where one loop needs 2. epoll_ctl(2) has `EPOLLEXCLUSIVE` against
-//! that, which `polling` does not offer.
+//! What it can't do is distribute the clients well: each client stays with the worker that has
+//! accepted it, however busy that worker is. Four workers reduce the 5 s (100 requests of 50 ms) to
+//! between 2.0 and 5.0 s, depending on luck: all of them wait for the same socket, and the first
+//! one to wake up accepts all clients in the queue. Also, each client wakes all workers that sleep,
+//! but only one of them finds it: the *thundering herd*. For a thousand clients, one after the
+//! other, 32 workers woke up 34,000 times. Most of them notice within epoll_wait(2) that they are
+//! too late, some only when accept(2) returns EAGAIN: 2.2 to 2.6 calls for each client, where one
+//! loop needs 2. epoll_ctl(2) has `EPOLLEXCLUSIVE` against that, which `polling` doesn't offer.
 //!
-//! With `--reuse-port` each worker has a listening socket of its own at the same address
-//! (`SO_REUSEPORT`, socket(7)), and the kernel deals the clients out, by a hash of the
-//! addresses. There is no herd (1500 instead of 34,000), and a crowd spreads well: those 5 s
-//! become 1.5 to 2.6. But who is dealt to a worker that is busy, or has no descriptor left,
-//! waits for this one, whoever else is idle. And a second server that is started at the same
-//! address by mistake is not refused: it gets half of the clients. The parent holds all of
-//! the sockets, so that the queue of a dead worker waits for its successor.
+//! With `--reuse-port`, each worker has a listening socket of its own at the same address
+//! (`SO_REUSEPORT`, socket(7)), and the kernel distributes the clients, by a hash of the addresses.
+//! There is no herd (1500 wake-ups instead of 34,000), and many clients are spread well: those 5 s
+//! become 1.5 to 2.6. But a client of a worker that is busy, or has no descriptor left, waits for
+//! this worker, even if others are idle. And a second server that is started at the same address by
+//! mistake isn't rejected: it gets half of the clients. The parent holds all of the sockets, so the
+//! queue of a worker that has ended waits for its successor.
 //!
-//! # Why nobody forks here
+//! # Why this server doesn't fork
 //!
-//! The name comes from fork(2): the parent has prepared everything, and the child is a copy of
-//! it and goes on from there. But only the thread that calls it is copied. If another one held
-//! a lock just then, that of malloc(3) or of the console, it is never released in the child,
-//! which therefore may call only what signal handlers may, too (signal-safety(7)), until
-//! execve(2) makes a new program of it; std says so at `CommandExt::pre_exec`. The parents of
-//! nginx and gunicorn have one thread. This one has more: one waits for signals, and one for
-//! each worker. So a worker is this program started anew, by
-//! `std::process::Command`, which does nothing between fork(2) and execve(2) that is not
-//! allowed there. (nginx does so, too, to replace itself by a newer version without closing
-//! its sockets.) The listening socket comes to it in a message (`handover.rs`), and a second
-//! use of the same Unix socket tells each side when the other is gone (`worker.rs`).
+//! The name comes from fork(2): the parent prepares everything, and the child is a copy of it that
+//! goes on from there. But only the thread that calls fork(2) is copied. If another thread holds a
+//! lock at that moment, such as that of malloc(3) or of the console, the lock is never released in
+//! the child. Therefore the child may only call what signal handlers may call (signal-safety(7)),
+//! until execve(2) replaces its program; std says so at `CommandExt::pre_exec`. The parents of
+//! nginx and gunicorn have one thread. This one has more: one waits for signals, and one for each
+//! worker. So a worker is this program started again, by `std::process::Command`, which does
+//! nothing between fork(2) and execve(2) that is not allowed there. (nginx does the same to replace
+//! itself by a newer version without closing its sockets.) The worker receives the listening socket
+//! in a message (`handover.rs`). The same Unix socket later shows each side when the other one has
+//! ended (`worker.rs`).
 //!
-//! `poll-server` is the loop itself; `async-server` has its `--workers` as threads of one
+//! `poll-server` is the loop itself. `async-server` has `--workers`, too, as threads of one
 //! process.
 
 #![forbid(unsafe_code)]
@@ -69,21 +68,21 @@ pub use worker::worker;
 use worker::{PATIENCE, Worker};
 
 /// How long after its end a worker is replaced: as long as systemd waits before it restarts a
-/// service (`RestartSec=` in systemd.service(5)). If it was Ctrl-C that ended the worker, which
-/// reaches every process of a terminal, then this one has heard of it, too, by then.
+/// service (`RestartSec=` in systemd.service(5)). If Ctrl-C, which reaches every process of a
+/// terminal, has ended the worker, this process has noticed it by then, too.
 const BEFORE_REPLACING: Duration = Duration::from_millis(100);
 
-/// How often a worker is started at most. One that dies as soon as it lives costs next to
-/// nothing then.
+/// The shortest time between two starts of a worker. With it, a worker that ends as soon as it is
+/// started costs next to nothing.
 const BETWEEN_STARTS: Duration = Duration::from_secs(1);
 
-/// Has workers serve everybody until `stop` is requested and all of them have ended.
+/// Serves all clients, in workers, until `stop` is requested and all workers have ended.
 ///
-/// They are processes of the same program, which has to call [`worker`] first.
+/// The workers are processes of the same program, which has to call [`worker`] first.
 ///
 /// # Errors
 ///
-/// If the workers can't be started. Those that end later are replaced.
+/// If the workers can't be started. Workers that end later are replaced.
 pub fn serve(
     listener: TcpListener,
     settings: &Settings,
@@ -91,13 +90,13 @@ pub fn serve(
     stop: &Stop,
 ) -> io::Result<Counters> {
     if worker::is_worker() {
-        // It would start workers, and each of them would, too.
-        return Err(io::Error::other("this program does not call `prefork_server::worker`"));
+        // It would start workers, and so would each of them.
+        return Err(io::Error::other("this program has to call `prefork_server::worker` first"));
     }
     let (sender, news) = mpsc::channel();
     let waker = sender.clone();
     stop.wake_with(move || {
-        // It fails if the server has ended before, and then nobody has to be told.
+        // It fails if the server has already ended.
         waker.send(News::Stop).ok();
     });
     let mut parent = Parent {
@@ -118,12 +117,12 @@ pub fn serve(
 }
 
 struct Parent {
-    /// One for all workers, or one for each; none once the server stops.
+    /// One for all workers, or one for each; none once the server is stopping.
     listeners: Vec<TcpListener>,
     places: Vec<Place>,
     sender: Sender<News>,
     news: Receiver<News>,
-    /// When those are killed who have not ended: set once the server stops.
+    /// When workers that have not ended are killed: set once the server is stopping.
     give_up: Option<Instant>,
     console: Console,
     counters: Counters,
@@ -132,21 +131,20 @@ struct Parent {
 /// The place of a worker.
 enum Place {
     Taken(Worker),
-    /// Its worker has ended; at this time the next one is started.
+    /// Its worker has ended; the next one is started at this time.
     Vacant(Instant),
 }
 
 /// What the parent waits for.
 enum News {
     Stop,
-    /// The worker at this place has ended. These are its last words: its counters, unless it
-    /// was killed.
+    /// The worker at this place has ended. The text is its counters, or empty if it was killed.
     Ended(usize, String),
 }
 
 impl Parent {
-    /// One turn of the loop: sleep until something has happened to a worker, or has to happen.
-    /// Returns whether there is more to come.
+    /// One turn of the loop: sleep until a worker ends or a deadline passes, and react to that.
+    /// Returns whether the loop goes on.
     fn turn(&mut self) -> io::Result<bool> {
         match self.wait() {
             Some(News::Stop) => self.stop_workers(Instant::now()),
@@ -178,7 +176,7 @@ impl Parent {
         let worker = Worker::start(&self.listeners[number % self.listeners.len()])?;
         let sender = self.sender.clone();
         worker.when_it_ends(move |last_words| {
-            // It fails if the server has ended before, and then nobody has to be told.
+            // It fails if the server has already ended.
             sender.send(News::Ended(number, last_words)).ok();
         })?;
         self.console.tell(
@@ -188,7 +186,7 @@ impl Parent {
         Ok(worker)
     }
 
-    /// Tells how a worker has ended, and adds up what it has counted.
+    /// Reports how a worker has ended, and adds up its counters.
     fn worker_ended(&mut self, number: usize, last_words: &str) -> io::Result<()> {
         let Place::Taken(worker) = &mut self.places[number] else {
             return Ok(());
@@ -209,8 +207,7 @@ impl Parent {
         Ok(())
     }
 
-    /// Does what the time asks for: a new worker for a vacant place, or the end of those who
-    /// did not stop.
+    /// Handles what is due: starts a worker at a vacant place, or kills workers that did not stop.
     fn expire(&mut self, now: Instant) {
         for number in 0..self.places.len() {
             match (&self.places[number], self.give_up) {
@@ -235,12 +232,15 @@ impl Parent {
     }
 
     fn kill(&mut self, number: usize, now: Instant) {
-        Console::complain(format_args!("worker {} did not stop, and is killed", number + 1));
+        Console::complain(format_args!(
+            "worker {} did not stop in time, so it is killed",
+            number + 1
+        ));
         self.lost_count();
         self.places[number] = Place::Vacant(now);
     }
 
-    /// Asks the workers to stop. When they have heard it, nobody listens any more.
+    /// Tells the workers to stop. Once they do, no process listens any more.
     fn stop_workers(&mut self, now: Instant) {
         self.give_up = Some(now + PATIENCE);
         self.listeners.clear();
@@ -252,6 +252,6 @@ impl Parent {
     }
 
     fn lost_count(&mut self) {
-        self.counters.not_counted = Some("what killed workers have done");
+        self.counters.not_counted = Some("the calls of workers that were killed");
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[cfg(unix)]
 fn main() -> ExitCode {
-    // The workers are started from this program, too.
+    // The workers are this program, too.
     prefork_server::worker(std::env::args_os()).unwrap_or_else(|| {
         let (name, about) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_DESCRIPTION"));
         server_kit::run_with_options(name, about, prefork_server::serve)
@@ -15,6 +15,6 @@ fn main() -> ExitCode {
 fn main() -> ExitCode {
     server_kit::unavailable(
         env!("CARGO_PKG_NAME"),
-        "this server is for Unix only; poll-server runs here: cargo run -p poll-server",
+        "this server is for Unix only; use poll-server instead: cargo run -p poll-server",
     )
 }

@@ -1,9 +1,9 @@
-//! A worker: the process that serves, and what its parent holds of it.
+//! A worker: the process that serves clients, and what its parent keeps of it.
 //!
 //! Between the two is the *lifeline*, a pair of Unix sockets. The worker's end is its standard
-//! input. First it gets its listening socket from there. The next byte asks it to stop, and
-//! at its end it writes its counters. And since the kernel closes what a process leaves
-//! behind, each sees the end of the lifeline when the other is gone, whatever ended it.
+//! input. From there, the worker first receives its listening socket; the next byte tells it to
+//! stop; and before it ends, it writes its counters there. When a process ends for any reason, the
+//! kernel closes its sockets, so the other one sees the end of the lifeline.
 
 use std::env;
 use std::ffi::OsString;
@@ -22,22 +22,21 @@ use system::advice;
 use crate::Options;
 use crate::handover::{receive_listener, send_listener};
 
-/// The environment variable that makes a worker of a process. Its value does not matter.
+/// The environment variable that turns a process into a worker. Its value doesn't matter.
 const MARK: &str = "PREFORK_SERVER_WORKER";
 
-/// How long a worker that has to stop may take, before it is killed: the time for sending
-/// what is owed and a little more, but less than the second within which the server has to be
-/// gone.
+/// How long a worker that has to stop may take before it is killed: the time to send replies that
+/// are owed and a little more, but less than the second within which the server has to end.
 pub(crate) const PATIENCE: Duration = STOP_GRACE.saturating_add(Duration::from_millis(400));
 
-/// Whether this process has been started as a worker.
+/// Whether this process was started as a worker.
 pub(crate) fn is_worker() -> bool {
     env::var_os(MARK).is_some()
 }
 
-/// Serves as a worker, if that is what this process has been started for; otherwise returns
-/// `None` at once. A program that calls [`serve`](crate::serve) calls this first, with the
-/// `arguments` of its server, the first of them standing for the program.
+/// Serves as a worker, if this process was started as one; otherwise returns `None` at once. A
+/// program that calls [`serve`](crate::serve) has to call this first, with the `arguments` of its
+/// server, the first of which stands for the program.
 pub fn worker(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     if !is_worker() {
         return None;
@@ -61,23 +60,23 @@ fn serve_for_parent(settings: &Settings) -> io::Result<()> {
     let follower = stop.clone();
     thread::Builder::new().spawn(move || stop_with_parent(asked, &follower))?;
     let counters = poll_server::serve(listener, settings, &stop)?;
-    // In one piece, so that the parent reads all or nothing. It fails if the parent has gone,
-    // and then nobody wants to know.
+    // In one piece, so that the parent reads all or nothing. It fails if the parent has ended, and
+    // then the counters are of no use.
     lifeline.write_all(counters.to_string().as_bytes()).ok();
     Ok(())
 }
 
-/// Stops in order when the parent asks for it, or is gone without a word. If it goes after it
-/// has asked (Ctrl-C was pressed twice), everything ends at once.
+/// Stops the worker when the parent tells it to, or when the parent has ended without doing so. If
+/// the parent ends after that (Ctrl-C was pressed twice), the worker ends at once.
 fn stop_with_parent(mut lifeline: UnixStream, stop: &Stop) -> ! {
     let asked = lifeline.read_exact(&mut [0]).is_ok();
     stop.request();
     if asked {
-        // Nothing is ever written there: it sleeps until the parent is gone.
+        // The parent writes nothing more, so this sleeps until the parent has ended.
         lifeline.read_to_end(&mut Vec::new()).ok();
     } else {
         thread::sleep(PATIENCE);
-        Console::complain(format_args!("a worker did not stop, and is ended"));
+        Console::complain(format_args!("a worker did not stop in time, so it is ended"));
     }
     process::exit(1);
 }
@@ -90,17 +89,18 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts one on this listener: the same program with the same arguments.
+    /// Starts a worker on this listener: the same program with the same arguments.
     ///
     /// # Errors
     ///
-    /// If there is no process, no descriptor or no memory for it, or the program is gone.
+    /// If the system has no process, no descriptor or no memory for it, or if the program's file is
+    /// gone.
     pub(crate) fn start(listener: &TcpListener) -> io::Result<Self> {
         let (lifeline, other_end) = UnixStream::pair()?;
-        // It waits in there for the worker.
+        // The message waits in the socket for the worker.
         send_listener(&lifeline, listener)?;
-        // Left out: if somebody builds this program anew while it runs, the next worker is
-        // the new program.
+        // Left out: if this program is built again while it runs, the next worker is the new
+        // program.
         let process = Command::new(env::current_exe()?)
             .arg0("prefork-server: worker") // for ps(1) and pkill(1)
             .args(env::args_os().skip(1))
@@ -110,7 +110,7 @@ impl Worker {
         Ok(Worker { process, lifeline, started: Instant::now() })
     }
 
-    /// The number of its process.
+    /// Its process ID.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
@@ -127,24 +127,24 @@ impl Worker {
         let mut lifeline = self.lifeline.try_clone()?;
         thread::Builder::new().spawn(move || {
             let mut last_words = String::new();
-            // An error is an end, too (ECONNRESET: it has not heard all that it was told).
+            // An error is an end, too (ECONNRESET: the worker has not read all that was sent to
+            // it).
             lifeline.read_to_string(&mut last_words).ok();
             tell(last_words);
         })?;
         Ok(())
     }
 
-    /// Asks it to stop.
+    /// Tells it to stop.
     pub(crate) fn stop(&mut self) {
-        // It fails if the worker has gone by itself, and all the better then: Ctrl-C in a
-        // terminal reaches it, too.
+        // It fails if the worker has already ended, because Ctrl-C in a terminal reaches it, too.
         self.lifeline.write_all(&[0]).ok();
     }
 
-    /// How it has ended. Without wait(2) it would stay in the list of processes, as a zombie.
+    /// How it has ended. Without wait(2), it would stay in the list of processes as a zombie.
     ///
     /// When its lifeline has ended, it is exiting, and a signal changes nothing. But if the
-    /// lifeline failed (recv(2), ENOMEM), it may live on, and nothing would report its end.
+    /// lifeline has failed (recv(2), ENOMEM), it may live on, and nothing would report its end.
     pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
         self.process.kill()?;
         self.process.wait()
@@ -153,7 +153,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended already, and then all is well.
+        // Both only fail for a process that has ended already, which is what we want.
         self.process.kill().ok();
         self.process.wait().ok();
     }

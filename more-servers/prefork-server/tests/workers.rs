@@ -1,6 +1,6 @@
-//! What befalls workers and their parent, seen from outside.
+//! What can happen to workers and their parent, seen from outside.
 //!
-//! Bounds on time are wide: these tests are about what happens, not about how fast.
+//! The time limits are wide: these tests check what happens, not how fast.
 
 #![cfg(unix)]
 
@@ -20,10 +20,10 @@ mod ignoring;
 
 const GREETING: &str = "Hello from server!\n";
 
-/// How long what must come is waited for. Only a failing test waits so long.
+/// How long to wait for something that must happen. Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The bound is a second. The rest is for a machine that is busy with other tests.
+/// The limit is a second. The rest is for a machine that is busy with other tests.
 const BOUND: Duration = Duration::from_millis(1500);
 
 /// A parent and its workers, in a group of processes of their own, so that none of them
@@ -31,7 +31,7 @@ const BOUND: Duration = Duration::from_millis(1500);
 struct Server {
     parent: Child,
     address: SocketAddr,
-    /// What all of them print. It ends when the last of them has.
+    /// What all of them print. It ends when the last of them has ended.
     lines: Receiver<String>,
     seen: Vec<String>,
 }
@@ -44,7 +44,7 @@ fn command(options: &[&str]) -> Command {
 
 impl Server {
     fn start(options: &[&str]) -> Self {
-        // They get signals, which this test may have been told to ignore.
+        // They get signals, which this test may have inherited as ignored.
         system::defaults_for_children();
         Server::start_as(command(options))
     }
@@ -69,7 +69,7 @@ impl Server {
         server
     }
 
-    /// The next line that begins so.
+    /// The next line that begins like this.
     fn line(&mut self, begin: &str) -> String {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
@@ -90,7 +90,8 @@ impl Server {
         Pid::from_raw(self.parent.id().cast_signed())
     }
 
-    /// Waits until nobody is left. Returns the parent's status, and the lines not seen before.
+    /// Waits until all processes have ended. Returns the parent's status, and the lines not seen
+    /// before.
     fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = Vec::new();
@@ -98,7 +99,7 @@ impl Server {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => lines.push(line),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(error) => panic!("somebody is left ({error}) after {lines:?}"),
+                Err(error) => panic!("a process is left ({error}) after {lines:?}"),
             }
         }
         (self.parent.wait().unwrap(), lines)
@@ -113,7 +114,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // They fail if all have ended, and then all is well.
+        // Both only fail if all processes have ended, which is what we want.
         killpg(self.id(), Signal::SIGKILL).ok();
         self.parent.wait().ok();
     }
@@ -177,11 +178,11 @@ fn what_was_ignored_at_the_start_is_ignored_by_the_workers_too() {
     assert!(!lines.iter().any(|line| line.contains(" is process ")), "{lines:?}");
 }
 
-/// In a terminal, it reaches everybody.
+/// In a terminal, Ctrl-C reaches all processes.
 #[test]
 fn ctrl_c_ends_all_in_order_and_starts_nobody() {
     let mut server = Server::start(&["--workers", "3", "--delay", "1h", "-v"]);
-    // Each has started: before that, the signal would kill it.
+    // Each worker has started: before that, the signal would kill it.
     (0..3).for_each(|_| drop(server.line("waiting in ")));
     let mut client = server.connect();
     client.ask();
@@ -221,13 +222,13 @@ fn a_killed_worker_is_replaced_and_clients_of_others_do_not_notice() {
     kill(server.id(), Signal::SIGINT).unwrap();
     let (status, lines) = server.wait();
     assert!(status.success(), "{lines:?}");
-    // What the first has done is lost, and that is told.
+    // The counters of the first worker are lost, and that is reported.
     let count = "connections: 2, requests: 4, replies: 4";
     assert!(lines.iter().any(|line| line == count), "{lines:?}");
-    assert!(lines.last().unwrap().ends_with("not counted: what killed workers have done"));
+    assert!(lines.last().unwrap().ends_with("not counted: the calls of workers that were killed"));
 }
 
-/// Clients wait in the queue of the listening socket, which does not die with the worker.
+/// Clients wait in the queue of the listening socket, which outlives the worker.
 #[test]
 fn whoever_waits_in_the_queue_of_a_killed_worker_is_served_by_its_successor() {
     for options in [&["--workers", "1"][..], &["--workers", "1", "--reuse-port"]] {
@@ -256,7 +257,7 @@ fn a_worker_that_dies_as_soon_as_it_lives_is_not_started_all_the_time() {
     assert!(took > BOUND, "three were started within {took:?}");
 }
 
-/// It may be told to go by itself; then it sends what it owes.
+/// A worker may be stopped alone; then it sends the replies that it owes.
 #[test]
 fn a_worker_that_is_told_to_stop_does_so_in_order_and_is_replaced() {
     let mut server = Server::start(&["--workers", "1", "--delay", "1h"]);
@@ -292,7 +293,7 @@ fn a_killed_parent_leaves_nobody_behind_and_no_reply_owed() {
     assert!(took < BOUND, "it took {took:?}: {lines:?}");
 }
 
-/// A server of which one worker does not look up from its work for an hour.
+/// A server with one worker that is busy with a request for an hour.
 fn busy_server() -> Server {
     let mut server = Server::start(&["--workers", "2", "--work", "1h"]);
     server.worker(2);
@@ -310,17 +311,16 @@ fn a_worker_that_does_not_stop_is_killed() {
     let took = began.elapsed();
     assert!(status.success(), "{lines:?}");
     assert!(took < BOUND, "it took {took:?}: {lines:?}");
-    let told = lines.iter().filter(|line| line.ends_with(" did not stop, and is killed")).count();
+    let told = lines.iter().filter(|line| line.ends_with(" so it is killed")).count();
     assert_eq!(told, 1, "{lines:?}");
 }
 
-/// The parent goes at once, and takes the workers with it, though they did not hear the
-/// signals.
+/// The parent ends at once, and the workers with it, although they did not receive the signals.
 #[test]
 fn a_second_ctrl_c_ends_everybody_at_once() {
     let mut server = busy_server();
     kill(server.id(), Signal::SIGINT).unwrap();
-    server.line("worker "); // the one that is not busy has stopped, so the first was heard
+    server.line("worker "); // the idle one has stopped, so the first signal has arrived
     let began = Instant::now();
     kill(server.id(), Signal::SIGINT).unwrap();
     let (status, lines) = server.wait();

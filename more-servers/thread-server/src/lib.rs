@@ -1,40 +1,40 @@
-//! The server with a thread for each client: it waits as `sync-server` does, but for everybody
+//! The server with a thread for each client: it waits as `sync-server` does, but for all clients
 //! at the same time.
 //!
-//! One thread sleeps in accept(2). Each client gets a thread of its own, which does for it what
-//! `sync-server` does for its one: it is the same code, [`serve_client`], and it still reads
-//! from top to bottom. A slow client stops its own thread and no other. Nor does work that
-//! blocks (`--work`): no loop of one thread can say that. And whoever comes while hundreds
-//! are being served is answered soon, since the scheduler of the kernel lets those go first
-//! who have slept long, where a loop goes through all who are ready.
+//! One thread sleeps in accept(2). Each client gets a thread of its own, which serves it as
+//! `sync-server` does: it runs the same code, [`serve_client`], which still reads from top to
+//! bottom. A slow client blocks only its own thread, and so does work that blocks (`--work`),
+//! unlike in any loop of one thread. And a new client is served soon even while hundreds are busy,
+//! because the kernel's scheduler prefers threads that have slept long, whereas a loop serves all
+//! ready clients in turn.
 //!
 //! It costs memory and system calls. An idle client takes 38 kB (measured with 1000 of them on
-//! Linux, x86-64): 15 kB of the process (what is touched of the stack, and what the C library
-//! keeps for each thread), 16 kB for the thread's stack in the kernel, and 7 kB that the kernel
-//! has to remember about the thread and its memory. `poll-server` takes 0.4 kB. To start a
-//! thread and to end it are some eighteen calls, and to fall asleep and to be woken for each
-//! request is dearer than a turn of a loop that serves many: twice the processor time.
+//! Linux, x86-64): 15 kB of the process (the touched part of the stack, and what the C library
+//! keeps for each thread), 16 kB for the thread's stack in the kernel, and 7 kB for what the kernel
+//! remembers about the thread and its memory. In `poll-server` it takes 0.4 kB. Starting and ending
+//! a thread takes some eighteen calls. And a thread falls asleep and is woken up for each request,
+//! which costs twice the processor time of a loop that serves many clients in one turn.
 //!
-//! So there is a bound, `--max-threads`: whoever comes when it is reached waits in the backlog.
-//! `--pool` is another way to have one, and spares the starts and the ends: N threads that are
-//! made once, each of them a whole `sync-server`. They serve N clients at a time, and N slow
-//! ones stop them.
+//! So there is a limit, `--max-threads`: clients that come when it is reached wait in the backlog.
+//! `--pool` is another way to limit the number, and doesn't start and end threads all the time: N
+//! threads are started once, and each of them is a whole `sync-server`. They serve N clients at a
+//! time, and N slow clients block them all.
 //!
 //! ```text
 //! cargo run -p thread-server
-//! cargo run -p client -- --dribbling 1     # in a second terminal: nobody waits for the slow one
+//! cargo run -p client -- --dribbling 1     # in a second terminal: no other waits for the slow one
 //! cargo run -p client -- --connections 1000 --dribbling 100
 //!
 //! cargo run -p thread-server -- --pool 4
 //! cargo run -p client -- --dribbling 3     # one thread is left for all the others
-//! cargo run -p client -- --dribbling 4     # now none: who comes after the fourth waits
+//! cargo run -p client -- --dribbling 4     # now none is: clients after the fourth wait
 //! ```
 //!
-//! With `-v`, the lines of all threads come as they happen; those about a wait in recv(2) or
-//! send(2) say for whom, and those about waking up don't.
+//! With `-v`, the lines of all threads are mixed, in the order of the events. Lines about a wait in
+//! recv(2) or send(2) say for which client; lines about a wake-up don't.
 //!
-//! `sync-server` serves one client after the other. `select-server` serves everybody, too, but
-//! in one thread.
+//! `sync-server` serves one client after the other. `select-server` serves all clients at the same
+//! time, too, but in one thread.
 
 #![forbid(unsafe_code)]
 
@@ -61,31 +61,30 @@ pub use room::most_threads;
 
 /// The stack of a thread that serves a client, in bytes.
 ///
-/// In a debug build it touches 20 KiB of it (five pages, `Rss` in /proc/PID/smaps), and 32 KiB
-/// are enough even to panic with a full backtrace; with 24 KiB that overflows. This is four
-/// times as much, for other systems and compilers. Pages that are never touched cost addresses
-/// only, but of those std's 2 MiB would be 4 GB for [`MAX_THREADS`].
+/// In a debug build, the thread touches 20 KiB of it (five pages, `Rss` in /proc/PID/smaps). 32 KiB
+/// are enough even for a panic with a full backtrace; with 24 KiB that overflows. This is four
+/// times as much, for other systems and compilers. Pages that are never touched only cost
+/// addresses, but std's 2 MiB would be 4 GB of them for [`MAX_THREADS`].
 const STACK: usize = 128 * 1024;
 
-/// How many threads there may be, if nobody says otherwise.
+/// How many threads there may be by default.
 ///
-/// Room for the 1100 clients of the checker, and less than what systems allow: podman gives a
-/// container 2048 threads (`--pids-limit`), and systemd gives a service 15% of what the system
-/// allows (`TasksMax`). Without such a limit, Linux has room for at most some 16,000 in a process,
-/// whatever is asked for ([`most_threads`]); and for 32,768 in all on small machines
-/// (/proc/sys/kernel/pid_max).
+/// This is enough for the 1100 clients of the checker, and less than what systems allow: podman
+/// gives a container 2048 threads (`--pids-limit`), and systemd gives a service 15% of what the
+/// system allows (`TasksMax`). Without such a limit, Linux has room for at most some 16,000 threads
+/// in a process, whatever the options say ([`most_threads`]); and for 32,768 in total on small
+/// machines (/proc/sys/kernel/pid_max).
 const MAX_THREADS: u32 = 2000;
 
-/// What this server takes on its command line besides what all take.
+/// The options of this server only.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// How many threads may be there to serve clients; whoever comes then waits for one to end
+    /// Start at most this many threads; more clients wait in the backlog until one ends
     #[arg(long, value_name = "NUMBER", default_value_t = MAX_THREADS,
           value_parser = whole_number(1..=u32::MAX))]
     pub max_threads: u32,
 
-    /// Serve with so many threads, made once, instead of one for each client: as many slow
-    /// clients stop it
+    /// Start this many threads once, instead of one for each client; as many slow clients block all
     #[arg(long, value_name = "THREADS", conflicts_with = "max_threads",
           value_parser = whole_number(1..=u32::MAX))]
     pub pool: Option<u32>,
@@ -95,16 +94,16 @@ impl OwnOptions for Options {
     const EXAMPLES: &'static [&'static str] = &["--max-threads 10", "--pool 4"];
 }
 
-/// Serves everybody at once until `stop` is requested and all threads have ended.
+/// Serves all clients at the same time until `stop` is requested and all threads have ended.
 ///
 /// # Errors
 ///
-/// Those that end the listener, or that leave nobody to wake the server, or no thread for the
-/// pool, or no room for its threads. What befalls a connection ends that one only.
+/// Errors of the listener, those of [`BlockingThreads::new`], and if the system can't start the
+/// threads of the pool or has no room for them. An error on a connection ends only that connection.
 ///
 /// # Panics
 ///
-/// At its end, if a thread has panicked meanwhile.
+/// At the end, if a thread has panicked.
 pub fn serve(
     listener: TcpListener,
     settings: &Settings,
@@ -114,13 +113,15 @@ pub fn serve(
     let room = most_threads();
     if let Some(threads) = options.pool {
         if threads > room {
-            let why = format!("a process has no room for {threads} threads, but for {room}");
+            let why = format!(
+                "a process has no room for {threads} threads: ask for at most {room} with `--pool`"
+            );
             return Err(io::Error::other(why));
         }
         return pool::serve(listener, settings, threads, stop);
     }
     let (max_threads, why_no_more) = match options.max_threads {
-        more if more > room => (room, format!("a process has room for {room}")),
+        more if more > room => (room, format!("a process has room for at most {room}")),
         threads => (threads, format!("--max-threads {threads}")),
     };
     let crowd = Crowd {
@@ -147,7 +148,7 @@ pub fn serve(
             .journal
             .cannot_count("what the C library and std do to start and end a thread, and futex(2)");
         while !stop.is_requested() {
-            // Without the listener there is no server: the threads are to end, too.
+            // Without the listener there is no server, so the threads have to end, too.
             server.turn().inspect_err(|_| stop.request())?;
         }
         Ok(server.journal.into_counters())
@@ -161,10 +162,10 @@ struct ThreadServer<'scope, 'env> {
     /// Where the thread of the next client waits for it.
     next_thread: Option<SyncSender<(TcpStream, SocketAddr)>>,
     max_threads: usize,
-    /// What sets that bound, for whoever reads the console.
+    /// What sets that limit, for the console.
     why_no_more: &'env str,
-    /// How many threads there were when nobody else could be let in. That has been told, and
-    /// is told again only after half of them had gone.
+    /// How many threads there were when no more clients could be accepted. That has been reported,
+    /// and is reported again only after half of them have ended.
     full_at: Option<usize>,
     crowd: &'env Crowd<'env>,
     scope: &'scope Scope<'scope, 'env>,
@@ -172,16 +173,16 @@ struct ThreadServer<'scope, 'env> {
 }
 
 impl ThreadServer<'_, '_> {
-    /// One client, from its arrival to the hands of a thread.
+    /// One turn of the loop: sleep until a client comes, then hand it to a thread.
     fn turn(&mut self) -> io::Result<()> {
-        // The thread comes first: if there is none, the client stays in the backlog.
+        // First the thread: without one, the client stays in the backlog.
         if self.next_thread.is_none() && !self.prepare_thread() {
             return Ok(());
         }
         let size = self.crowd.size();
         let Some(client) = self.calls.accept(&mut self.journal)? else {
-            // The server stops, or no descriptor is left. Each thread that ends gives one back,
-            // and unparks this one.
+            // The server has to stop, or no descriptor is left. Each thread that ends gives one
+            // back, and unparks this thread.
             self.full_at.get_or_insert(size);
             return Ok(());
         };
@@ -190,22 +191,22 @@ impl ThreadServer<'_, '_> {
             self.calls.had_room();
         }
         if let Some(thread) = self.next_thread.take() {
-            // It fails only if nobody is there to receive, but the thread waits for just that.
+            // It only fails if the receiver is gone, but the thread is waiting for this message.
             thread.send(client).ok();
         }
         Ok(())
     }
 
-    /// Starts the thread for the next client; or, if there can be no more, waits until one of
-    /// them ends. Returns whether there is a thread now.
+    /// Starts the thread for the next client or, if there can be no more, waits until one of them
+    /// ends. Returns whether there is a thread now.
     fn prepare_thread(&mut self) -> bool {
         let size = self.crowd.size();
         let try_again = if size == self.max_threads {
             self.no_more_threads(size, self.why_no_more);
             None
         } else if let Err(error) = self.start_thread() {
-            // The system has no memory for it, or allows no more threads (pthread_create(3),
-            // EAGAIN). If others have them, it may be theirs that end.
+            // The system has no memory for a thread, or allows no more (pthread_create(3),
+            // EAGAIN). Threads of other processes may end, so try again later.
             self.no_more_threads(size, error);
             Some(Instant::now() + TRY_AGAIN)
         } else {
@@ -215,12 +216,12 @@ impl ThreadServer<'_, '_> {
         false
     }
 
-    /// Sleeps until there are fewer threads than `size`, or until the deadline, or until the
-    /// server is to stop.
+    /// Sleeps until there are fewer threads than `size`, or until the deadline, or until the server
+    /// has to stop.
     fn wait_for_an_end(&mut self, size: usize, deadline: Option<Instant>) {
         let is_due = || deadline.is_some_and(|end| end <= Instant::now());
-        // It is woken for less, too: std unparks it when the last of the threads has gone,
-        // even if that one was refused and has never been.
+        // It may wake up for nothing: std unparks it when the last of the threads has ended, even
+        // if that thread could not be started.
         while self.crowd.size() == size && !self.crowd.stop.is_requested() && !is_due() {
             self.calls.sleep_until(deadline, &mut self.journal);
         }
@@ -233,7 +234,7 @@ impl ThreadServer<'_, '_> {
         }
     }
 
-    /// Starts a thread that waits to be handed its client, serves it, and ends.
+    /// Starts a thread that waits for its client, serves it, and ends.
     fn start_thread(&mut self) -> io::Result<()> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let crowd = self.crowd;
@@ -241,24 +242,24 @@ impl ThreadServer<'_, '_> {
         self.journal.count(Call::Clone);
         thread::Builder::new().stack_size(STACK).spawn_scoped(self.scope, move || {
             let _member = Member { crowd };
-            // It fails if the server stops before there is a client.
+            // It fails if the server stops before a client comes.
             if let Ok((stream, peer)) = receiver.recv() {
                 crowd.serve(stream, peer, journal);
             }
         })?;
-        // It can't have left yet: nobody has been sent to it.
+        // It can't have ended yet, because it has no client yet.
         crowd.size.fetch_add(1, Ordering::SeqCst);
         self.next_thread = Some(sender);
         Ok(())
     }
 }
 
-/// The threads that serve, one of which may still wait for its client.
+/// The threads that serve clients. One of them may still wait for its client.
 struct Crowd<'a> {
     size: AtomicUsize,
-    /// The sum of those that have ended.
+    /// The sum of the threads that have ended.
     counters: Mutex<Counters>,
-    /// The thread that accepts: it is woken when one of them ends.
+    /// The thread that accepts, which is woken when one of the others ends.
     accepting: Thread,
     threads: BlockingThreads,
     settings: &'a Settings,
@@ -273,8 +274,8 @@ impl Crowd<'_> {
     /// What each thread does.
     fn serve(&self, stream: TcpStream, peer: SocketAddr, mut journal: Journal) {
         serve_client(stream, peer, &self.threads.calls(), self.settings, &mut journal);
-        // A sum that one thread has left half-done is worth no panic of another: that one's
-        // own is told.
+        // If a thread has panicked here, the sum is incomplete, but its own panic is reported; this
+        // thread doesn't have to panic, too.
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner) += &journal.into_counters();
     }
 
@@ -285,7 +286,7 @@ impl Crowd<'_> {
     }
 }
 
-/// A thread of the crowd. It leaves when this is dropped, even by a panic.
+/// A thread of the crowd. Dropping this removes it from the crowd, even after a panic.
 struct Member<'a> {
     crowd: &'a Crowd<'a>,
 }

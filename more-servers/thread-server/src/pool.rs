@@ -1,9 +1,9 @@
-//! The pool: threads that are made once, each of them a `sync-server` on the same listener.
+//! The pool: threads that are started once, each of them a `sync-server` on the same listener.
 //!
-//! There is no queue in the program and nobody who hands clients out: all threads that have
-//! none sleep in accept(2), and when a client comes, the kernel wakes one of them. While all
-//! are busy, clients wait in the backlog. So the pool is a bound that costs nothing to keep;
-//! and a client that says nothing occupies a thread as well as one that asks all the time.
+//! The program has no queue and no thread that distributes the clients: all idle threads sleep in
+//! accept(2), and when a client comes, the kernel wakes one of them. While all threads are busy,
+//! clients wait in the backlog. So the pool is a limit that needs no bookkeeping. But a silent
+//! client occupies a thread just like one that sends requests all the time.
 
 use std::io;
 use std::net::TcpListener;
@@ -33,7 +33,7 @@ pub(crate) fn serve(
             })
         };
         let servers: io::Result<Vec<_>> = (0..threads).map(start_thread).collect();
-        // With fewer than were asked for it would not be the same server: those end, too.
+        // With fewer threads than requested it would be another server, so these have to end.
         let servers = servers.inspect_err(|_| stop.request())?;
         let mut sum = journal.into_counters();
         for server in servers {

@@ -1,4 +1,4 @@
-//! A socket that the kernel serves, and its conversation.
+//! A socket whose operations the kernel does, and its conversation.
 
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -13,12 +13,12 @@ use server_kit::{Call, Journal, Settings, work};
 use crate::buffers::Buffer;
 use crate::ring::{OperationId, Ring};
 
-/// A connection as a loop of completions has it: told what has been done, it answers, and
-/// queues what is to be done next.
+/// A connection of an event loop with completions: when an operation is done, it handles the
+/// result, and queues the next operations.
 ///
-/// `server_kit::Connection` makes its calls itself when it is told that its socket is ready.
-/// This one makes none but shutdown(2): a receive is always on its way, as long as there is
-/// room for what it brings, and a send as long as something is pending.
+/// `server_kit::Connection` makes its calls itself when its socket is ready. This one makes no
+/// call but shutdown(2): a receive is always in flight, as long as there is room for its bytes,
+/// and a send as long as bytes are pending.
 pub(crate) struct Connection {
     socket: Rc<TcpStream>,
     peer: SocketAddr,
@@ -26,26 +26,26 @@ pub(crate) struct Connection {
     work: Duration,
     receiving: Option<OperationId>,
     sending: Option<OperationId>,
-    /// How many bytes the last send was given.
+    /// How many bytes the last send had.
     given: usize,
-    /// The socket had no room for all of them, as far as is known.
+    /// Whether the socket had no room for all of them, as far as we know.
     is_full: bool,
-    /// What has been received when the conversation had no room for it. The receive is
-    /// cancelled then, but may have filled every buffer that there is before the kernel hears
-    /// of it, and once more those that were given back meanwhile: a megabyte at the very most.
+    /// Bytes that were received while the conversation had no room for them. The receive is
+    /// cancelled then, but before the kernel does that, it may fill all buffers of the pool, and
+    /// once more those that were given back meanwhile: a megabyte at most.
     kept: Vec<u8>,
     /// When something last came from the client.
     heard_at: Instant,
-    /// When the kernel last took something for the client.
+    /// When the kernel last took bytes for the client.
     sent_at: Instant,
-    /// The client has sent its last byte.
+    /// The client has closed its sending half.
     has_ended: bool,
-    /// What went wrong with the socket: then it can only be closed.
+    /// The error of the socket, which then can only be closed.
     failure: Option<io::Error>,
 }
 
 impl Connection {
-    /// Takes a client in.
+    /// The connection of a client that was accepted.
     pub(crate) fn new(
         stream: TcpStream,
         peer: SocketAddr,
@@ -71,7 +71,7 @@ impl Connection {
         }
     }
 
-    /// Something has been received, or the end, or nothing more will be by this operation.
+    /// A receive has completed: with bytes, with the end of the input, or with an error.
     pub(crate) fn received(
         &mut self,
         result: io::Result<Option<Buffer>>,
@@ -98,14 +98,14 @@ impl Connection {
         }
     }
 
-    /// What was pending has been sent, or a part of it.
+    /// A send has completed: pending bytes have been sent, or a part of them.
     pub(crate) fn sent(&mut self, result: io::Result<usize>, when: Instant, journal: &mut Journal) {
         self.sending = None;
         match result {
             Ok(count) => {
                 journal.replied(self.conversation.sent(count, when));
                 self.sent_at = self.sent_at.max(when);
-                // More may be pending, which has come about since.
+                // Not compared with the pending bytes, because more may be pending by now.
                 self.is_full = count < self.given;
             }
             // EAGAIN: there is no room in the socket.
@@ -115,18 +115,18 @@ impl Connection {
         }
     }
 
-    /// The deadline has passed, or perhaps has: releases the replies whose time has come, or
-    /// gives the client up.
+    /// The deadline has passed, or may have: releases the replies that are due, or gives the client
+    /// up.
     pub(crate) fn expire(&mut self, now: Instant) {
         self.conversation.expire(now);
     }
 
-    /// The server stops: sends the replies owed, until `give_up` at the latest.
+    /// The server is stopping: sends the replies that it owes, until `give_up` at the latest.
     pub(crate) fn stop(&mut self, now: Instant, give_up: Instant) {
         self.conversation.stop(now, give_up);
     }
 
-    /// Queues what is to be done next.
+    /// Queues the next operations.
     pub(crate) fn go_on(
         &mut self,
         key: usize,
@@ -145,13 +145,13 @@ impl Connection {
                     ring.hurry();
                 }
             }
-            // More has come since.
+            // Something else has happened since this send was queued.
             Some(_) => ring.hurry(),
             None => {}
         }
         if self.conversation.half_close_is_due() {
-            // A call of its own: the kernel leaves a shutdown that comes through a ring to
-            // another thread, which it creates for that.
+            // This is a call, because for a shutdown that comes through a ring, the kernel creates
+            // a thread.
             journal.count(Call::Shutdown);
             match self.socket.shutdown(Shutdown::Write) {
                 Ok(()) => self.conversation.half_closed(now),
@@ -163,8 +163,8 @@ impl Connection {
             None if has_room && !self.has_ended => {
                 self.receiving = Some(ring.receive(key, Rc::clone(&self.socket)));
             }
-            // Not before something has come that there was no room for: most clients send
-            // nothing more when they are owed much.
+            // Not before bytes have come for which there was no room: most clients send nothing
+            // more while they are owed many replies.
             Some(receive) if !self.kept.is_empty() => ring.cancel(receive),
             _ => {}
         }
@@ -175,12 +175,12 @@ impl Connection {
         self.conversation.deadline()
     }
 
-    /// Whether all is said, or nothing can be said any more.
+    /// Whether the conversation is over, or the socket has failed.
     pub(crate) fn is_over(&self) -> bool {
         self.failure.is_some() || self.conversation.ending().is_some()
     }
 
-    /// Cancels what is in flight; returns whether nothing is.
+    /// Cancels the operations in flight; returns whether there are none.
     pub(crate) fn let_go(&mut self, ring: &mut Ring) -> bool {
         let in_flight = [self.receiving, self.sending];
         if self.sending.is_some() {
@@ -190,20 +190,21 @@ impl Connection {
         in_flight == [None, None]
     }
 
-    /// Tells why the connection ends, and closes it.
+    /// Reports why the connection ends, and closes it.
     pub(crate) fn farewell(self, ring: &mut Ring, journal: &mut Journal) {
         let ending = self.failure.map_or(Ok(self.conversation.ending()), Err);
         journal.closing(self.peer, ending, self.conversation.owed());
         ring.close(self.socket);
     }
 
-    /// Something went wrong with the socket, so the connection ends. Only the first such
-    /// error is told: the others come of it.
+    /// The socket has failed, so the connection ends. Only the first error is reported: it causes
+    /// the others.
     fn fail(&mut self, error: io::Error) {
         self.failure.get_or_insert(error);
     }
 
-    /// Whether there is nothing to do, once what is pending is sent, until the client speaks.
+    /// Whether, once the pending bytes are sent, there is nothing to do until the client sends
+    /// something.
     fn waits_for_its_client(&self) -> bool {
         let interest = self.conversation.interest();
         interest.readable
@@ -212,8 +213,8 @@ impl Connection {
             && !self.has_ended
     }
 
-    /// Tells the conversation what the client says, as far as there is room for it. Returns
-    /// how many bytes that was; the time goes on if they were work.
+    /// Passes received bytes to the conversation, as many as it has room for. Returns how many, and
+    /// advances the time if they caused work.
     fn listen(&mut self, bytes: &[u8], now: &mut Instant, journal: &mut Journal) -> usize {
         let mut taken = 0;
         while taken < bytes.len() && self.conversation.interest().readable {
@@ -230,8 +231,8 @@ impl Connection {
     }
 
     fn listen_to_what_was_kept(&mut self, now: &mut Instant, journal: &mut Journal) {
-        // A send may be reported late, and only then is it known that there is room. What was kept
-        // counts from when there was.
+        // A send may be reported late, and only then we know that there is room. The kept bytes
+        // count as received when there was room.
         let mut at = self.heard_at.max(self.sent_at);
         let mut kept = mem::take(&mut self.kept);
         if !kept.is_empty() {
@@ -253,10 +254,10 @@ impl Connection {
     }
 }
 
-/// ECANCELED: we have asked for it. ENOBUFS: no buffer was left; all of them are back when
-/// this turn is over. ENOMEM: the kernel had no memory for the operation, and the loop rests
-/// (`Ring::is_without_memory`). EINTR: a signal came first. All mean: queue it again when it is
-/// time.
+/// Whether this isn't an error, but means "not now": queue the operation again when it is time.
+/// ECANCELED: we have cancelled it. ENOBUFS: no buffer was left; all of them are back when this
+/// turn is over. ENOMEM: the kernel had no memory for the operation, and the loop rests
+/// (`Ring::is_without_memory`). EINTR: a signal came first.
 fn is_not_now(error: &io::Error) -> bool {
     let again = [Errno::ECANCELED, Errno::ENOBUFS, Errno::ENOMEM, Errno::EINTR];
     error.raw_os_error().is_some_and(|code| again.contains(&Errno::from_raw(code)))

@@ -1,46 +1,51 @@
-//! The server on io_uring(7): it does not ask who is ready. It says what is to be done, and
-//! sleeps until some of that *has been* done.
+//! The server on io_uring(7): it doesn't wait until sockets are ready. It queues operations, and
+//! sleeps until some of them *are done*.
 //!
-//! select(2) and epoll(7) report readiness, and then the program makes a call for each thing
-//! that it does. Here two queues lie in memory that program and kernel share. Into one of them
-//! go operations: accept whoever comes, receive whatever they say, send this, close that. A
-//! single call of io_uring_enter(2) hands over everything that has been queued, and sleeps
-//! until completions are in the other. That is a turn, however many clients have spoken.
+//! select(2) and epoll(7) report readiness, and then the program makes a call for each operation.
+//! Here, the program and the kernel share two queues in memory. The program puts operations into
+//! one of them: accept clients, receive from this client, send these bytes, close that socket. A
+//! single call of io_uring_enter(2) hands over everything that is queued, and sleeps until there
+//! are completions in the other queue. That is one turn, however many clients have sent something.
 //!
-//! An operation may complete many times: one accept serves for all clients, one receive for
-//! all that a client will ever say (*multishot*). So a request that is answered at once costs
-//! one new operation, the send, and a share of one call: with 100 busy clients 0.1 to 0.4 of a
-//! call, as many as happen to speak at the same time, where `select-server` and `poll-server`
-//! need two and more. What TCP itself costs, most of the processor time, stays what it was.
+//! An operation can complete many times: one accept is enough for all clients, and one receive for
+//! everything that a client will ever send (*multishot*). So a request that gets its reply at once
+//! costs one new operation, the send, and a share of one call: with 100 busy clients 0.1 to 0.4
+//! calls, depending on how many clients send at the same time, where `select-server` and
+//! `poll-server` need two or more. TCP itself, which takes most of the processor time, costs as
+//! much as before.
 //!
-//! The price is paid in care, of which a runtime such as that of `async-server` spares its user
-//! much:
+//! The price is a lot of care, much of which a runtime such as that of `async-server` would take
+//! over:
 //!
 //! - The kernel reads and writes the program's memory *later*. Bytes to send have to stay where
-//!   they are until it is done, and nothing in flight may be dropped or reused: `ring.rs`.
-//! - Who waits to receive must have lent a buffer. Here all share one pool (`buffers.rs`),
-//!   and the kernel takes one when bytes have come. An idle connection costs half a kilobyte
-//!   in this program, and three quarters in the kernel for the receive that waits (measured on
-//!   Linux 6.18).
-//! - What has been handed over goes on by itself. To stop reading from a client who does not
-//!   read means to cancel a receive that may bring more before it hears of it, and to keep
-//!   that; a connection is over only after the last completion has come: `connection.rs`.
-//! - A client is told by its descriptor only: its address takes a call, getpeername(2).
-//! - Linux only, from 6.0 on, and often switched off, in most containers for one: so large a
-//!   door to the kernel has had its share of holes. The server then says so and exits with
-//!   status 69. (IOCP on Windows has worked by completion since 1994.)
+//!   they are until the kernel is done with them, and nothing in flight may be dropped or reused:
+//!   `ring.rs`.
+//! - A receive needs a buffer, even while it waits. Here all connections share one pool
+//!   (`buffers.rs`), and the kernel takes a buffer when bytes have come. An idle connection costs
+//!   half a kilobyte in this program, and three quarters in the kernel for the receive that waits
+//!   (measured on Linux 6.18).
+//! - An operation goes on by itself once it is handed over. To stop reading from a non-reading
+//!   client, the server has to cancel its receive, and to keep what that still receives before it
+//!   is cancelled. And a connection is only over after its last completion: `connection.rs`.
+//! - The accept only returns a descriptor: the client's address takes a call, getpeername(2).
+//! - It only works on Linux, from 6.0 on, and it is often switched off, for example in most
+//!   containers, because such a large interface to the kernel has had many security holes. The
+//!   server then says so and exits with status 69. (IOCP on Windows has reported completions since
+//!   1994.)
 //!
-//! `-v` tells how many operations each call has handed over, and what has been done.
+//! `-v` prints how many operations each call hands over, and what has been done.
 //!
-//! Left out: a connection that waits for nothing but a delayed reply is not seen to be reset
-//! before that reply is sent, once its client has closed its sending half.
+//! Left out: a connection whose client has closed its sending half, and that only waits until its
+//! delayed reply is due, has no operation in flight. If its client resets it, the server doesn't
+//! notice before it sends that reply.
 //!
 //! ```text
 //! cargo run -p uring-server -- -v
-//! cargo run -p client -- --connections 100 --requests 100   # in a second terminal: look at the calls
+//! cargo run -p client -- --connections 100 --requests 100  # in a second terminal: see the calls
 //! ```
 //!
-//! `sync-server` waits for one, `poll-server` for whoever is ready: this one for what is done.
+//! `sync-server` waits for one client, `poll-server` for all clients that are ready, and this one
+//! for all operations that are done.
 
 // The crate `io-uring` knows the kernel's structures on 64-bit machines only.
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
@@ -69,7 +74,7 @@ use buffers::Buffer;
 use connection::Connection;
 use ring::{Completion, OperationId, Ring};
 
-/// Nothing that other servers don't take.
+/// No options besides those that all servers have.
 #[derive(Args, Clone, Debug)]
 pub struct Options {}
 
@@ -80,37 +85,37 @@ impl OwnOptions for Options {
     }
 }
 
-/// Whether this system has what the server waits with: io_uring(7), from Linux 6.0 on.
+/// Whether this system has the server's way to wait: io_uring(7), from Linux 6.0 on.
 ///
 /// # Errors
 ///
-/// Of the kind [`io::ErrorKind::Unsupported`], with a sentence on what is refused, and what to
-/// do; or those of a system that has no memory or descriptors left.
+/// One of the kind [`io::ErrorKind::Unsupported`], with a sentence that says why, and what to do;
+/// or those of a system that has no memory or descriptors left.
 pub fn available() -> io::Result<()> {
     Ring::new().map(drop)
 }
 
-/// Serves everybody in turns until `stop` is requested and all connections are closed.
+/// Serves all clients in turn until `stop` is requested and all connections are closed.
 ///
 /// # Errors
 ///
-/// Those that end the listener or the wait. What befalls a connection ends that one only.
+/// Errors of the listener and of the wait. An error on a connection ends only that connection.
 pub fn serve(
     listener: TcpListener,
     settings: &Settings,
     _: &Options,
     stop: &Stop,
 ) -> io::Result<Counters> {
-    // Without TCP_NODELAY (tcp(7)), a small reply may wait for the client to acknowledge
-    // the one before (Nagle's algorithm, RFC 896), and its kernel takes its time. On Linux,
-    // accepted sockets have it from the listener, which saves a call for each.
+    // Without TCP_NODELAY (tcp(7)), a small reply may wait until the client's kernel
+    // acknowledges the one before (Nagle's algorithm, RFC 896), which it may delay. On Linux,
+    // accepted sockets inherit the option from the listener, which saves a call for each.
     SockRef::from(&listener).set_tcp_nodelay(true)?;
     let mut ring = Ring::new()?;
     let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
     let wake_up = Arc::new(EventFd::from_value_and_flags(0, flags)?);
     ring.watch(Rc::new(Arc::clone(&wake_up)));
     stop.wake_with(move || {
-        // It ends the wait, and can't fail before it has been called 2^64 times (eventfd(2)).
+        // It ends the wait, and can't fail before it is called 2^64 times (eventfd(2)).
         wake_up.write(1).ok();
     });
     let mut server = UringServer {
@@ -133,16 +138,16 @@ pub fn serve(
 }
 
 struct UringServer<'a> {
-    /// `None` once the server stops.
+    /// `None` once the server is stopping.
     listener: Option<Rc<TcpListener>>,
-    /// The accept that is in flight; there is none while no descriptor is left.
+    /// The accept that is in flight; `None` while no descriptor is left.
     accepting: Option<OperationId>,
     admission: Admission,
     ring: Ring,
     connections: Slab<Connection>,
-    /// For whom something has been done in this turn.
+    /// The connections for which an operation has completed in this turn.
     touched: Vec<usize>,
-    /// Why the accept that was in flight is over.
+    /// Why the accept that was in flight has failed.
     refusal: Option<io::Error>,
     /// A connection was closed in this turn, so a descriptor is free.
     freed: bool,
@@ -153,8 +158,8 @@ struct UringServer<'a> {
 }
 
 impl UringServer<'_> {
-    /// One turn of the loop: hand over what is to be done, sleep until something has been
-    /// done, and answer that. Returns whether there is more to come.
+    /// One turn of the loop: hand over operations, sleep until some are done, then handle what
+    /// they have done. Returns whether the loop goes on.
     fn turn(&mut self, done: &mut Vec<Completion>) -> io::Result<bool> {
         if self.stop.is_requested() && self.listener.is_some() {
             self.stop_accepting(Instant::now());
@@ -168,7 +173,7 @@ impl UringServer<'_> {
                 Completion::Accepted { result, more } => self.accepted(result, more),
                 Completion::Received { key, result, more } => self.received(key, result, more),
                 Completion::Sent { key, result, when } => self.sent(key, result, when),
-                // `stop` is looked at in the next turn.
+                // The next turn checks `stop`.
                 Completion::Readable => {}
             }
         }
@@ -178,8 +183,8 @@ impl UringServer<'_> {
         Ok(true)
     }
 
-    /// Hands over what is queued, and sleeps until something has been done or the earliest
-    /// deadline has passed. Fills the list of completions; returns the time.
+    /// Hands over what is queued, and sleeps until something is done or the earliest deadline has
+    /// passed. Fills the list of completions; returns the time.
     fn wait(&mut self, done: &mut Vec<Completion>) -> io::Result<Instant> {
         if let Some(listener) = &self.listener
             && self.accepting.is_none()
@@ -196,13 +201,15 @@ impl UringServer<'_> {
         let calls = self.ring.submit_and_wait(began, deadline, done)?;
         (0..calls).for_each(|_| self.journal.count(Call::IoUringEnter));
         if self.ring.is_without_memory() {
-            rest_without_memory(&mut self.journal); // EAGAIN or ENOMEM, which may pass
+            // The kernel has no memory for the call or an operation (EAGAIN, ENOMEM), which may
+            // pass.
+            rest_without_memory(&mut self.journal);
         }
 
         let count = |kind: fn(&Completion) -> bool| done.iter().filter(|&c| kind(c)).count();
         let accepted = count(|c| matches!(c, Completion::Accepted { .. }));
         if self.accepting.is_some() && accepted == 0 {
-            // It had nothing to tell, neither a client nor an error: it waits for the next.
+            // It has reported neither a client nor an error, so the queue is empty.
             self.admission.had_room();
         }
         let received = count(|c| matches!(c, Completion::Received { .. }));
@@ -213,13 +220,13 @@ impl UringServer<'_> {
         ))
     }
 
-    /// A client was let in, or could not be.
+    /// The accept has completed: with a client, or with an error.
     fn accepted(&mut self, result: io::Result<TcpStream>, more: bool) {
         if !more {
             self.accepting = None;
         }
         if self.listener.is_none() {
-            return; // cancelled, or a client who comes too late
+            return; // cancelled, or a client that comes too late
         }
         let stream = match result {
             Ok(stream) => stream,
@@ -231,8 +238,8 @@ impl UringServer<'_> {
         self.admission.succeeded();
         self.journal.count(Call::GetPeerName);
         let Ok(peer) = stream.peer_addr() else {
-            // It has gone already (ENOTCONN): accept(2) would call that ECONNABORTED, and tell
-            // of nobody either.
+            // The client has already gone (ENOTCONN). accept(2) would have failed with
+            // ECONNABORTED, and reported no client either.
             self.ring.close(Rc::new(stream));
             return;
         };
@@ -242,46 +249,46 @@ impl UringServer<'_> {
         self.touched.push(key);
     }
 
-    /// A client has said something, or its last.
+    /// A receive has completed: with bytes, with the end of the input, or with an error.
     fn received(&mut self, key: usize, result: io::Result<Option<Buffer>>, more: bool) {
-        // Not the time of waking: those before may have been a lot of work.
+        // Not the time of the wake-up: serving the clients before this one may have taken long.
         let now = Instant::now();
         self.connections[key].received(result, more, now, &mut self.journal);
         self.touched.push(key);
     }
 
-    /// A client was sent something, at this time.
+    /// A send has completed, at this time.
     fn sent(&mut self, key: usize, result: io::Result<usize>, when: Instant) {
         self.connections[key].sent(result, when, &mut self.journal);
         self.touched.push(key);
     }
 
-    /// Everybody goes on for whom something has been done: once, however much that was, so
-    /// that one send takes all replies that are due.
+    /// Goes on with each connection for which an operation has completed: once, however many there
+    /// were, so that one send takes all replies that are due.
     fn answer(&mut self) {
         let mut touched = mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();
-        // Not the time of waking: those before may have been a lot of work.
+        // Not the time of the wake-up: serving the clients before this one may have taken long.
         touched.drain(..).for_each(|key| self.watch(key, Instant::now()));
         self.touched = touched;
     }
 
-    /// The kernel could not let a client in. It has done everything in an order of its own: if
-    /// a connection was closed in this turn, a descriptor has become free since, and the next
-    /// client is asked for as if nothing had happened.
+    /// Handles a failed accept. The kernel completes operations in its own order. So if a
+    /// connection was closed in this turn, a descriptor may have become free after the failure:
+    /// then the error is ignored, and the next turn accepts again.
     fn look_for_refusal(&mut self, now: Instant) -> io::Result<()> {
         let freed = mem::take(&mut self.freed);
         match self.refusal.take() {
             Some(error) if !freed => {
-                // Whoever is refused, the accept is over, and is queued again when it is time.
+                // In any case the accept is over, and is queued again when it is time.
                 self.admission.failed(error, now, &mut self.journal).map(drop)
             }
             _ => Ok(()),
         }
     }
 
-    /// Does what the time asks for: delayed replies, idle clients, another try to accept.
+    /// Handles what is due: sends delayed replies, closes idle connections, tries again to accept.
     fn expire(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.take_due(now) {
             self.connections[key].expire(now);
@@ -290,7 +297,7 @@ impl UringServer<'_> {
         self.admission.expire(now);
     }
 
-    /// Takes no more clients, and no more requests from those who are here.
+    /// Accepts no more clients, and takes no more requests from those that are connected.
     fn stop_accepting(&mut self, now: Instant) {
         self.listener = None;
         if let Some(accept) = self.accepting {
@@ -303,7 +310,7 @@ impl UringServer<'_> {
         }
     }
 
-    /// Queues what a connection needs next, and notes until when it waits for it.
+    /// Closes a connection that is over, or queues its next operations and notes its deadline.
     fn watch(&mut self, key: usize, now: Instant) {
         let connection = &mut self.connections[key];
         if !connection.is_over() {
@@ -316,9 +323,9 @@ impl UringServer<'_> {
         }
     }
 
-    /// Closes a connection, as soon as nothing is in flight for it: its key must not come to
-    /// mean another before its last completion has come. Its descriptor is free for the next
-    /// client then.
+    /// Closes a connection, as soon as none of its operations is in flight: its key must not be
+    /// reused before its last completion has come. Its descriptor is then free for the next
+    /// client.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
         if !self.connections[key].let_go(&mut self.ring) {

@@ -15,6 +15,6 @@ fn main() -> ExitCode {
 fn main() -> ExitCode {
     server_kit::unavailable(
         env!("CARGO_PKG_NAME"),
-        "this server is for 64-bit Linux only; poll-server runs here: cargo run -p poll-server",
+        "this server is for 64-bit Linux only; use poll-server instead: cargo run -p poll-server",
     )
 }

@@ -1,12 +1,11 @@
-//! What is to be done, and what has been done: two queues in memory that this program shares
+//! The ring: a queue of operations and a queue of completions, in memory that this program shares
 //! with the kernel (io_uring(7)).
 //!
-//! The kernel reads what is sent, and writes what is received, while this program does
-//! something else. So whatever it may touch must stay where it is until it has told that it
-//! is done with it: not before the *last* completion of an operation. Here each operation in
-//! flight owns what it needs, its bytes and its socket, and nobody else can free them. That
-//! makes the functions of this module safe to call, whatever the caller does, and it is the
-//! reason why they are here, behind one small door.
+//! The kernel reads the bytes to send, and writes received bytes, while this program does something
+//! else. So everything that the kernel may touch has to stay where it is until the *last*
+//! completion of its operation. Here each operation in flight owns what it needs, its bytes and its
+//! socket, and nothing else can free them. That makes the functions of this module safe to call,
+//! whatever the caller does, and it is the reason why they are in a module with a small interface.
 
 use std::collections::VecDeque;
 use std::io;
@@ -24,29 +23,29 @@ use slab::Slab;
 
 use crate::buffers::{self, Buffer, Buffers};
 
-/// What the kernel has done. Where there is `more` to come, the operation is still in flight.
+/// What the kernel has done. If there is `more` to come, the operation is still in flight.
 pub(crate) enum Completion {
-    /// A client was let in, or could not be.
+    /// A client was accepted, or the accept failed.
     Accepted { result: io::Result<TcpStream>, more: bool },
-    /// Bytes have come; `None`: the client has sent its last.
+    /// Bytes were received; `None` at the end of the input.
     Received { key: usize, result: io::Result<Option<Buffer>>, more: bool },
-    /// So many bytes were sent, at this time at the latest.
+    /// This many bytes were sent, at this time at the latest.
     Sent { key: usize, result: io::Result<usize>, when: Instant },
-    /// What was watched has become readable.
+    /// The watched descriptor has become readable.
     Readable,
 }
 
-/// The name of an operation, for as long as it is in flight.
+/// The ID of an operation, as long as it is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OperationId(usize);
 
-/// The name of operations of which nobody asks how they went.
+/// The ID of operations whose result doesn't matter.
 const NOBODY: u64 = u64::MAX;
 
-/// Everything that the kernel may touch for the sake of one operation.
+/// Everything that the kernel may touch for one operation.
 struct Operation {
     kind: Kind,
-    /// Open, so that its number can't come to mean something else before the kernel has looked.
+    /// Kept open, so that its number can't be reused before the kernel has looked it up.
     _descriptor: Rc<dyn AsFd>,
     /// What is being sent.
     bytes: Box<[u8]>,
@@ -61,39 +60,39 @@ enum Kind {
     Watch,
 }
 
-/// What the kernel needs to take operations.
+/// Whether the kernel has what it needs to take operations.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Resources {
     Enough,
-    /// For completions.
+    /// The queue of completions is full.
     NoPlace,
     NoMemory,
 }
 
-/// The group of buffers, of which there is one.
+/// The ID of the only group of buffers.
 const GROUP: u16 = 0;
 
-/// How many operations the submission queue holds: a send for each of a thousand clients who
-/// speak at the same time. More of them take more than one call.
+/// How many operations the submission queue holds: a send for each of a thousand clients that send
+/// a request at the same time. More operations take more than one call.
 const ENTRIES: u32 = 1024;
 
-/// How many completions the kernel keeps for each operation that fits into the submission
-/// queue: one operation may have many. What does not fit it keeps elsewhere, which is slower
-/// (io_uring_setup(2), `IORING_FEAT_NODROP`).
+/// How many completions fit into their queue, for each operation that fits into the submission
+/// queue: one operation may have many completions. The kernel keeps the others elsewhere, which is
+/// slower (io_uring_setup(2), `IORING_FEAT_NODROP`).
 const COMPLETIONS_FOR_EACH: u32 = 4;
 
-/// The two queues, and what is on its way through them.
+/// The two queues, and the operations in flight.
 pub(crate) struct Ring {
     uring: IoUring,
     /// Operations that wait for a place in the submission queue.
     queued: VecDeque<squeue::Entry>,
     in_flight: Slab<Operation>,
-    /// Operations that are done when the kernel has taken them, and say so only if they have
-    /// failed.
+    /// Operations that are done as soon as the kernel has taken them, and only have a completion if
+    /// they fail.
     at_once: Vec<OperationId>,
-    /// Somebody has more to do when these are done: the next call must not sleep.
+    /// There is more to do once these are done, so the next call must not sleep.
     hurried: bool,
-    /// What the last call has found.
+    /// As the last call has found.
     resources: Resources,
     buffers: Rc<Buffers>,
 }
@@ -103,24 +102,25 @@ impl Ring {
     ///
     /// # Errors
     ///
-    /// Of the kind [`io::ErrorKind::Unsupported`], with a sentence on what is refused, and what
-    /// to do; or those of a system that has no memory or descriptors left.
+    /// One of the kind [`io::ErrorKind::Unsupported`], with a sentence that says why, and what to
+    /// do; or those of a system that has no memory or descriptors left.
     pub(crate) fn new() -> io::Result<Self> {
         let uring = IoUring::builder()
-            // One thread uses the ring (Linux 6.0, as multishot receives).
+            // Only one thread uses the ring (from Linux 6.0 on, like multishot receives).
             .setup_single_issuer()
-            // What has become ready is done when this thread enters the kernel, rather than
-            // that it is interrupted for each (Linux 5.19). `IORING_SETUP_DEFER_TASKRUN` goes
-            // further, but does 20 things in one call at most: more calls, and no time saved.
+            // The kernel completes operations when this thread enters it anyway, and doesn't
+            // interrupt the thread for each of them (Linux 5.19). `IORING_SETUP_DEFER_TASKRUN`
+            // goes further, but completes at most 20 operations in one call: that takes more
+            // calls, and saves no time.
             .setup_coop_taskrun()
-            // An operation that makes no sense does not hold up those behind it.
+            // An invalid operation doesn't hold up those behind it.
             .setup_submit_all()
             .setup_cqsize(ENTRIES * COMPLETIONS_FOR_EACH)
             .build(ENTRIES)
             .map_err(refusal)?;
         let buffers = Rc::new(Buffers::new()?);
-        // SAFETY: the queue is valid as long as the pool is, and `Drop` sees to it that the
-        // kernel forgets the one before the other is freed.
+        // SAFETY: the queue is valid as long as the pool exists, and `Drop` makes the kernel forget
+        // the queue before the pool is freed.
         #[allow(unsafe_code)]
         unsafe {
             uring.submitter().register_buf_ring_with_flags(
@@ -141,29 +141,30 @@ impl Ring {
         })
     }
 
-    /// How many operations are ready to be handed over.
+    /// How many operations are queued to be handed over.
     pub(crate) fn queued(&self) -> usize {
         self.queued.len()
     }
 
-    /// Accept whoever comes, again and again (io_uring_prep_multishot_accept(3)).
+    /// Accepts clients, again and again (io_uring_prep_multishot_accept(3)).
     pub(crate) fn accept(&mut self, listener: Rc<TcpListener>) -> OperationId {
         let accept = opcode::AcceptMulti::new(number(&*listener)).flags(libc::SOCK_CLOEXEC);
         self.start(Kind::Accept, listener, [].into(), |_| accept.build())
     }
 
-    /// Receive whatever comes, again and again (io_uring_prep_recv_multishot(3)).
+    /// Receives bytes, again and again (io_uring_prep_recv_multishot(3)).
     pub(crate) fn receive(&mut self, key: usize, socket: Rc<TcpStream>) -> OperationId {
         let receive = opcode::RecvMulti::new(number(&*socket), GROUP);
         self.start(Kind::Receive { key }, socket, [].into(), |_| receive.build())
     }
 
-    /// Send what there is room for in the socket *now*. If that is everything, it wakes nobody
-    /// up: [`hurry`](Self::hurry), if something follows from it.
+    /// Sends what the socket has room for *now*. If that is everything, it doesn't end the wait:
+    /// call [`hurry`](Self::hurry) if there is more to do then.
     ///
-    /// The kernel then makes no completion at all (`IOSQE_CQE_SKIP_SUCCESS`): once it has taken
-    /// the operation, the bytes are sent, unless it says something else. With `MSG_WAITALL` it
-    /// says so, too, if it has sent a part (io_uring_enter(2), `IOSQE_IO_LINK`).
+    /// In that case there is no completion at all (`IOSQE_CQE_SKIP_SUCCESS`): once the kernel has
+    /// taken the operation, the bytes are sent, unless a completion says otherwise. With
+    /// `MSG_WAITALL` there is also a completion if only a part was sent (io_uring_enter(2),
+    /// `IOSQE_IO_LINK`).
     pub(crate) fn send_at_once(
         &mut self,
         key: usize,
@@ -176,7 +177,7 @@ impl Ring {
         id
     }
 
-    /// Send as soon as there is room in the socket, as much as there is room for.
+    /// Sends as soon as the socket has room, as much as it has room for.
     pub(crate) fn send(&mut self, key: usize, socket: Rc<TcpStream>, bytes: &[u8]) -> OperationId {
         self.send_with(0, squeue::Flags::empty(), key, socket, bytes)
     }
@@ -196,14 +197,14 @@ impl Ring {
         })
     }
 
-    /// Tell when this becomes readable, once.
+    /// Completes once, when this becomes readable.
     pub(crate) fn watch(&mut self, descriptor: Rc<dyn AsFd>) {
         let watch = opcode::PollAdd::new(number(&*descriptor), libc::POLLIN as u32);
         self.start(Kind::Watch, descriptor, [].into(), |_| watch.build());
     }
 
-    /// Give an operation up. Its last completion still comes: an error (ECANCELED), or what
-    /// was done before.
+    /// Cancels an operation. Its last completion still comes: an error (ECANCELED), or what was
+    /// done before that.
     pub(crate) fn cancel(&mut self, id: OperationId) {
         let OperationId(index) = id;
         if let Some(operation) = self.in_flight.get_mut(index)
@@ -213,15 +214,15 @@ impl Ring {
         }
     }
 
-    /// Close a socket. Its descriptor is free for whatever is queued after this.
+    /// Closes a socket. Its descriptor is free for operations that are queued after this.
     pub(crate) fn close(&mut self, socket: Rc<TcpStream>) {
-        // Were there operations in flight on it, the last of them would close it.
+        // If it had operations in flight, the last of them would close it.
         if let Some(socket) = Rc::into_inner(socket) {
             self.queue(opcode::Close::new(Fd(socket.into_raw_fd())).build());
         }
     }
 
-    /// What is done at once matters to somebody: look, before anybody sleeps.
+    /// Makes the next call report what is done at once, and not sleep before.
     pub(crate) fn hurry(&mut self) {
         self.hurried = true;
     }
@@ -234,7 +235,7 @@ impl Ring {
         bytes: Box<[u8]>,
         entry: impl FnOnce(&[u8]) -> squeue::Entry,
     ) -> OperationId {
-        // The bytes stay where they are when the box is moved.
+        // Moving the box doesn't move the bytes.
         let entry = entry(&bytes);
         let operation = Operation { kind, _descriptor: descriptor, bytes, cancelled: false };
         let index = self.in_flight.insert(operation);
@@ -242,16 +243,16 @@ impl Ring {
         OperationId(index)
     }
 
-    /// Queues something that needs nothing but its entry. A completion comes only if it fails,
-    /// and is nobody's concern: there was nothing left to cancel, or a descriptor was closed
-    /// with an error, as close(2) may, and closed it is.
+    /// Queues an operation that needs nothing but its entry. It only has a completion if it fails,
+    /// which doesn't matter: there was nothing left to cancel, or closing a descriptor reported an
+    /// error, and then it is closed nevertheless (close(2)).
     fn queue(&mut self, entry: squeue::Entry) {
         self.queued.push_back(entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY));
     }
 
-    /// Hands over what is queued, sleeps until something has been done or the deadline has
-    /// passed, and reports what has been done. Returns how many calls that took. `now` is the
-    /// time of the handing over.
+    /// Hands over what is queued, sleeps until something is done or the deadline has passed, and
+    /// reports what is done. Returns how many calls that took. `now` is the time at which the
+    /// operations are handed over.
     pub(crate) fn submit_and_wait(
         &mut self,
         now: Instant,
@@ -259,14 +260,16 @@ impl Ring {
         done: &mut Vec<Completion>,
     ) -> io::Result<usize> {
         let mut calls = 0;
-        // More than the submission queue holds goes in several calls, and the last one sleeps.
+        // If the submission queue can't hold all operations, this takes several calls, and only the
+        // last one sleeps.
         loop {
             let is_last = self.fill();
             let (completions, deadline) =
                 if is_last { (usize::from(!self.hurried), deadline) } else { (0, None) };
             self.enter(completions, deadline)?;
             calls += 1;
-            // Completions that are taken out make room, and may give memory back.
+            // Without resources, first take out the completions: that makes room, and may free
+            // memory.
             if is_last || self.resources != Resources::Enough {
                 break;
             }
@@ -280,9 +283,9 @@ impl Ring {
     fn fill(&mut self) -> bool {
         let mut queue = self.uring.submission();
         while let Some(entry) = self.queued.front() {
-            // SAFETY: an entry says that the kernel may use a descriptor and bytes. Both belong
-            // to an operation in flight, which keeps them until its last completion; or there
-            // are no bytes, and the descriptor is the entry's own to close.
+            // SAFETY: an entry lets the kernel use a descriptor and bytes. Both belong to an
+            // operation in flight, which keeps them until its last completion; or there are no
+            // bytes, and the entry owns the descriptor that it closes.
             #[allow(unsafe_code)]
             if unsafe { queue.push(entry) }.is_err() {
                 return false;
@@ -292,7 +295,7 @@ impl Ring {
         true
     }
 
-    /// io_uring_enter(2): hands over the submission queue, and sleeps until there are so many
+    /// io_uring_enter(2): hands over the submission queue, and sleeps until there are this many
     /// completions or the deadline has passed.
     fn enter(&mut self, completions: usize, deadline: Option<Instant>) -> io::Result<()> {
         let time_left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
@@ -303,12 +306,12 @@ impl Ring {
         }
         let result = self.uring.submitter().submit_with_args(completions, &arguments);
         let code = result.as_ref().err().and_then(io::Error::raw_os_error).map(Errno::from_raw);
-        // In each of these cases look at what there is, and come again: nothing is lost, what was
-        // not handed over is still in the queue.
+        // None of these is an error: look at the completions that there are, and call again.
+        // Nothing is lost, because operations that were not handed over are still in the queue.
         self.resources = match code {
             // ETIME: the deadline has passed. EINTR: a signal came first.
             None | Some(Errno::ETIME | Errno::EINTR) => Resources::Enough,
-            // There are more completions than their queue holds.
+            // There are more completions than their queue can hold.
             Some(Errno::EBUSY) => Resources::NoPlace,
             // There is no memory for another operation.
             Some(Errno::EAGAIN | Errno::ENOMEM) => Resources::NoMemory,
@@ -317,8 +320,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Whether the kernel had no memory for what was queued, or for one of the operations. The
-    /// same may happen again if it is queued again at once.
+    /// Whether the kernel had no memory for the call, or for one of the operations. The same may
+    /// happen again if they are queued again at once.
     pub(crate) fn is_without_memory(&self) -> bool {
         self.resources == Resources::NoMemory
     }
@@ -330,15 +333,16 @@ impl Ring {
             let index = entry.user_data() as usize;
             let more = cqueue::more(entry.flags());
             let Some(operation) = self.in_flight.get_mut(index) else {
-                continue; // nobody's
+                continue; // `NOBODY`: its result doesn't matter
             };
             let kind = operation.kind;
-            // Had it been cancelled, it would not go on: so it may be asked to again.
+            // A cancelled operation would not go on. So the request came to nothing, and may be
+            // repeated.
             operation.cancelled = false;
             if !more {
                 self.in_flight.remove(index);
                 if let Kind::Send { .. } = kind {
-                    // It has failed, or was not among them.
+                    // It has failed, or it wasn't one that is done at once.
                     self.at_once.retain(|&OperationId(at_once)| at_once != index);
                 }
             }
@@ -368,13 +372,13 @@ impl Ring {
         }
     }
 
-    /// Operations that are done at once and have not failed are done, and have been since they
-    /// were handed over: the thread may have slept for a minute after that, and an idle
+    /// Reports the operations that are done at once and have not failed. They have been done since
+    /// they were handed over: the thread may have slept for a minute after that, and an idle
     /// time-out counts from the send.
     fn settle_at_once(&mut self, handed_over: Instant, done: &mut Vec<Completion>) {
         let queue = self.uring.submission();
-        // As long as not everything is handed over, or completions wait for a place in their
-        // queue, nobody knows: the next call will tell.
+        // As long as not everything is handed over, or completions wait for room in their queue,
+        // we don't know yet: the next call will report them.
         if !queue.is_empty() || queue.cq_overflow() {
             return;
         }
@@ -386,7 +390,7 @@ impl Ring {
         }));
     }
 
-    /// Hands over what is still queued, cancels everything, and waits until nothing is in
+    /// Hands over what is still queued, cancels everything, and waits until no operation is in
     /// flight any more.
     fn settle(&mut self) -> io::Result<()> {
         self.queue(opcode::AsyncCancel2::new(CancelBuilder::any()).build());
@@ -401,7 +405,7 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         if self.settle().is_err() {
-            // The kernel may go on using what it was lent, so nobody else ever may.
+            // The kernel may go on using this memory, so leak it rather than free it.
             mem::forget(mem::take(&mut self.in_flight));
             mem::forget(Rc::clone(&self.buffers));
         }
@@ -412,9 +416,9 @@ fn number(descriptor: &(impl AsFd + ?Sized)) -> Fd {
     Fd(descriptor.as_fd().as_raw_fd())
 }
 
-/// What the result of an accept stands for.
+/// The socket that an accept has returned.
 fn accepted(descriptor: u32) -> TcpStream {
-    // SAFETY: the kernel has made the descriptor for us, and tells it once.
+    // SAFETY: the kernel has made the descriptor for us, and reports it only once.
     #[allow(unsafe_code)]
     let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor.cast_signed()) };
     descriptor.into()
@@ -425,7 +429,7 @@ fn refusal(error: io::Error) -> io::Error {
     let why = match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EPERM | Errno::EACCES) => {
             "it is switched off in /proc/sys/kernel/io_uring_disabled, or the container forbids \
-             it, as Docker does unless told otherwise"
+             it, as Docker does by default"
         }
         Some(Errno::ENOSYS) => "the kernel was built without it, or the container hides it",
         Some(Errno::EINVAL) => "the kernel is older than Linux 6.0",
@@ -434,7 +438,7 @@ fn refusal(error: io::Error) -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,
         format!(
-            "there is no io_uring here ({error}): {why}; poll-server runs here: \
+            "there is no io_uring on this system ({error}): {why}; use poll-server instead: \
              cargo run -p poll-server"
         ),
     )
@@ -474,7 +478,7 @@ mod tests {
             for completion in done {
                 let Completion::Sent { key, result, .. } = completion else { panic!() };
                 assert_eq!(result.unwrap(), 1);
-                assert!(!mem::replace(&mut is_sent[key], true), "{key} is told twice");
+                assert!(!mem::replace(&mut is_sent[key], true), "{key} is reported twice");
             }
         }
         reader.join().unwrap();
@@ -483,7 +487,7 @@ mod tests {
     #[test]
     fn what_can_be_sent_only_in_part_is_told() {
         let Some((mut ring, server, mut client)) = scene() else { return };
-        // More than both kernels hold while nobody reads.
+        // More than both sockets hold while the client doesn't read.
         let bytes = vec![0; 64 << 20];
         let mut sent = 0;
         loop {

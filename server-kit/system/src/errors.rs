@@ -1,11 +1,11 @@
-//! What a system error means for a program, and what helps.
+//! What a system error means for a program, and what helps against it.
 
 use std::io::{self, ErrorKind};
 
 use rustix::io::Errno;
 
-/// Whether this process has no descriptor left for one more file or socket (EMFILE), or the whole
-/// system hasn't (ENFILE).
+/// Whether this process (EMFILE) or the whole system (ENFILE) has no descriptor left for one more
+/// file or socket.
 pub fn is_out_of_descriptors(error: &io::Error) -> bool {
     let full = [
         Errno::MFILE,
@@ -29,19 +29,18 @@ pub fn is_out_of_resources(error: &io::Error) -> bool {
         || Errno::from_io_error(error).is_some_and(|code| others.contains(&code))
 }
 
-/// Whether there can't be one more process or thread (EAGAIN of fork(2) and pthread_create(3)).
-/// Only for calls that start one: elsewhere, EAGAIN means something else.
+/// Whether no more processes or threads are allowed (EAGAIN of fork(2) and pthread_create(3)).
+/// Only for calls that start one: for other calls, EAGAIN means something else.
 pub fn is_out_of_threads(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock
 }
 
-/// What helps when the system refuses something, as the end of a sentence; nothing, if that is
-/// not known.
+/// What helps against this error, as the end of a sentence; empty, if that is not known.
 pub fn advice(error: &io::Error) -> &'static str {
     if is_out_of_resources(error) {
         "; allow more descriptors with `ulimit -n`, or free some memory"
     } else if is_out_of_threads(error) {
-        "; no process or thread may be added: end some, or allow more with `ulimit -u`"
+        "; no more processes or threads are allowed: end some, or allow more with `ulimit -u`"
     } else {
         ""
     }

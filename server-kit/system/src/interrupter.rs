@@ -8,9 +8,9 @@ use nix::sys::signal::{SaFlags, Signal};
 
 use crate::disposition::{handle_by_doing_nothing, unblock};
 
-/// The signal that interrupts. Its default action is to be ignored, so a stray one ends no
-/// program. The kernel sends it only for a socket that asked for it (F_SETOWN, fcntl(2)), and
-/// here no socket does.
+/// The signal that interrupts. It is ignored by default, so a stray one doesn't end the program.
+/// The kernel only sends it for sockets that have an owner set (F_SETOWN, fcntl(2)), and here none
+/// has one.
 const SIGNAL: Signal = Signal::SIGURG;
 
 thread_local! {
@@ -24,42 +24,42 @@ pub struct Interrupter {
 }
 
 impl Interrupter {
-    /// Interrupts the thread that calls this.
+    /// An interrupter of the thread that calls this.
     ///
     /// # Errors
     ///
-    /// If the system refuses the handler for SIGURG, or if this thread is already ending.
+    /// If the system rejects the handler for SIGURG, or if this thread is already ending.
     pub fn of_this_thread() -> io::Result<Self> {
         let thread = THIS_THREAD
             .try_with(|registered| Arc::clone(&registered.0))
             .map_err(io::Error::other)?;
-        // Without SA_RESTART, so that the call fails instead of going back to sleep. Installing
-        // the same handler again changes nothing.
+        // Without SA_RESTART, so that a call fails instead of going back to sleep. Installing the
+        // same handler again changes nothing.
         handle_by_doing_nothing(SIGNAL, SaFlags::empty())?;
         unblock(&[SIGNAL]);
         Ok(Interrupter { thread })
     }
 
-    /// Lets a call that the thread sleeps in (`recv`, `send`, `poll`) fail with
+    /// Makes a call in which the thread sleeps (`recv`, `send`, `poll`) fail with
     /// [`ErrorKind::Interrupted`](io::ErrorKind::Interrupted). Returns whether the thread still
-    /// exists; nothing happens if it doesn't.
+    /// exists; if it doesn't, nothing happens.
     ///
-    /// A thread that is not asleep doesn't notice it, even if it goes to sleep just afterwards.
-    /// So set a flag first that the thread looks at before it sleeps, and call this again, every
-    /// few milliseconds, until the thread has seen the flag.
+    /// A thread that is not asleep doesn't notice the interruption, even if it goes to sleep right
+    /// afterwards. So first set a flag that the thread checks before it sleeps, and then call this
+    /// every few milliseconds until the thread has seen the flag.
     ///
-    /// Calls that std repeats after an interruption can't be ended like this: `accept`,
-    /// `connect`, `write_all`, [`thread::sleep`](std::thread::sleep).
+    /// This can't end calls that std repeats after an interruption: `accept`, `connect`,
+    /// `write_all`, [`thread::sleep`](std::thread::sleep).
     pub fn interrupt(&self) -> bool {
         // Locked until the signal is sent, so that the thread can't end meanwhile.
         let thread = self.thread.lock();
-        // It fails only for a number that is not a signal's.
+        // It only fails for a number that is not a signal.
         thread.map(|thread| pthread_kill(thread as Pthread, SIGNAL)).is_some()
     }
 }
 
-/// A thread while it lives, then `None`: to send a signal to one that has ended is undefined
-/// behaviour (pthread_kill(3)). As a number, since a `Pthread` is a pointer on some systems.
+/// A thread, or `None` once it has ended: sending a signal to it would be undefined behaviour
+/// then (pthread_kill(3)). It is a number here, because a `Pthread` is a pointer on some systems.
 #[derive(Debug)]
 struct Slot(Mutex<Option<usize>>);
 
@@ -70,8 +70,8 @@ impl Slot {
     }
 }
 
-/// The thread that this belongs to. It is a thread-local value, so it is dropped while the thread
-/// is ending and still exists.
+/// The thread that owns this value. The value is thread-local, so it is dropped while the thread is
+/// ending and still exists.
 struct Registered(Arc<Slot>);
 
 impl Registered {
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// Two ends of a connection.
+    /// The two ends of a connection.
     fn connected() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -114,7 +114,7 @@ mod tests {
         });
         let interrupter = started.recv().unwrap();
         let result = loop {
-            // Repeated, since the first may come before the thread is asleep.
+            // Repeated, because the first one may come before the thread is asleep.
             interrupter.interrupt();
             match end.recv_timeout(Duration::from_millis(1)) {
                 Ok(result) => break result,
@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn a_thread_that_sleeps_in_send_is_interrupted() {
         let (_client, mut server) = connected();
-        // The client doesn't read, so it sleeps as soon as the buffers of both sides are full.
+        // The client doesn't read, so the thread sleeps as soon as the buffers of both sides are
+        // full.
         let error = interrupted(move || {
             loop {
                 assert_ne!(server.write(&[0; 64 * 1024])?, 0);

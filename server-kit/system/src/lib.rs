@@ -1,17 +1,17 @@
-//! What the programs of this workspace ask the system for, servers and clients alike:
+//! What the programs of this workspace need from the system, servers and clients alike:
 //!
 //! - [`on_termination`]: what to do on Ctrl-C, SIGTERM and SIGHUP.
-//! - [`defaults_for_children`]: a child process starts with the default actions.
+//! - [`defaults_for_children`]: child processes start with the default actions.
 //! - [`Interrupter`] (Unix): ends the blocking call that another thread sleeps in.
 //! - [`raise_descriptor_limit`], [`thread_time`]: what a process may have, and what it has used.
-//! - [`advice`]: what helps when the system refuses something.
+//! - [`advice`]: what helps after a system error.
 //!
 //! A process inherits which signals are ignored. `nohup` ignores SIGHUP for the program that it
 //! starts, and a shell without job control ignores SIGINT and SIGQUIT for a command that it
 //! starts with `&`. The user wants the program to survive these signals, so it must not install
 //! handlers of its own for them.
 //!
-//! Left out: on Windows, a process can inherit that Ctrl-C is ignored, and nothing here looks at
+//! Left out: on Windows, a process can inherit that Ctrl-C is ignored, and nothing here checks
 //! that.
 
 #[cfg(unix)]

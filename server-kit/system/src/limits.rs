@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-/// Raises this process's soft limit of descriptors to the hard one, which its children inherit.
-/// Returns how many it may have now.
+/// Raises the soft descriptor limit of this process to the hard one. Its children inherit that.
+/// Returns the new limit.
 ///
 /// # Errors
 ///
@@ -13,8 +13,8 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     rlimit::increase_nofile_limit(u64::MAX)
 }
 
-/// How much processor time this thread has used so far, in user and kernel mode together;
-/// `None` where this program doesn't know how to ask (Windows).
+/// How much processor time this thread has used so far, in user and kernel mode together; `None`
+/// on Windows.
 pub fn thread_time() -> Option<Duration> {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! What a process inherits can't be tried in the process that runs all tests. So each test here
+//! What a process inherits can't be tested in the process that runs all tests. So each test here
 //! starts itself again, through a shell that ignores some signals.
 
 use std::env;
@@ -20,7 +20,7 @@ fn where_these_are_ignored(ignored: &str, name: &str, test: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         return test();
     }
-    // An inherited ignored signal stays ignored in a shell, so the others have to be default.
+    // A shell can't reset signals that it inherits as ignored, so all others have to be default.
     defaults_for_children();
     let output = Command::new("sh")
         .args(["-c", &format!("trap '' {ignored}; exec \"$0\" \"$@\"")])
@@ -34,7 +34,7 @@ fn where_these_are_ignored(ignored: &str, name: &str, test: impl FnOnce()) {
     assert!(printed.contains("1 passed"), "{printed}");
 }
 
-/// How a child ends that sends itself this signal: by it, or with status 7 if it survives.
+/// How a child that sends itself this signal ends: by the signal, or with status 7 if it survives.
 fn end_of_a_child_with(signal: Signal) -> (Option<i32>, Option<i32>) {
     let name = signal.as_str().trim_start_matches("SIG");
     let script = format!("ulimit -c 0; kill -{name} $$; exit 7");
@@ -74,7 +74,7 @@ fn what_was_ignored_at_the_start_stays_ignored_except_sigterm() {
     let name = "what_was_ignored_at_the_start_stays_ignored_except_sigterm";
     where_these_are_ignored("INT HUP TERM", name, || {
         let (sender, asked) = mpsc::channel();
-        // In both orders: neither takes the other's handlers for the state at the start.
+        // In both orders: neither mistakes the other's handlers for the state at the start.
         defaults_for_children();
         let second = sender.clone();
         on_termination(move || sender.send("first").unwrap()).unwrap();
@@ -110,9 +110,9 @@ fn each_signal_is_reported_even_if_several_come_at_once_or_are_blocked() {
         for signal in [SIGINT, SIGINT, SIGHUP, SIGTERM] {
             raise(signal).unwrap();
         }
-        // A hangup after the others is none of its own.
+        // A SIGHUP after the others is not reported.
         (0..3).for_each(|_| asked.recv().unwrap());
-        // The thread that waits for signals inherits that one is blocked.
+        // The thread that waits for signals inherits the blocked signal.
         [SIGTERM].into_iter().collect::<SigSet>().thread_block().unwrap();
         let (sender, asked) = mpsc::channel();
         on_termination(move || sender.send(()).unwrap()).unwrap();

@@ -1,9 +1,9 @@
-//! Clients that talk to a server whose every call is answered by a script: what they say and do,
-//! and what they are owed.
+//! The clients of a server: what they send and do, and what they are owed. A script decides the
+//! result of every call that the server makes.
 //!
 //! The tests of event loops (`server-kit`) and of `uring-server` share this file (`#[path]`), so
-//! that both have the same clients, and what those must get is written down in one place. What
-//! the script does to a call stands beside each of the two: their servers make other calls.
+//! that both have the same clients, and what those have to get is written down in one place. Each
+//! of the two has its own scripts, because their servers make different calls.
 
 use std::env;
 use std::fmt::Debug;
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use protocol::{Delay, PENDING_MAX, Protocol, REQUEST_MAX, TOO_LONG};
 use server_kit::Settings;
 
-/// How long the server waits, after its own last word, for a client to close.
+/// How long the server waits for a client to close after the last reply.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// More turns than the longest script and the longest stream take.
@@ -26,8 +26,8 @@ pub const TURNS: usize = 10_000;
 /// No reply waits longer than this.
 pub const LONGEST_DELAY: Duration = Duration::from_millis(100);
 
-/// What the client must get, by the protocol's description: nothing clever. `heard` is what
-/// the server has read of what it says.
+/// What the client has to get, written as plainly as possible from the description of the protocol.
+/// `heard` is what the server has read from the client.
 fn owed(protocol: Protocol, heard: &[u8], ended: bool) -> Vec<u8> {
     if protocol == Protocol::OneShot {
         return if heard.is_empty() { Vec::new() } else { protocol.reply().to_vec() };
@@ -50,13 +50,13 @@ fn owed(protocol: Protocol, heard: &[u8], ended: bool) -> Vec<u8> {
 pub struct Talk {
     protocol: Protocol,
     says: Rc<[u8]>,
-    /// How far what the client says has come to the server's kernel, and to the server.
+    /// How many bytes from the client have come to the server's kernel, and how many to the server.
     arrived: usize,
     heard: usize,
     /// The client has closed its sending half, and the server has read that.
     has_ended: bool,
     end_is_heard: bool,
-    /// What the server owes for what it has heard, and what the client has got of it.
+    /// What the server owes for what it has read, and what the client has got of that.
     owed: Vec<u8>,
     got: Vec<u8>,
     /// How many bytes the server's kernel takes until the client reads.
@@ -103,7 +103,7 @@ impl Talk {
         }
     }
 
-    /// Everything arrives that is still on its way, and the client reads all it gets.
+    /// Everything that is still on its way arrives, and the client reads all it gets.
     pub fn settle(&mut self) {
         self.take(&Act::Say(self.says.len()));
         self.take(&Act::End);
@@ -114,7 +114,7 @@ impl Talk {
         self.now = now;
     }
 
-    /// The server stops.
+    /// The server is stopping.
     pub fn stop(&mut self, give_up: Instant) {
         self.give_up = Some(give_up);
     }
@@ -123,13 +123,13 @@ impl Talk {
         self.give_up.is_some()
     }
 
-    /// Whether the server wants to hear more, before the client has got what it is owed.
+    /// Whether the server wants to read more before the client has got what it is owed.
     pub fn more_is_wanted(&self) -> bool {
         let most = if self.has_last_word() { 0 } else { PENDING_MAX / 2 };
         !self.is_done() && self.left() <= most
     }
 
-    /// Whether there is something to hear: bytes, or their end.
+    /// Whether there is something to read: bytes, or the end of the input.
     pub fn is_to_be_heard(&self) -> bool {
         self.arrived > self.heard || self.has_ended && !self.end_is_heard
     }
@@ -138,11 +138,11 @@ impl Talk {
         self.end_is_heard
     }
 
-    /// The server hears what is there, as a part of what the client says: so many bytes at most;
-    /// none are the end.
+    /// The server reads what there is, at most this many bytes, as a range of what the client
+    /// sends; none at all is the end of the input.
     pub fn hear(&mut self, most: usize) -> Range<usize> {
         assert!(self.is_to_be_heard() && most > 0);
-        // What comes unwanted is kept for later (`uring-server`), and is no sign of life.
+        // Unwanted bytes are kept for later (`uring-server`), and don't count as movement.
         if self.more_is_wanted() {
             self.last_moved = self.now;
         }
@@ -161,20 +161,20 @@ impl Talk {
         self.room
     }
 
-    /// Panics unless the client must get these bytes next.
+    /// Panics unless the client has to get these bytes next.
     pub fn look_at(&self, bytes: &[u8]) {
         assert!(!bytes.is_empty() && self.half_closed_at.is_none());
         assert!(self.owed[self.got.len()..].starts_with(bytes), "that is not owed");
     }
 
-    /// The server's kernel takes these bytes, and the client gets them some time.
+    /// The server's kernel takes these bytes, and the client gets them at some time.
     pub fn get(&mut self, bytes: &[u8]) {
         self.room -= bytes.len();
         self.got.extend_from_slice(bytes);
         self.last_moved = self.now;
     }
 
-    /// How many bytes the client has still to get.
+    /// How many bytes the client still has to get.
     pub fn left(&self) -> usize {
         self.owed.len() - self.got.len()
     }
@@ -189,17 +189,18 @@ impl Talk {
         self.half_closed_at.is_some()
     }
 
-    /// The client is done, so that the server closes when it has sent everything.
+    /// The client is done, so the server closes when it has sent everything.
     pub fn is_done(&self) -> bool {
         self.end_is_heard || self.protocol == Protocol::OneShot && !self.owed.is_empty()
     }
 
-    /// The client is not, but the server is: it has the last word, and then waits for the end.
+    /// The client isn't done, but the server is: it sends its last reply, and then waits until the
+    /// client closes.
     pub fn is_lingered_for(&self) -> bool {
         !self.is_done() && self.has_last_word()
     }
 
-    /// The server takes no more requests, whatever the client says.
+    /// The server takes no more requests, whatever the client sends.
     fn has_last_word(&self) -> bool {
         self.is_stopped() || self.owed.ends_with(TOO_LONG)
     }
@@ -209,15 +210,15 @@ impl Talk {
         self.now - self.last_moved
     }
 
-    /// The server need not wait any longer: nothing has moved, or it has had its last word, or
-    /// it stops, for as long as that may be.
+    /// The server need not wait any longer: for too long, nothing has moved, or it has waited after
+    /// its last reply, or it has been stopping.
     pub fn is_given_up(&self, idle_timeout: Duration) -> bool {
         let has_lingered = self.half_closed_at.is_some_and(|since| self.now - since >= LINGER);
         let is_stopped = self.give_up.is_some_and(|give_up| give_up <= self.now);
         self.idle() >= idle_timeout || has_lingered || is_stopped
     }
 
-    /// How many requests the server has heard, and how many replies the client has got.
+    /// How many requests the server has received, and how many replies the client has got.
     pub fn count(&self) -> (u64, u64) {
         let count = |bytes: &[u8]| match self.protocol {
             Protocol::Lines => bytes.iter().filter(|&&byte| byte == b'\n').count(),
@@ -238,11 +239,11 @@ pub struct Client {
 /// What a client does.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// So many bytes of what it says arrive.
+    /// This many bytes that it sends arrive.
     Say(usize),
-    /// It closes its sending half, and what it had still to say is never said.
+    /// It closes its sending half, and never sends the rest.
     End,
-    /// It reads so many bytes, and the server's kernel has room for as many again.
+    /// It reads this many bytes, and the server's kernel has room for as many again.
     Read(usize),
 }
 
@@ -250,16 +251,16 @@ pub enum Act {
 #[derive(Clone, Debug)]
 pub enum Step<Event> {
     Client(usize, Act),
-    /// So many milliseconds pass.
+    /// This many milliseconds pass.
     Wait(u64),
-    /// Somebody presses Ctrl-C.
+    /// Ctrl-C is pressed.
     Stop,
     /// The server's loop turns, or something else happens that only this kind of loop knows.
     Event(Event),
 }
 
-/// Lines of all lengths, some at the edge, and perhaps an unfinished one; sometimes so many
-/// empty ones that the server has to stop reading.
+/// Lines of all lengths, some about as long as a request may be, and maybe an unfinished one;
+/// sometimes so many empty lines that the server has to stop reading.
 fn says() -> impl Strategy<Value = Vec<u8>> {
     let length = prop_oneof![
         6 => 0..40_usize,
@@ -278,7 +279,7 @@ fn says() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Up to five clients, each with what becomes of its connection.
+/// Up to five clients, each with the script of its connection.
 pub fn clients<Script: Debug>(
     script: impl Strategy<Value = Script>,
 ) -> impl Strategy<Value = Vec<(Client, Script)>> {
@@ -324,7 +325,7 @@ pub fn settings() -> impl Strategy<Value = Settings> {
     })
 }
 
-/// As many cases as take two seconds, unless somebody says otherwise.
+/// As many cases as take two seconds, unless the environment says otherwise.
 pub fn config() -> ProptestConfig {
     let asked_for = ProptestConfig::default();
     let cases = if env::var_os("PROPTEST_CASES").is_some() { asked_for.cases } else { 500 };

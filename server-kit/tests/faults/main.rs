@@ -1,18 +1,19 @@
-//! Whatever a network does to a connection, and at whichever call: no reply is lost, doubled,
-//! or sent to somebody else, and nobody spins.
+//! Network faults at any call of a connection: no reply is lost, doubled or sent to another client,
+//! and the loop never spins.
 //!
-//! Several connections at once, each over a [`wire`] that the test holds in place of a socket.
-//! At every call a script decides what becomes of it: all, a part, a byte, not now, a signal,
-//! a reset, the end. A loop as the servers have one drives them ([`scene`]). What each client
-//! must get is written down a second time, without a state machine ([`clients`]).
+//! There are several connections at once, each over a [`wire`] of the test in place of a socket. At
+//! every call, a script decides the result: all bytes, a part, a single byte, not now, a signal, a
+//! reset, the end of the input. A loop like those of the servers drives the connections
+//! ([`scene`]). What each client has to get is written down a second time, without a state machine
+//! ([`clients`]).
 //!
 //! ```text
 //! cargo test -p server-kit --test faults
 //! PROPTEST_CASES=1000000 cargo test --release -p server-kit --test faults
 //! ```
 //!
-//! Left out: what only a kernel can do, such as to lose a wake-up. `bench/tests/survival` and
-//! `bench/tests/injected.rs` have real sockets.
+//! Left out: what only a kernel can do, such as lose a wake-up. `bench/tests/all/survival` and
+//! `bench/tests/all/injected.rs` have real sockets.
 
 mod clients;
 mod scene;
@@ -77,8 +78,8 @@ proptest! {
     }
 }
 
-/// What goes wrong is told in one line, with what is lost by it. Standard output belongs to the
-/// whole process, so this test runs itself in another one, to read what that prints.
+/// An error is reported in one line, with the replies that are lost. Standard output belongs to the
+/// whole process, so this test runs itself in another process, to read what that prints.
 #[test]
 fn a_loss_is_told_once() {
     const SCENE: &str = "SERVER_KIT_TEST_SCENE";

@@ -1,4 +1,4 @@
-//! A server's loop, and the world around it.
+//! A server's event loop, its clients and its kernel.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,12 +15,12 @@ use crate::wire::{Script, Socket, Wire};
 /// What happens next.
 pub type Step = clients::Step<Event>;
 
-/// What can happen to a loop that is told who is ready.
+/// What can happen to a loop that waits for readiness.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The loop turns, and the kernel tells the truth.
+    /// The loop turns, and the kernel reports what is ready.
     Turn,
-    /// The loop is told of readiness that need not be there.
+    /// The kernel reports readiness that may not exist.
     Spurious { client: usize, readable: bool, writable: bool },
     /// This client resets its connection.
     Reset(usize),
@@ -29,7 +29,7 @@ pub enum Event {
 pub struct Scene {
     settings: Settings,
     wires: Vec<Rc<RefCell<Wire>>>,
-    /// `None`: it was closed.
+    /// `None` once it is closed.
     connections: Vec<Option<Connection<Socket>>>,
     deadlines: Deadlines,
     now: Instant,
@@ -78,15 +78,15 @@ impl Scene {
         }
     }
 
-    /// Serves everybody who is ready, as the kernel sees it; returns whether there was anybody.
-    /// Whoever would not be served would be ready again, in turn after turn.
+    /// Serves all connections that the kernel reports as ready; returns whether there were any. A
+    /// connection that is reported and not served would be reported again, in turn after turn.
     fn turn(&mut self) -> bool {
         let mut events = Vec::new();
         for (key, connection) in self.connections.iter().enumerate() {
             let Some(connection) = connection else { continue };
             let (interest, wire) = (connection.interest(), self.wires[key].borrow());
             let (readable, writable) = wire.readiness();
-            // A reset is reported unasked.
+            // A reset is reported even where there is no interest.
             let readable = readable && interest.readable || wire.is_reset();
             let writable = writable && interest.writable;
             if readable || writable {
@@ -172,14 +172,14 @@ impl Scene {
         let (talk, left) = (&wire.talk, wire.talk.left());
         assert!(left <= PENDING_MAX, "{left} bytes for one client");
         assert!(!interest.writable || left > 0, "there is nothing to send");
-        assert_eq!(interest.readable, talk.more_is_wanted(), "whether it wants to hear more");
+        assert_eq!(interest.readable, talk.more_is_wanted(), "whether it wants to read more");
         assert!(left > 0 || interest.readable, "it waits for nothing");
         let can_send = interest.writable || self.has_delays();
-        assert!(can_send || left == 0, "it is not told when it can send");
+        assert!(can_send || left == 0, "it has no interest in sending");
         assert_eq!(talk.is_half_closed(), talk.is_lingered_for() && left == 0);
     }
 
-    /// No connection ends before it is time.
+    /// No connection ends too early.
     fn check_end(&self, wire: &Wire) {
         let is_complete = wire.talk.is_done() && wire.talk.left() == 0;
         let is_given_up = wire.talk.is_given_up(self.settings.idle_timeout);
@@ -190,7 +190,7 @@ impl Scene {
         self.settings.delay != Delay::default()
     }
 
-    /// Everything arrives that is still on its way, and everybody reads.
+    /// Everything that is still on its way arrives, and all clients read.
     pub fn settle(&mut self) {
         self.wires.iter().for_each(|wire| wire.borrow_mut().talk.settle());
         let mut turns = 0..TURNS;
@@ -200,14 +200,14 @@ impl Scene {
                 let next = self.deadlines.next().expect("it sleeps for ever");
                 let sleep = next - self.now;
                 assert!(self.has_delays() && sleep <= LONGEST_DELAY, "it sleeps, all is there");
-                // Not one turn for each of the replies, which may be thousands.
+                // Not one turn for each reply: there may be thousands of them.
                 self.wait(sleep.max(Duration::from_millis(10)));
             }
         }
     }
 
-    /// Everybody has got everything, but for those who could not; and what the server tells at
-    /// its end is what has happened.
+    /// Every client has got all its replies, unless its connection broke, and the server's counters
+    /// are right.
     pub fn check(self) {
         let mut calls = BTreeMap::from([("close", self.wires.len() as u64)]);
         let (mut requests, mut replies) = (0, 0);

@@ -1,4 +1,4 @@
-//! What stands behind a socket: a client, and a script that decides what becomes of each call.
+//! The other side of a socket: a client, and a script that decides the result of each call.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -12,40 +12,40 @@ use server_kit::{Call, Stream};
 
 use crate::clients::{Act, Talk};
 
-/// What becomes of a call of recv(2) or send(2).
+/// The result of a call of recv(2) or send(2).
 #[derive(Clone, Copy, Debug)]
 pub enum Fate {
     /// As much as there is.
     All,
-    /// At most so many bytes.
+    /// At most this many bytes.
     Short(usize),
-    /// EAGAIN, whatever there is.
+    /// EAGAIN, even if there is something.
     NotNow,
     /// EINTR.
     Interrupted,
     /// The connection is broken.
     Broken(ErrorKind),
-    /// The client closes its sending half, and what it had still to say is never said.
+    /// The client closes its sending half, and never sends the rest.
     End,
 }
 
-/// What becomes of a connection.
+/// The results of the calls on a connection.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
-    /// Of its calls, one after the other; of those after them, nothing special.
+    /// Of its first calls, one after the other. All later ones are [`Fate::All`].
     pub fates: Vec<Fate>,
     /// The call that fails while the socket is prepared.
     pub unprepared: Option<Call>,
 }
 
-/// A connection, seen from the middle.
+/// A connection, as the kernel sees it.
 pub struct Wire {
     pub talk: Talk,
     fates: VecDeque<Fate>,
     unprepared: Option<Call>,
-    /// The client has reset the connection, which the server was not told.
+    /// The client has reset the connection, and the server doesn't know yet.
     is_reset: bool,
-    /// What broke the connection, as the server was told.
+    /// The error that broke the connection, if the server knows it.
     pub broken: Option<ErrorKind>,
     pub calls: BTreeMap<&'static str, u64>,
 }
@@ -108,11 +108,11 @@ impl Wire {
         kind.into()
     }
 
-    /// What the server reads, as a part of what the client says.
+    /// What the server reads, as a range of what the client sends.
     fn recv(&mut self, room: usize) -> io::Result<Range<usize>> {
         self.called(Call::Recv);
-        assert!(room > 0, "what no room is left for looks like the end");
-        assert!(!self.talk.end_is_heard(), "there is nothing behind the end");
+        assert!(room > 0, "a read without room looks like the end");
+        assert!(!self.talk.end_is_heard(), "there is nothing after the end");
         let most = self.fate()?.min(room);
         if !self.talk.is_to_be_heard() {
             return Err(ErrorKind::WouldBlock.into());

@@ -1,4 +1,4 @@
-//! epoll(7): the kernel keeps the list, and one call brings back who is ready.
+//! epoll(7): the kernel keeps the list, and one call returns the descriptors that are ready.
 
 use std::fs::File;
 use std::io;
@@ -7,7 +7,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use super::Way;
 
-/// How many events one wait brings back at most: what crate `polling` takes, too.
+/// The most events that one wait returns, the same number as in crate `polling`.
 const EVENTS: usize = 1024;
 
 struct BareEpoll {

@@ -1,4 +1,4 @@
-//! poll(2): the whole list goes to the kernel, and is looked through twice, there and here.
+//! poll(2): the whole list goes to the kernel, and is scanned twice, there and here.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::Way;
 
 struct Poll<'a> {
-    /// Kept from wait to wait: the kernel writes beside the questions, not over them.
+    /// Kept from wait to wait, because the kernel doesn't overwrite what the program waits for.
     list: Vec<PollFd<'a>>,
 }
 

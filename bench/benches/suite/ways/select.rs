@@ -1,7 +1,8 @@
-//! select(2): the set is built anew for each wait, because the kernel leaves its answer in it.
+//! select(2): the set is built again for each wait, because the kernel overwrites it with the
+//! result.
 //!
-//! Left out: to keep one set and copy it, as C programs do. To build and to search it takes a
-//! hundredth of the time at N = 1000; the rest is the kernel's.
+//! Left out: keeping one set and copying it, as C programs do. Building and searching the set takes
+//! a hundredth of the time at N = 1000; the rest is the kernel's.
 
 use std::fs::File;
 use std::io;
@@ -21,8 +22,8 @@ pub fn can_watch(count: usize) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "it can't watch {count} descriptors, since a set has room for numbers below {FD_SETSIZE} \
-         (FD_SETSIZE)"
+        "it can't watch {count} descriptors, because a set has room only for numbers below \
+         {FD_SETSIZE} (FD_SETSIZE)"
     ))
 }
 

@@ -1,9 +1,9 @@
-//! io_uring(7) with multishot polls (io_uring_prep_poll_multishot(3)): the kernel keeps the
-//! list, and writes who has become ready into memory that it shares with this program.
+//! io_uring(7) with multishot polls (io_uring_prep_poll_multishot(3)): the kernel keeps the list,
+//! and writes which descriptors are ready into memory that it shares with this program.
 //!
-//! Since the byte comes from this very thread, that is there as soon as it is written: who
-//! looks before he waits would do without any call. In here each wait enters the kernel once,
-//! as `uring-server` does and as every other way has to.
+//! Because the byte is written by the same thread, the completion is there as soon as the byte is,
+//! and a program that looks before it waits would need no call at all. Here each wait enters the
+//! kernel once, as in `uring-server`, and as every other way to wait has to.
 
 use std::fs::File;
 use std::io;
@@ -15,7 +15,7 @@ use nix::libc;
 
 use super::Way;
 
-/// How many operations the submission queue holds: what `uring-server` takes, too.
+/// How many operations the submission queue holds, the same number as in `uring-server`.
 const ENTRIES: u32 = 1024;
 
 struct Uring<'a> {
@@ -28,7 +28,7 @@ pub fn can_watch(_: usize) -> Result<(), String> {
 }
 
 pub fn watch(readers: &[File]) -> io::Result<Box<dyn Way + '_>> {
-    // As in `uring-server`, where it is said what for.
+    // As in `uring-server`, which explains the options.
     let uring = IoUring::builder()
         .setup_single_issuer()
         .setup_coop_taskrun()
@@ -43,7 +43,7 @@ pub fn watch(readers: &[File]) -> io::Result<Box<dyn Way + '_>> {
 }
 
 impl Uring<'_> {
-    /// Queues the request to tell of one reader, again and again.
+    /// Queues a poll of one reader that reports again and again.
     fn start(&mut self, index: usize) -> io::Result<()> {
         let descriptor = Fd(self.readers[index].as_raw_fd());
         let poll = opcode::PollAdd::new(descriptor, libc::POLLIN as u32).multi(true);
@@ -56,8 +56,8 @@ impl Uring<'_> {
 
     /// Returns whether there was room.
     fn push(&mut self, entry: &squeue::Entry) -> bool {
-        // SAFETY: what an entry names must stay valid while the kernel works on it. A poll
-        // names no memory, and its descriptor is borrowed for longer than there is a ring.
+        // SAFETY: what an entry refers to must stay valid while the kernel works on it. A poll
+        // refers to no memory, and its descriptor is borrowed for longer than the ring exists.
         #[allow(unsafe_code)]
         unsafe {
             self.uring.submission().push(entry).is_ok()
@@ -75,7 +75,7 @@ impl Way for Uring<'_> {
                 return Err(io::Error::from_raw_os_error(-completion.result()));
             }
             ready.push(index);
-            // It need not go on for ever, and says so with its last completion.
+            // The kernel may end it at any time, and marks its last completion.
             if !cqueue::more(completion.flags()) {
                 over.push(index);
             }

@@ -1,4 +1,4 @@
-//! A client that does one thing after the other.
+//! A blocking client that does one step after the other.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use socket2::{Domain, Socket, Type};
 
 pub const GREETING: &str = "Hello from server!\n";
 
-/// How long a client waits for what must come. Only a failing test waits so long.
+/// How long a client waits for what has to come. Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a test waits for what must *not* come.
@@ -23,7 +23,7 @@ impl Client {
         Client::over(TcpStream::connect(address).unwrap())
     }
 
-    /// A client whose kernel keeps as little as possible of what it does not read.
+    /// A client whose kernel buffers as little as possible of what it doesn't read.
     pub fn with_small_receive_buffer(address: SocketAddr) -> Self {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -42,8 +42,8 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Sends as much as both kernels take while nobody reads, repeating `bytes`. Returns how
-    /// many bytes that is.
+    /// Sends `bytes` again and again, until both kernels' buffers are full because neither side
+    /// reads. Returns how many bytes were sent.
     pub fn send_until_full(&mut self, bytes: &[u8]) -> usize {
         let mut sent = 0;
         self.stream.set_write_timeout(Some(A_WHILE)).unwrap();
@@ -62,14 +62,14 @@ impl Client {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// The next `count` greetings, to the byte.
+    /// Receives exactly the next `count` greetings.
     pub fn expect_greetings(&mut self, count: usize) {
         let mut replies = vec![0; count * GREETING.len()];
         self.stream.read_exact(&mut replies).unwrap();
         assert!(replies == GREETING.repeat(count).as_bytes());
     }
 
-    /// Everything until the server closes.
+    /// Receives everything until the server closes.
     pub fn read_to_end(&mut self) -> String {
         let mut replies = String::new();
         self.stream.read_to_string(&mut replies).unwrap();
@@ -77,15 +77,15 @@ impl Client {
     }
 
     /// Whether anything arrives for a while.
-    pub fn hears_something(&mut self) -> bool {
+    pub fn receives_something(&mut self) -> bool {
         self.stream.set_read_timeout(Some(A_WHILE)).unwrap();
-        let heard = match self.stream.peek(&mut [0]) {
+        let received = match self.stream.peek(&mut [0]) {
             Ok(_) => true,
             Err(error) if is_time_up(&error) => false,
             Err(error) => panic!("{error}"),
         };
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        heard
+        received
     }
 
     /// Ends the connection with a reset (`SO_LINGER` of 0, socket(7)).
@@ -99,7 +99,7 @@ fn is_time_up(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// Waits until `done` is true; fails if it never gets so.
+/// Waits until `done` is true; fails if it never becomes true.
 #[cfg(unix)]
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + PATIENCE;

@@ -1,12 +1,12 @@
-//! What waiting costs: nothing while nothing happens, and a few calls when something does.
+//! What waiting costs: nothing while nothing happens, and a few calls when something happens.
 
-use bench::{Model, Outcome};
+use bench::{Model, ServerExit};
 
 use super::client::Client;
 use super::server::{Server, one_loop};
 
-/// Clients who wait for a reply that is delayed: one has closed its sending half, and the
-/// other has gone after that. There is nothing to read from either, and nothing to write.
+/// Clients that wait for a delayed reply: one has closed its sending half, and the other has left
+/// after that. There is nothing to read from either, and nothing to write.
 pub fn delayed_costs_nothing(model: Model) {
     let mut server = Server::start(model, &["--delay", "1h"]);
     let mut clients: Vec<_> = (0..2).map(|_| Client::connect(server.address())).collect();
@@ -18,14 +18,14 @@ pub fn delayed_costs_nothing(model: Model) {
     assert!(server.has_printed(served, "getting data"));
     server.expect_sleep(model, "replies are delayed");
     clients.remove(0).reset();
-    server.expect_sleep(model, "a client has gone that is owed a reply");
+    server.expect_sleep(model, "a client has left before its reply is due");
     let outcome = server.stop();
     let lost = outcome.lines.iter().any(|line| line.ends_with(" (1 reply could not be sent)"));
     assert!(lost, "{outcome:?}");
 }
 
-/// What a server tells and counts of a conversation: how often it waits, how many of these
-/// waits are in accept(2), and which call the others are.
+/// What a server prints and counts for one conversation: how often it waits, how many of these
+/// waits are in accept(2), and in which call the others are.
 struct Waits {
     all: usize,
     in_accept: usize,
@@ -34,11 +34,12 @@ struct Waits {
 
 impl Waits {
     fn of(model: Model) -> Self {
-        // A loop waits for the client, for its requests twice, for their end, and for its own.
+        // A loop waits for the client, for its requests twice, for its end, and for the server's
+        // own end.
         let in_loop = |call| Waits { all: 5, in_accept: 0, call: Some(call) };
-        // Who blocks waits in each accept, recv and send. Whoever has accepted a client does so
-        // again, and so do the other threads of a pool. The task that accepts hears of the end
-        // of another, too.
+        // A blocking server waits in each accept, recv and send. After it has accepted a client, it
+        // waits in accept again, and so do the other threads of a pool. The task that accepts also
+        // wakes up when another task ends.
         let blocking = |in_accept| Waits { all: in_accept + 3 + 2, in_accept, call: None };
         match model.name() {
             "thread-server" if model.serves_at_once == usize::MAX => blocking(2),
@@ -53,7 +54,7 @@ impl Waits {
     }
 }
 
-/// What a conversation costs, to the call: two times requests come, and then their end.
+/// The exact number of calls for a conversation: requests arrive twice, and then the client ends.
 pub fn counters(model: Model) {
     let mut server = Server::start(model, &[&["-v"], one_loop(model)].concat());
     let mut client = Client::connect(server.address());
@@ -64,62 +65,63 @@ pub fn counters(model: Model) {
     client.end();
     assert_eq!(client.read_to_end(), "");
     if model.name() == "busy-server" {
-        return in_vain(server);
+        return futile_calls(server);
     }
     let Waits { all, in_accept, call } = Waits::of(model);
     assert!(server.has_printed(all, "waiting in "));
     let outcome = server.stop();
     expect_one_conversation(&outcome);
-    let woken = told(&outcome, "woke up after ");
+    let woken = printed(&outcome, "woke up after ");
     // Only io_uring_enter(2) may wake up for nothing, if rarely.
     let most = if call == Some("io_uring_enter") { all + 2 } else { all };
     assert!((all..=most).contains(&woken), "{outcome:?}");
     if call == Some("io_uring_enter") {
-        // The kernel does the rest without being called for it.
+        // The kernel does the rest without further calls.
         let names: Vec<_> = outcome.usage.as_ref().unwrap().calls.keys().collect();
         assert_eq!(names, ["getpeername", "io_uring_enter", "write"], "{outcome:?}");
     } else {
         expect_calls(&outcome);
         assert_eq!(calls(&outcome, "recv"), 3, "{outcome:?}");
-        // A loop may look whether there is one more; somebody has to wake those that block.
+        // A loop may check whether another client is pending; blocking threads need a connection to
+        // wake them up at the end.
         assert!((1..=in_accept.max(2)).contains(&calls(&outcome, "accept")), "{outcome:?}");
     }
     if let Some(call) = call {
         assert_eq!(calls(&outcome, call), woken, "{outcome:?}");
     }
-    // Two calls of epoll_ctl(2) belong to each wait. The others let the listener and the
-    // connection in, and out again.
+    // Each wait has two calls of epoll_ctl(2). The others add and delete the listener and the
+    // connection.
     if call == Some("epoll_wait") && cfg!(target_os = "linux") {
         assert_eq!(calls(&outcome, "epoll_ctl"), 2 * all + 2 * 2, "{outcome:?}");
     }
 }
 
-/// Who asks unbidden asks many times in vain, but does not tell each time.
-fn in_vain(mut server: Server) {
+/// A busy server makes many futile calls, but doesn't print each of them.
+fn futile_calls(mut server: Server) {
     assert!(server.has_printed(1, "waiting in no call"));
     let outcome = server.stop();
     expect_one_conversation(&outcome);
     expect_calls(&outcome);
     assert!(calls(&outcome, "recv") >= 3 && calls(&outcome, "accept") >= 2, "{outcome:?}");
-    // Only rounds in which something was there are told, and one that was in vain after such.
-    assert!((1..=4).contains(&told(&outcome, "asked in vain ")), "{outcome:?}");
-    assert!((1..=5).contains(&told(&outcome, "waiting in no call")), "{outcome:?}");
+    // It prints only rounds that found something, and the first futile one after each of them.
+    assert!((1..=4).contains(&printed(&outcome, "asked in vain ")), "{outcome:?}");
+    assert!((1..=5).contains(&printed(&outcome, "waiting in no call")), "{outcome:?}");
 }
 
-fn expect_one_conversation(outcome: &Outcome) {
+fn expect_one_conversation(outcome: &ServerExit) {
     let usage = outcome.usage.as_ref().unwrap();
     assert_eq!((usage.connections, usage.requests, usage.replies), (1, 3, 3));
 }
 
-/// Those that are the same wherever the server makes them itself.
-fn expect_calls(outcome: &Outcome) {
+/// The calls that are the same in every server that makes them itself.
+fn expect_calls(outcome: &ServerExit) {
     assert_eq!((calls(outcome, "send"), calls(outcome, "close")), (2, 1), "{outcome:?}");
 }
 
-fn calls(outcome: &Outcome, name: &str) -> usize {
+fn calls(outcome: &ServerExit, name: &str) -> usize {
     outcome.usage.as_ref().unwrap().calls.get(name).copied().unwrap_or(0) as usize
 }
 
-fn told(outcome: &Outcome, beginning: &str) -> usize {
+fn printed(outcome: &ServerExit, beginning: &str) -> usize {
     outcome.lines.iter().filter(|line| line.starts_with(beginning)).count()
 }

@@ -2,10 +2,10 @@
 //! of a stopping server, in whatever state a connection is.
 //!
 //! Each scene has a server and a client of its own, and all scenes of a test run side by side.
-//! The reference is a timer in this process that was started with the scene, and goes off after
-//! 1.2 times as long: what happens later than that is late. On a busy machine the timer is late,
-//! too, and a scene may be unlucky, so it has several tries. A time-out that is doubled, or counted
-//! from the wrong moment, is late in all of them.
+//! The reference is a timer in this process that starts with the scene and goes off after 1.2 times
+//! as long: whatever happens later than that is late. On a busy machine the timer is late, too, and
+//! a scene may be unlucky, so it has several tries. A time-out that is doubled, or counted from the
+//! wrong moment, is late in all of them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -24,11 +24,11 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 const DELAY: Duration = Duration::from_secs(1);
 
-/// How long a server waits for its client to close after its last word: as in
+/// How long a server waits for its client to close after the last reply: as in
 /// `protocol::Conversation`.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// A deadline that a server has, and a timer beside it.
+/// A deadline that a server has, and a timer to compare with.
 struct Deadline {
     began: Instant,
     time: Duration,
@@ -36,7 +36,7 @@ struct Deadline {
 }
 
 impl Deadline {
-    /// It begins now, or a moment later.
+    /// Starts the timer; the deadline begins now, or a moment later.
     fn begin(time: Duration) -> Self {
         let timer = thread::spawn(move || {
             thread::sleep(time.mul_f64(1.2));
@@ -45,12 +45,12 @@ impl Deadline {
         Deadline { began: Instant::now(), time, timer }
     }
 
-    /// What it is for has happened now: after the deadline, and before the timer.
+    /// Checks that now is after the deadline and before the timer.
     fn check(self) -> Result<(), String> {
         self.check_but_for(Duration::ZERO)
     }
 
-    /// The same, for what takes some time without any deadline.
+    /// The same, for something that takes some time in addition to the deadline.
     fn check_but_for(self, overhead: Duration) -> Result<(), String> {
         let took = self.began.elapsed();
         if took < self.time {
@@ -59,7 +59,7 @@ impl Deadline {
         self.check_end(overhead)
     }
 
-    /// It has happened before the timer. For a deadline that may have begun some time ago.
+    /// Checks that now is before the timer. For a deadline that may have begun some time ago.
     fn check_end(self, overhead: Duration) -> Result<(), String> {
         let took = self.began.elapsed();
         let allowed = self.timer.join().unwrap() - self.began + overhead;
@@ -92,21 +92,21 @@ fn with_idle_timeout(model: Model) -> Server {
     Server::start(model, &["--idle-timeout", "2s"])
 }
 
-/// A client that does not read: its server can send no more.
+/// A client that doesn't read, so that its server can send no more.
 fn blocked(server: &Server) -> Client {
     let mut client = Client::with_small_receive_buffer(server.address());
     client.send_until_full(&b"\n".repeat(1 << 16));
     client
 }
 
-/// The idle time-out since the last bytes have come from the server. Although the client does not
-/// read, its kernel takes a few now and then, and then the server's may take some, too.
+/// The idle time-out since the last bytes came from the server. Although the client doesn't read,
+/// its kernel takes a few bytes now and then, and then the server's kernel may take some, too.
 fn last_moved(client: &mut Client, is_closed: &AtomicBool) -> Deadline {
     let mut queue = vec![0; 1 << 20];
     client.stream.set_nonblocking(true).unwrap();
     let (mut received, mut deadline) = (0, Deadline::begin(IDLE_TIMEOUT));
     while !is_closed.load(Ordering::Relaxed) {
-        // An error is its end: nothing comes after it.
+        // An error means the end: no more bytes come after it.
         let now = client.stream.peek(&mut queue).unwrap_or(received);
         if now > received {
             (received, deadline) = (now, Deadline::begin(IDLE_TIMEOUT));
@@ -116,7 +116,7 @@ fn last_moved(client: &mut Client, is_closed: &AtomicBool) -> Deadline {
     deadline
 }
 
-/// A client that was told that its request is too long, and has nothing more to expect.
+/// A client whose request was too long, and which gets no more replies.
 fn refused(server: &Server) -> Client {
     let mut client = Client::connect(server.address());
     client.send([b'x'; protocol::REQUEST_MAX + 1]);
@@ -162,7 +162,7 @@ pub fn idle(model: Model) {
                     last_moved.join().unwrap().check_end(Duration::ZERO)
                 })
             }),
-            ("after the last word", |model| {
+            ("after the last reply", |model| {
                 let mut server = with_idle_timeout(model);
                 let deadline = Deadline::begin(IDLE_TIMEOUT);
                 let client = refused(&server);
@@ -232,7 +232,7 @@ pub fn lingering(model: Model) {
                 drop(client);
                 deadline.check()
             }),
-            ("for a client that goes on", |model| {
+            ("for a client that keeps sending", |model| {
                 let mut server = Server::start(model, &[]);
                 let deadline = Deadline::begin(LINGER);
                 let mut client = refused(&server);
@@ -254,8 +254,8 @@ pub fn lingering(model: Model) {
 }
 
 pub fn stopping(model: Model) {
-    /// The client stays, so the server waits for it as long as it may. Another server, which has
-    /// no client, stops at the same time: so long the end of a process takes.
+    /// The client stays, so the server waits for it as long as it may. Another server without a
+    /// client stops at the same time, which shows how long the end of a process takes.
     fn stop(server: Server, client: Client, model: Model) -> Result<(), String> {
         let without_client = Server::start(model, &["-q"]);
         thread::scope(|scope| {
@@ -274,7 +274,7 @@ pub fn stopping(model: Model) {
     expect(
         model,
         &[
-            ("beside a new connection", |model| {
+            ("with a new connection", |model| {
                 let mut server = Server::start(model, &[]);
                 let client = Client::connect(server.address());
                 assert!(server.has_printed(1, "new connection"));
@@ -292,7 +292,7 @@ pub fn stopping(model: Model) {
                 let client = blocked(&server);
                 stop(server, client, model)
             }),
-            ("after the last word", |model| {
+            ("after the last reply", |model| {
                 let server = Server::start(model, &[]);
                 let client = refused(&server);
                 stop(server, client, model)

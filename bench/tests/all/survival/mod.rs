@@ -1,11 +1,11 @@
-//! What the survival matrix can't see, over real sockets: options, messages, counters, and how
-//! a server stops. Written once, tried on every server.
+//! What the survival matrix can't check, over real sockets: options, messages, counters, and how a
+//! server stops. Each test is written once and tried on every server.
 //!
-//! A server here is a process of its own, seen from outside only. What a blocking server
-//! can't pass by its nature is asserted as such: the neighbour of a slow client waits, and
-//! is served as soon as the slow one has gone.
+//! A server here is a process of its own, seen only from outside. What a blocking server can't do
+//! is asserted as such: the neighbour of a slow client waits, and is served as soon as the slow one
+//! has left.
 //!
-//! Bounds on time are wide: these tests are about what happens, not about how fast.
+//! Bounds on time are wide, because these tests are about what happens, not about how fast.
 
 mod client;
 mod costs;
@@ -19,8 +19,8 @@ mod stream;
 mod threads;
 mod time;
 
-/// Makes one test of each case for each server, so that `cargo test poll_server` or
-/// `cargo test idle_timeout` choose among them.
+/// Makes one test of each case for each server, so that `cargo test poll_server` and
+/// `cargo test idle_timeout` select from them.
 macro_rules! for_every_server {
     ($($(#[$here:meta])? $server:ident $model:ident),+; $cases:tt) => {
         $(
@@ -62,10 +62,10 @@ for_every_server! {
         descriptors: #[cfg(target_os = "linux")] taken_away_for_a_while,
             #[cfg(unix)] few_descriptors, #[cfg(unix)] soft_limit;
         deadlines: idle, delayed, lingering, stopping;
-        time: idle_timeout, idle_timeout_beside_work, deaf_for_too_long, delay, work;
+        time: idle_timeout, idle_timeout_beside_work, non_reading_for_too_long, delay, work;
         stopping: half_sent_at_the_end, still_sending, parent_gone,
             #[cfg(target_os = "linux")] without_loopback, #[cfg(unix)] ctrl_c, #[cfg(unix)] ctrl_c_and_hangup, #[cfg(unix)] sigterm,
-            #[cfg(unix)] second_ctrl_c, #[cfg(unix)] deaf_client,
+            #[cfg(unix)] second_ctrl_c, #[cfg(unix)] non_reading_client,
             #[cfg(unix)] ignored_at_the_start, #[cfg(unix)] sigterm_ignored_at_the_start;
     }
 }

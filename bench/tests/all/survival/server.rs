@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use bench::{Model, Outcome, ServerProcess};
+use bench::{Model, ServerExit, ServerProcess};
 
 use crate::available::left_out;
 
@@ -17,7 +17,7 @@ pub struct Server {
     process: ServerProcess,
 }
 
-/// Runs a test, unless this system does not have what the server waits with; then it says so.
+/// Runs a test, unless this system doesn't have what the server waits with; then it prints so.
 pub fn if_available(model: Model, test: fn(Model)) {
     match model.available() {
         Ok(()) => test(model),
@@ -30,8 +30,8 @@ pub fn command(model: Model, options: &[&str]) -> Command {
     ServerProcess::command(Path::new(env!("CARGO_BIN_EXE_bench")), model, options)
 }
 
-/// Options with which a server of several processes is one event loop, as others are, for
-/// tests that know what one loop does.
+/// Options that make a server of several processes a single event loop, like the others, for tests
+/// that know what one loop does.
 pub fn one_loop(model: Model) -> &'static [&'static str] {
     if model.name() == "prefork-server" { &["--workers", "1"] } else { &[] }
 }
@@ -41,15 +41,15 @@ impl Server {
         Server::start_as(command(model, options))
     }
 
-    /// Signals that this test ignores aren't ignored by the server.
+    /// The server doesn't ignore the signals that this test ignores.
     pub fn start_as(command: Command) -> Self {
         #[cfg(unix)]
         system::defaults_for_children();
         Server { process: ServerProcess::start(command).unwrap() }
     }
 
-    /// Stops the server, which must be alive and well until then.
-    pub fn stop(self) -> Outcome {
+    /// Stops the server, which has to be alive and well until then.
+    pub fn stop(self) -> ServerExit {
         let outcome = self.process.stop().unwrap();
         assert!(outcome.status.success(), "{outcome:?}");
         assert!(outcome.usage.is_some(), "{outcome:?}");
@@ -58,7 +58,7 @@ impl Server {
 
     /// Waits until the server ends by itself.
     #[cfg(unix)]
-    pub fn wait(self) -> Outcome {
+    pub fn wait(self) -> ServerExit {
         self.process.wait().unwrap()
     }
 
@@ -97,8 +97,8 @@ impl Server {
         stats.filter(move |stat| stat.id == id || stat.field(4) == id)
     }
 
-    /// Makes sure that the server sleeps, if its kind ever does, while nothing happens but what
-    /// `meanwhile` says.
+    /// Makes sure that the server sleeps, if its kind ever sleeps, while nothing happens except
+    /// what `meanwhile` says.
     pub fn expect_sleep(&self, model: Model, meanwhile: &str) {
         if !model.can_keep("idle-cost") {
             return; // as the survival matrix makes sure
@@ -109,7 +109,7 @@ impl Server {
         assert!(spent <= Duration::from_millis(50), "{spent:?} spent while {meanwhile}");
     }
 
-    /// Left out: the same for other systems. Tests that ask pass there.
+    /// Left out: the same for other systems. Tests that need it pass there.
     #[cfg(not(target_os = "linux"))]
     pub fn processor_time(&self) -> Duration {
         Duration::ZERO
@@ -126,13 +126,13 @@ impl Server {
 #[cfg(target_os = "linux")]
 struct Stat {
     id: String,
-    /// What stands behind the name, from the third field on.
+    /// What follows the name, from the third field on.
     fields: Vec<String>,
 }
 
 #[cfg(target_os = "linux")]
 impl Stat {
-    /// `None` if this is no process, or one that has ended meanwhile.
+    /// `None` if this isn't a process, or one that has ended meanwhile.
     fn of(process: &Path) -> Option<Self> {
         let stat = fs::read_to_string(process.join("stat")).ok()?;
         let fields = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-//! The end of the server: what is owed is sent, and it is gone within a second.
+//! The end of the server: it sends the pending replies, and is gone within a second.
 
 use std::io::Write;
 #[cfg(target_os = "linux")]
@@ -9,7 +9,7 @@ use std::time::Duration;
 #[cfg(unix)]
 use std::time::Instant;
 
-use bench::{Model, Outcome};
+use bench::{Model, ServerExit};
 use server_kit::STOP_GRACE;
 
 use super::client::{Client, GREETING};
@@ -23,17 +23,17 @@ use crate::available::left_out;
 #[cfg(unix)]
 const BOUND: Duration = Duration::from_millis(1500);
 
-/// Five clients, of whom some servers know the first only, or four: all wait for a reply that
-/// is delayed, and one of them would not even read it.
+/// Five clients, of which some servers serve only the first, or four. All wait for a delayed reply,
+/// and one of them would not even read it.
 #[cfg(unix)]
-fn stop_while_replies_are_owed(model: Model, stop: impl FnOnce(&Server)) {
+fn stop_while_replies_are_pending(model: Model, stop: impl FnOnce(&Server)) {
     let mut server = Server::start(model, &["--delay", "1h"]);
     let mut clients: Vec<_> = (0..4).map(|_| Client::connect(server.address())).collect();
     for client in &mut clients {
         client.send("one\ntwo\n");
     }
-    let mut deaf = Client::with_small_receive_buffer(server.address());
-    deaf.send_until_full(&b"\n".repeat(1 << 16));
+    let mut non_reading = Client::with_small_receive_buffer(server.address());
+    non_reading.send_until_full(&b"\n".repeat(1 << 16));
     let served = model.serves_at_once.min(5);
     assert!(server.has_printed(served, "getting data"));
 
@@ -46,10 +46,10 @@ fn stop_while_replies_are_owed(model: Model, stop: impl FnOnce(&Server)) {
         assert_eq!(client.read_to_end(), GREETING.repeat(2));
     }
     expect_goodbye(&outcome);
-    drop(deaf);
+    drop(non_reading);
 }
 
-fn expect_goodbye(outcome: &Outcome) {
+fn expect_goodbye(outcome: &ServerExit) {
     assert!(outcome.status.success(), "{outcome:?}");
     let position = |text: &str| outcome.lines.iter().position(|line| line.starts_with(text));
     let goodbye = position("Server stopped! Thank you for using!");
@@ -60,41 +60,43 @@ fn expect_goodbye(outcome: &Outcome) {
 
 #[cfg(unix)]
 pub fn ctrl_c(model: Model) {
-    stop_while_replies_are_owed(model, |server| server.signal(nix::sys::signal::Signal::SIGINT));
+    stop_while_replies_are_pending(model, |server| server.signal(nix::sys::signal::Signal::SIGINT));
 }
 
 #[cfg(unix)]
 pub fn sigterm(model: Model) {
-    stop_while_replies_are_owed(model, |server| server.signal(nix::sys::signal::Signal::SIGTERM));
+    stop_while_replies_are_pending(model, |server| {
+        server.signal(nix::sys::signal::Signal::SIGTERM)
+    });
 }
 
-/// A shell that runs the server dies of the same Ctrl-C at once, and then its terminal hangs up.
-/// That is not a second Ctrl-C.
+/// The same Ctrl-C ends the shell that runs the server at once, and then its terminal hangs up.
+/// This doesn't count as a second Ctrl-C.
 #[cfg(unix)]
 pub fn ctrl_c_and_hangup(model: Model) {
-    stop_while_replies_are_owed(model, |server| {
+    stop_while_replies_are_pending(model, |server| {
         server.signal(nix::sys::signal::Signal::SIGINT);
         server.signal(nix::sys::signal::Signal::SIGHUP);
     });
 }
 
-/// A client that does not read can't hold up a server that sleeps in send(2) for it.
+/// A client that doesn't read can't hold up a server that sleeps in send(2) because of it.
 #[cfg(unix)]
-pub fn deaf_client(model: Model) {
-    stop_while_nobody_reads(model, |server| {
+pub fn non_reading_client(model: Model) {
+    stop_while_a_client_does_not_read(model, |server| {
         server.signal(nix::sys::signal::Signal::SIGINT);
         server.wait()
     });
-    // A signal ends send(2) by itself. Here there is none.
-    stop_while_nobody_reads(model, Server::stop);
+    // A signal ends send(2) by itself. Here there is no signal.
+    stop_while_a_client_does_not_read(model, Server::stop);
 }
 
 #[cfg(unix)]
-fn stop_while_nobody_reads(model: Model, stop: impl FnOnce(Server) -> Outcome) {
+fn stop_while_a_client_does_not_read(model: Model, stop: impl FnOnce(Server) -> ServerExit) {
     let server = Server::start(model, &["--backlog", "1"]);
-    let mut deaf = Client::with_small_receive_buffer(server.address());
-    deaf.send_until_full(&b"\n".repeat(1 << 16));
-    // They may fill the queue, and then nobody can knock to wake the server.
+    let mut non_reading = Client::with_small_receive_buffer(server.address());
+    non_reading.send_until_full(&b"\n".repeat(1 << 16));
+    // They may fill the queue, and then no other connection can wake the server.
     let neighbours = [(); 2].map(|()| Client::connect(server.address()));
     let began = Instant::now();
     let outcome = stop(server);
@@ -102,15 +104,15 @@ fn stop_while_nobody_reads(model: Model, stop: impl FnOnce(Server) -> Outcome) {
     assert!(took < BOUND, "it took {took:?}");
     expect_goodbye(&outcome);
     drop(neighbours);
-    // Nothing is lost in silence. (How much the kernel takes for a client that does not
-    // read is the kernel's affair; it may have been everything.)
+    // No reply is lost without a message. (How much the kernel takes for a client that doesn't read
+    // is up to the kernel; it may have been everything.)
     let usage = outcome.usage.as_ref().unwrap();
-    let told = outcome.lines.iter().any(|line| line.contains("could not be sent"));
-    assert_eq!(told, usage.replies < usage.requests, "{outcome:?}");
+    let is_reported = outcome.lines.iter().any(|line| line.contains("could not be sent"));
+    assert_eq!(is_reported, usage.replies < usage.requests, "{outcome:?}");
 }
 
-/// Who does not want to wait for the end presses Ctrl-C again: this server would not look up
-/// from its work for an hour.
+/// A second Ctrl-C ends the server without waiting: this server would not return from its work for
+/// an hour.
 #[cfg(unix)]
 pub fn second_ctrl_c(model: Model) {
     use std::net::TcpStream;
@@ -122,24 +124,25 @@ pub fn second_ctrl_c(model: Model) {
     client.send("hello\n");
     assert!(server.has_printed(1, "getting data"));
     // Two signals in quick succession may arrive as one, so it is pressed again and again.
-    wait_until("nobody listens any more", || {
+    wait_until("the server no longer listens", || {
         server.signal(nix::sys::signal::Signal::SIGINT);
         TcpStream::connect_timeout(&server.address(), BOUND).is_err()
     });
-    // Some close their listener at the first. If the server has ended, this one does nothing.
+    // Some servers close their listener at the first one. If the server has ended, this one does
+    // nothing.
     server.signal(nix::sys::signal::Signal::SIGINT);
     let outcome = server.wait();
     assert_eq!(outcome.status.code(), Some(130), "{outcome:?}");
 }
 
-/// `nohup` ignores SIGHUP and a script's background ignores SIGINT, so that the server survives
-/// them.
+/// `nohup` ignores SIGHUP, and background jobs of a script ignore SIGINT, so that the server
+/// survives them.
 #[cfg(unix)]
 pub fn ignored_at_the_start(model: Model) {
     survive_what_was_ignored(model, "INT HUP");
 }
 
-/// SIGTERM is how the owner of such a server ends it, so it works all the same.
+/// The owner of such a server ends it with SIGTERM, so that works all the same.
 #[cfg(unix)]
 pub fn sigterm_ignored_at_the_start(model: Model) {
     survive_what_was_ignored(model, "INT HUP TERM");
@@ -152,8 +155,8 @@ fn survive_what_was_ignored(model: Model, ignored: &str) {
     use super::server::command;
     use crate::ignoring::ignoring;
 
-    // A server that stops sends what it owes at once and closes. So with two delayed replies,
-    // one after the other, there is time enough for a signal to have its effect.
+    // A server that stops sends pending replies at once and closes. So with two delayed replies,
+    // one after the other, there is enough time for a signal to take effect.
     let command = ignoring(ignored, &command(model, &["--delay", "50ms"]));
     let server = Server::start_as(command);
     let mut client = Client::connect(server.address());
@@ -171,14 +174,14 @@ fn survive_what_was_ignored(model: Model, ignored: &str) {
     expect_goodbye(&server.wait());
 }
 
-/// Half a request makes one if the client ends after it. The server's end makes it none.
+/// Half a request counts as a request if the client ends after it, but not if the server stops.
 pub fn half_sent_at_the_end(model: Model) {
     let mut server = Server::start(model, &["-v"]);
     let mut client = Client::connect(server.address());
     client.send("one\ntw"); // small enough to arrive in one piece
     client.expect_greetings(1);
-    // It waits for the client, for the request, and for more: who blocks, in calls of its own;
-    // the busy one may have found all at once.
+    // It waits for the client, for the request, and for more. Blocking servers wait for each in a
+    // different call; the busy one may have found everything in one round.
     let (waits, what_for) = match model.name() {
         "sync-server" | "thread-server" => (2, "waiting in recv(2)"),
         "async-server" => (2, "waiting in read().await"),
@@ -188,13 +191,13 @@ pub fn half_sent_at_the_end(model: Model) {
     assert!(server.has_printed(waits, what_for));
     let outcome = server.stop();
     assert_eq!(client.read_to_end(), "");
-    let told = outcome.lines.iter().any(|line| line.ends_with(": the server stops"));
-    assert!(told, "{outcome:?}");
+    let is_reported = outcome.lines.iter().any(|line| line.ends_with(": the server is stopping"));
+    assert!(is_reported, "{outcome:?}");
 }
 
-/// A client that goes on sending while the server stops gets every reply that the server has sent,
-/// and then the end, even if it reads them a little later. To close at once would reset the
-/// connection, since bytes are unread, and the replies that wait in the server's kernel were lost.
+/// A client that keeps sending while the server stops gets every reply that the server has sent,
+/// and then the end, even if it reads them a little later. If the server closed at once, the unread
+/// bytes would reset the connection, and replies in the server's kernel would be lost.
 pub fn still_sending(model: Model) {
     let server = Server::start(model, &["-q"]);
     let mut client = Client::with_small_receive_buffer(server.address());
@@ -242,16 +245,16 @@ pub fn without_loopback(model: Model) {
     assert!(took < BOUND, "it took {took:?}");
 }
 
-/// Without a signal, which would end most system calls, the server is still woken.
+/// Without a signal, which would interrupt most system calls, the server wakes up all the same.
 pub fn parent_gone(model: Model) {
     let mut server = Server::start(model, &["--delay", "1h"]);
     let mut client = Client::connect(server.address());
     client.send("hello\n");
     assert!(server.has_printed(1, "getting data"));
-    let outcome = server.stop(); // it closes the server's standard input, and waits
+    let outcome = server.stop(); // this closes the server's standard input, and waits
     assert_eq!(client.read_to_end(), GREETING);
     expect_goodbye(&outcome);
-    // An event loop waits for the client to leave, too, but not awake.
+    // An event loop waits for the client to close, too, but it sleeps meanwhile.
     if model.can_keep("idle-cost")
         && let Some(process) = outcome.usage.and_then(|usage| usage.process)
     {

@@ -1,12 +1,12 @@
-//! Streams of bytes that are no lines.
+//! Streams of bytes that aren't lines.
 
 use bench::Model;
 
 use super::client::Client;
 use super::server::Server;
 
-/// More than the kernels keep, from a client that goes on and on: the server throws it away,
-/// has the last word, and does not wait for the client to end first.
+/// A client sends more in one line than the kernels' buffers hold. The server discards it, sends
+/// the last reply, and doesn't wait for the client to end first.
 pub fn endless_line(model: Model) {
     let server = Server::start(model, &["-q"]);
     let mut client = Client::connect(server.address());

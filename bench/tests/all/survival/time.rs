@@ -13,7 +13,7 @@ pub fn idle_timeout(model: Model) {
     let mut active = Client::connect(server.address());
     assert!(server.has_printed(1, "new connection"));
     let mut silent = Client::connect(server.address());
-    drop(Client::connect(server.address())); // and nobody must look for it when its time is up
+    drop(Client::connect(server.address())); // the server must not look for it when its time is up
     for _ in 0..10 {
         active.send("x");
         thread::sleep(Duration::from_millis(200));
@@ -29,18 +29,18 @@ pub fn idle_timeout(model: Model) {
     server.stop();
 }
 
-/// Nothing moves for a client that does not read, once the kernels hold what they can.
-pub fn deaf_for_too_long(model: Model) {
+/// Nothing moves for a client that doesn't read, once the kernels' buffers are full.
+pub fn non_reading_for_too_long(model: Model) {
     let mut server = Server::start(model, &["--idle-timeout", "2s"]);
-    let mut deaf = Client::with_small_receive_buffer(server.address());
-    deaf.send_until_full(&b"\n".repeat(1 << 16));
+    let mut non_reading = Client::with_small_receive_buffer(server.address());
+    non_reading.send_until_full(&b"\n".repeat(1 << 16));
     assert!(server.has_printed(1, "nothing moved for too long"));
     server.stop();
 }
 
-/// Sends a request on each of `count` connections; returns when all are answered how long
-/// that took.
-fn ask_all(server: &Server, count: usize) -> Duration {
+/// Sends a request on each of `count` connections, waits for all replies, and returns how long that
+/// took.
+fn request_on_all(server: &Server, count: usize) -> Duration {
     let mut clients: Vec<_> = (0..count).map(|_| Client::connect(server.address())).collect();
     let began = Instant::now();
     for client in &mut clients {
@@ -56,9 +56,9 @@ fn ask_all(server: &Server, count: usize) -> Duration {
 pub fn delay(model: Model) {
     let server = Server::start(model, &["--delay", "300ms", "-q"]);
     let delay = Duration::from_millis(300);
-    // Who serves few at once takes five times as long for five times as many.
+    // A server that serves few at once takes five times as long for five times as many.
     let clients = model.serves_at_once.min(20) * 5;
-    let all = ask_all(&server, clients);
+    let all = request_on_all(&server, clients);
     if clients == 100 {
         assert!(all >= delay && all < 5 * delay, "{clients} clients took {all:?}");
     } else {
@@ -67,12 +67,12 @@ pub fn delay(model: Model) {
     server.stop();
 }
 
-/// No way to wait helps against work that blocks: each turn of a loop takes as long as the
-/// work of all who are ready. (More loops do, and so do threads, which work beside each other.)
+/// No way to wait helps against work that blocks: each turn of a loop takes as long as the work for
+/// all clients that are ready. (More loops help, and so do threads, which work in parallel.)
 pub fn work(model: Model) {
     let server = Server::start(model, &[&["--work", "50ms", "-q"], one_loop(model)].concat());
     let threads = if model.name() == "thread-server" { model.serves_at_once } else { 1 };
-    let all = ask_all(&server, 10);
+    let all = request_on_all(&server, 10);
     let in_a_row = 10_usize.div_ceil(threads) as u32;
     assert!(all >= in_a_row * Duration::from_millis(50), "10 clients took {all:?}");
     assert!(threads == 1 || all < 10 * Duration::from_millis(50), "10 clients took {all:?}");
@@ -86,8 +86,8 @@ pub fn work(model: Model) {
     server.stop();
 }
 
-/// Work makes a turn of the loop long, 2.4 seconds here. Who comes in at its end has not been
-/// idle since it began.
+/// Work makes a turn of the loop long, 2.4 seconds here. A client that is accepted at its end has
+/// not been idle since its beginning.
 pub fn idle_timeout_beside_work(model: Model) {
     let mut server = Server::start(model, &["--work", "600ms", "--idle-timeout", "2s"]);
     let mut busy = Client::connect(server.address());
@@ -98,7 +98,7 @@ pub fn idle_timeout_beside_work(model: Model) {
     busy.end();
     let mut newcomer = Client::connect(server.address());
     assert!(server.has_printed(2, "new connection"));
-    assert!(!newcomer.hears_something(), "the newcomer was closed as idle");
+    assert!(!newcomer.receives_something(), "the newcomer was closed as idle");
     drop(newcomer);
     server.stop();
 }

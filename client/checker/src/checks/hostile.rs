@@ -1,40 +1,40 @@
-//! Clients that break off. What they are here for is done by the runner: it asks after each
-//! check whether the server still lives and answers.
+//! Clients that break off. The runner does the actual checking: after each check it makes sure that
+//! the server is still alive and still replies.
 
 use std::thread;
 use std::time::Duration;
 
-use crate::scene::{Attempt, Scene};
-use crate::visitor::Visitor;
+use crate::client::Client;
+use crate::fixture::{CheckResult, Fixture};
 
-pub(super) fn connect_and_close(scene: &Scene) -> Attempt {
+pub(super) fn connect_and_close(fixture: &Fixture) -> CheckResult {
     for number in 0..100 {
-        let visitor = Visitor::connect(scene)?;
+        let client = Client::connect(fixture)?;
         if number % 10 == 0 {
-            // Time to be accepted. The others may have gone before that.
+            // Time for the server to accept it. The others may be gone before that.
             thread::sleep(Duration::from_millis(2));
         }
-        drop(visitor);
+        drop(client);
     }
     Ok(None)
 }
 
-pub(super) fn resets(scene: &Scene) -> Attempt {
+pub(super) fn resets(fixture: &Fixture) -> CheckResult {
     let in_the_middle = b"in the middle of a requ".to_vec();
-    let whole = scene.protocol.request("hello from the checker");
-    let many = whole.repeat(500); // the last of them can't be answered any more
+    let whole = fixture.protocol.request("hello from the checker");
+    let many = whole.repeat(500); // the last of them can no longer be answered
     for number in 0..30 {
         for requests in [&in_the_middle, &whole, &many] {
-            let mut visitor = Visitor::connect(scene)?;
-            visitor.send(requests)?;
+            let mut client = Client::connect(fixture)?;
+            client.send(requests)?;
             take_turns(number);
-            visitor.reset();
+            client.reset();
         }
     }
     Ok(None)
 }
 
-/// Sometimes the server has read already when the reset comes, and sometimes not.
+/// Sometimes the server has already read when the reset comes, and sometimes not.
 fn take_turns(number: u64) {
     thread::sleep(Duration::from_millis(number % 3));
 }

@@ -1,38 +1,38 @@
-//! Crowds, descriptors that run out, and what nobody costs.
+//! Crowds, running out of descriptors, and what idle clients cost.
 
 use std::time::Duration;
 
 use protocol::Protocol;
 use server_process::Cost;
 
-use crate::guests::Guests;
-use crate::scene::{Attempt, Scene, Trouble, broken};
-use crate::visitor::Visitor;
+use crate::client::Client;
+use crate::clients::Clients;
+use crate::fixture::{CheckFailure, CheckResult, Fixture, broken};
 
-pub(super) fn idle_cost(scene: &Scene) -> Attempt {
+pub(super) fn idle_cost(fixture: &Fixture) -> CheckResult {
     const CLIENTS: usize = 20;
     const WINDOW: Duration = Duration::from_secs(1);
-    // A server that sleeps needs nothing; but some languages look after themselves now and then.
+    // A server that sleeps needs nothing, but some runtimes do some work of their own now and then.
     const BOUND: Duration = Duration::from_millis(20);
-    scene.cost()?;
-    let _silent: Vec<Visitor>;
-    let _answered: Guests;
-    match scene.protocol {
-        // Whoever is answered is gone.
+    fixture.cost()?;
+    let _silent: Vec<Client>;
+    let _answered: Clients;
+    match fixture.protocol {
+        // A client that has its reply is gone.
         Protocol::OneShot => {
-            // The backlog of a blocking server may hold fewer. Those who are in it are enough.
-            let knock = |_| Visitor::connect_within(scene, Duration::from_millis(250)).ok();
-            _silent = (0..CLIENTS).map_while(knock).collect();
+            // The backlog of a blocking server may hold fewer. Those that fit are enough.
+            let connect = |_| Client::connect_within(fixture, Duration::from_millis(250)).ok();
+            _silent = (0..CLIENTS).map_while(connect).collect();
         }
-        Protocol::Lines => _answered = Guests::come(scene, CLIENTS)?,
+        Protocol::Lines => _answered = Clients::come(fixture, CLIENTS)?,
     }
-    // Where others have the processors, a server that never sleeps uses little, too: but it could
-    // have run nearly all the time.
+    // If other processes have the processors, a server that never sleeps uses little time too, but
+    // it waits for a processor nearly all the time.
     const WAITED: Duration = Duration::from_millis(200);
     let is_idle = |cost: &Cost| cost.processor_time <= BOUND && cost.waited <= WAITED;
-    let mut cost = scene.cost_of(WINDOW)?;
+    let mut cost = fixture.cost_of(WINDOW)?;
     if !is_idle(&cost) {
-        cost = scene.cost_of(WINDOW)?; // there may have been something left to do
+        cost = fixture.cost_of(WINDOW)?; // perhaps something was still left to do
     }
     let Cost { processor_time: spent, waited, .. } = cost;
     if is_idle(&cost) {
@@ -43,37 +43,38 @@ pub(super) fn idle_cost(scene: &Scene) -> Attempt {
         false => format!(" and waited for a processor for {waited:.0?} more"),
     };
     broken(format!(
-        "the server used {spent:?} of processor time within {WINDOW:?}{waited}, though {CLIENTS} \
-         clients said nothing"
+        "the server used {spent:?} of processor time within {WINDOW:?}{waited}, although {CLIENTS} \
+         clients sent nothing"
     ))
 }
 
-pub(super) fn many_connections(scene: &Scene) -> Attempt {
+pub(super) fn many_connections(fixture: &Fixture) -> CheckResult {
     const CLIENTS: usize = 1100;
     if !has_descriptors_for(CLIENTS) {
-        let why = format!("the checker itself may not have {CLIENTS} descriptors: see `ulimit -n`");
-        return Err(Trouble::NotTried(why));
+        let why = format!("the checker itself can't have {CLIENTS} descriptors: see `ulimit -n`");
+        return Err(CheckFailure::NotTried(why));
     }
-    as_many_as_fit(scene, CLIENTS, false)
+    as_many_as_fit(fixture, CLIENTS, false)
 }
 
-pub(super) fn descriptor_limit(scene: &Scene) -> Attempt {
+pub(super) fn descriptor_limit(fixture: &Fixture) -> CheckResult {
     const CLIENTS: usize = 100;
-    as_many_as_fit(scene, CLIENTS, true)
+    as_many_as_fit(fixture, CLIENTS, true)
 }
 
-fn as_many_as_fit(scene: &Scene, clients: usize, must_sleep: bool) -> Attempt {
-    let mut guests = Guests::come(scene, clients)?;
-    let figure = format!("{} at once", guests.at_once());
-    // Left out where it can't be seen: whoever waits must be served nevertheless.
-    if must_sleep && guests.somebody_waits() && scene.cost().is_ok() {
-        scene.expect_sleep(&format!("{figure} were served and others waited in the backlog"))?;
+fn as_many_as_fit(fixture: &Fixture, clients: usize, must_sleep: bool) -> CheckResult {
+    let mut clients = Clients::come(fixture, clients)?;
+    let figure = format!("{} at once", clients.at_once());
+    // Skipped where the processor time can't be seen. The waiting clients have to be served all the
+    // same.
+    if must_sleep && clients.some_wait() && fixture.cost().is_ok() {
+        fixture.expect_sleep(&format!("{figure} were served, and others waited in the backlog"))?;
     }
-    guests.leave_in_turns()?;
+    clients.leave_in_turn()?;
     Ok(Some(figure))
 }
 
-/// Whether there are enough, and some for servers that are being started meanwhile.
+/// Whether there are enough of them, and some for servers that are started meanwhile.
 fn has_descriptors_for(clients: usize) -> bool {
     const SPARE: u64 = 300;
     system::raise_descriptor_limit().is_ok_and(|limit| limit > clients as u64 + SPARE)

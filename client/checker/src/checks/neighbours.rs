@@ -1,44 +1,46 @@
-//! Slow clients, and one beside them who is not.
+//! Slow clients, and a prompt one at the same time.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::scene::{Attempt, Scene, Trouble};
-use crate::visitor::Visitor;
+use crate::client::Client;
+use crate::fixture::{CheckFailure, CheckResult, Fixture};
 
-/// More than a handful of threads or processes that somebody may have prepared for all.
+/// More than the few threads or processes that a server may have prepared for all clients.
 const SLOW_ONES: usize = 5;
 
 /// How long a dribbling client waits after each byte.
 const DRIBBLE: Duration = Duration::from_millis(20);
 
-pub(super) fn silent(scene: &Scene) -> Attempt {
-    slow(scene, b"", "five silent clients were connected")
+pub(super) fn silent(fixture: &Fixture) -> CheckResult {
+    slow(fixture, b"", "while five silent clients were connected")
 }
 
-pub(super) fn half_sent(scene: &Scene) -> Attempt {
-    slow(scene, b"hello fr", "five clients had sent half a request")
+pub(super) fn half_sent(fixture: &Fixture) -> CheckResult {
+    slow(fixture, b"hello fr", "while five clients had sent half a request")
 }
 
-/// Clients that say no more than `beginning`, until somebody else has been answered.
-fn slow(scene: &Scene, beginning: &[u8], circumstances: &str) -> Attempt {
+/// Clients that send only `beginning`, until another one has got its reply.
+fn slow(fixture: &Fixture, beginning: &[u8], circumstances: &str) -> CheckResult {
     let mut slow = Vec::new();
     for _ in 0..SLOW_ONES {
-        let mut visitor = Visitor::connect(scene)?;
-        visitor.send(beginning)?;
-        slow.push(visitor);
+        let mut client = Client::connect(fixture)?;
+        client.send(beginning)?;
+        slow.push(client);
     }
-    scene.ask_as_anybody().map_err(|why| why.when(circumstances))?;
-    for mut visitor in slow {
-        visitor.ask()?;
-        visitor.replies(1).map_err(|why| why.when("one who had been slow asked at last"))?;
+    fixture.check_new_client().map_err(|why| why.when(circumstances))?;
+    for mut client in slow {
+        client.send_request()?;
+        client.replies(1).map_err(|why| {
+            why.when("to one of the slow clients, when it finally sent its request")
+        })?;
     }
     Ok(None)
 }
 
-pub(super) fn dribbling(scene: &Scene) -> Attempt {
-    let mut dribbling = Visitor::connect(scene)?;
+pub(super) fn dribbling(fixture: &Fixture) -> CheckResult {
+    let mut dribbling = Client::connect(fixture)?;
     dribbling.send(b"h")?;
     let (stop, stopped) = mpsc::channel::<()>();
     thread::scope(|scope| {
@@ -49,19 +51,22 @@ pub(super) fn dribbling(scene: &Scene) -> Attempt {
             dribbling.send(b"\n")?;
             dribbling.replies(1)
         });
-        let why = |error| Trouble::NotTried(format!("the checker gets no thread: {error}"));
+        let why =
+            |error| CheckFailure::NotTried(format!("the checker can't start a thread: {error}"));
         let dribbling = dribbling.map_err(why)?;
-        let asked = (0..3).try_for_each(|_| {
+        let served = (0..3).try_for_each(|_| {
             thread::sleep(2 * DRIBBLE);
-            scene.ask_as_anybody().map_err(|why| why.when("another client sent a byte every 20 ms"))
+            fixture
+                .check_new_client()
+                .map_err(|why| why.when("while another client sent a byte every 20 ms"))
         });
         drop(stop);
         let dribbled = match dribbling.join() {
             Ok(dribbled) => dribbled,
             Err(panic) => std::panic::resume_unwind(panic),
         };
-        asked?;
-        dribbled.map_err(|why| why.when("the one who sent a byte every 20 ms"))?;
+        served?;
+        dribbled.map_err(|why| why.when("to the client that sent a byte every 20 ms"))?;
         Ok(None)
     })
 }

@@ -2,35 +2,33 @@
 
 use std::time::{Duration, Instant};
 
-use crate::scene::{Attempt, Scene, Trouble, broken};
-use crate::visitor::Visitor;
+use crate::client::Client;
+use crate::fixture::{CheckFailure, CheckResult, Fixture, broken};
 use server_process::told;
 
-/// A second is promised. The rest is for a machine that is busy with other checks.
+/// The promise is a second. The rest is for a machine that is busy with other checks.
 const BOUND: Duration = Duration::from_millis(1500);
 
-pub(super) fn ctrl_c(scene: &Scene) -> Attempt {
-    let process = scene.process()?;
-    // The first is the only one that a blocking server knows.
-    let mut answered = Visitor::connect(scene)?;
-    answered.ask()?;
+pub(super) fn ctrl_c(fixture: &Fixture) -> CheckResult {
+    let process = fixture.process()?;
+    // A blocking server has accepted only this first client.
+    let mut answered = Client::connect(fixture)?;
+    answered.send_request()?;
     answered.replies(1)?;
-    let _idle = Visitor::connect(scene)?;
+    let _idle = Client::connect(fixture)?;
     let began = Instant::now();
     if !process.interrupt() {
-        return Err(Trouble::NotTried(
-            "this system has no Ctrl-C that a program could send".into(),
-        ));
+        return Err(CheckFailure::NotTried("on this system, a program can't send Ctrl-C".into()));
     }
     match process.wait(BOUND) {
-        None => broken(format!("the server was still there {BOUND:?} after Ctrl-C")),
+        None => broken(format!("the server was still running {BOUND:?} after Ctrl-C")),
         Some(status) if !status.success() => {
             broken(process.death().unwrap_or_else(|| format!("the server {}", told(status))))
         }
         Some(_) => {
             let after = began.elapsed().as_millis();
             if process.is_survived() {
-                return broken("the server ended, but somebody still listens on its port");
+                return broken("the server ended, but another process still listens on its port");
             }
             Ok(Some(format!("{after} ms")))
         }

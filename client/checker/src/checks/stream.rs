@@ -1,113 +1,115 @@
-//! A stream of bytes, cut in every way.
+//! A stream of bytes, cut into all kinds of pieces.
 
 use std::thread;
 use std::time::Duration;
 
 use protocol::{Protocol, REQUEST_MAX, TOO_LONG};
 
-use crate::scene::{Attempt, Scene};
-use crate::visitor::Visitor;
+use crate::client::Client;
+use crate::fixture::{CheckResult, Fixture};
 
-/// So long after a byte, the server has most probably read it before the next one is sent.
+/// When this much time lies between two bytes, the server has most probably read the first before
+/// the second is sent.
 const APART: Duration = Duration::from_millis(10);
 
-pub(super) fn answers(scene: &Scene) -> Attempt {
-    scene.ask_as_anybody()?;
+pub(super) fn answers(fixture: &Fixture) -> CheckResult {
+    fixture.check_new_client()?;
     Ok(None)
 }
 
-pub(super) fn greets_once(scene: &Scene) -> Attempt {
-    let mut visitor = Visitor::connect(scene)?;
-    visitor.ask()?;
-    visitor.replies(1)?;
-    match scene.protocol {
-        Protocol::Lines => visitor.hears_nothing()?,
-        Protocol::OneShot => visitor.hears_the_end()?,
+pub(super) fn greets_once(fixture: &Fixture) -> CheckResult {
+    let mut client = Client::connect(fixture)?;
+    client.send_request()?;
+    client.replies(1)?;
+    match fixture.protocol {
+        Protocol::Lines => client.expect_silence()?,
+        Protocol::OneShot => client.expect_end()?,
     }
     Ok(None)
 }
 
-pub(super) fn asks_again(scene: &Scene) -> Attempt {
-    let mut visitor = Visitor::connect(scene)?;
+pub(super) fn asks_again(fixture: &Fixture) -> CheckResult {
+    let mut client = Client::connect(fixture)?;
     for number in 1..=4 {
-        let asked = visitor.ask().and_then(|()| visitor.replies(1));
-        asked.map_err(|why| why.when(&format!("request {number}")))?;
+        let served = client.send_request().and_then(|()| client.replies(1));
+        served.map_err(|why| why.when(&format!("request {number}")))?;
     }
     Ok(None)
 }
 
-pub(super) fn byte_by_byte(scene: &Scene) -> Attempt {
-    let mut visitor = Visitor::connect(scene)?;
+pub(super) fn byte_by_byte(fixture: &Fixture) -> CheckResult {
+    let mut client = Client::connect(fixture)?;
     for byte in b"hello" {
-        visitor.send(&[*byte])?;
-        visitor
-            .hears_nothing_for(APART)
-            .map_err(|why| why.when("the LF of the request had not been sent"))?;
+        client.send(&[*byte])?;
+        client
+            .expect_silence_for(APART)
+            .map_err(|why| why.when("before the LF of the request was sent"))?;
     }
-    visitor.send(b"\n")?;
-    visitor.replies(1)?;
-    visitor.hears_nothing()?;
+    client.send(b"\n")?;
+    client.replies(1)?;
+    client.expect_silence()?;
     Ok(None)
 }
 
-pub(super) fn pipelined(scene: &Scene) -> Attempt {
+pub(super) fn pipelined(fixture: &Fixture) -> CheckResult {
     const REQUESTS: usize = 500;
-    let mut visitor = Visitor::connect(scene)?;
-    visitor.send(&scene.protocol.request("hello from the checker").repeat(REQUESTS))?;
-    visitor.replies(REQUESTS)?;
-    visitor.hears_nothing()?;
+    let mut client = Client::connect(fixture)?;
+    client.send(&fixture.protocol.request("hello from the checker").repeat(REQUESTS))?;
+    client.replies(REQUESTS)?;
+    client.expect_silence()?;
     Ok(None)
 }
 
-pub(super) fn half_close(scene: &Scene) -> Attempt {
-    ask_and_end(scene, b"one\ntwo\nthree\n", 3)
+pub(super) fn half_close(fixture: &Fixture) -> CheckResult {
+    send_and_end(fixture, b"one\ntwo\nthree\n", 3)
 }
 
-pub(super) fn unfinished_line(scene: &Scene) -> Attempt {
-    ask_and_end(scene, b"one\ntwo", 2)
+pub(super) fn unfinished_line(fixture: &Fixture) -> CheckResult {
+    send_and_end(fixture, b"one\ntwo", 2)
 }
 
-fn ask_and_end(scene: &Scene, requests: &[u8], replies: usize) -> Attempt {
-    let mut visitor = Visitor::connect(scene)?;
-    visitor.send(requests)?;
-    visitor.end()?;
-    visitor.replies(replies)?;
-    visitor.hears_the_end()?;
+fn send_and_end(fixture: &Fixture, requests: &[u8], replies: usize) -> CheckResult {
+    let mut client = Client::connect(fixture)?;
+    client.send(requests)?;
+    client.end()?;
+    client.replies(replies)?;
+    client.expect_end()?;
     Ok(None)
 }
 
-pub(super) fn too_long(scene: &Scene) -> Attempt {
-    let mut visitor = Visitor::connect(scene)?;
-    visitor.send(b"fine\n")?;
-    visitor.replies(1)?;
-    visitor.send(&[b'x'; 100_000])?;
-    visitor.expect(TOO_LONG, 1)?;
-    visitor.hears_the_end()?;
-    // Who closes with unread bytes in hand resets the connection, and it may do so late.
+pub(super) fn too_long(fixture: &Fixture) -> CheckResult {
+    let mut client = Client::connect(fixture)?;
+    client.send(b"fine\n")?;
+    client.replies(1)?;
+    client.send(&[b'x'; 100_000])?;
+    client.expect(TOO_LONG, 1)?;
+    client.expect_end()?;
+    // If the server closes with unread bytes, the kernel resets the connection, perhaps a moment
+    // later.
     thread::sleep(APART);
-    visitor.end()?;
-    the_limit_is_exact(scene)
+    client.end()?;
+    the_limit_is_exact(fixture)
 }
 
-/// Sends requests of as many bytes as one may have, and of one more, each on a connection of its
-/// own: a line, and a last line that has no LF and that only the client's end finishes.
-fn the_limit_is_exact(scene: &Scene) -> Attempt {
-    let ask = |length: usize, ending: &str| {
-        let reply = if length > REQUEST_MAX { TOO_LONG } else { scene.protocol.reply() };
+/// Sends requests of the greatest allowed length, and of one byte more, each on its own connection:
+/// once as a line, and once as a last line without an LF, which ends with the stream.
+fn the_limit_is_exact(fixture: &Fixture) -> CheckResult {
+    let try_length = |length: usize, ending: &str| {
+        let reply = if length > REQUEST_MAX { TOO_LONG } else { fixture.protocol.reply() };
         let request = "x".repeat(length - ending.len()) + ending;
-        let mut visitor = Visitor::connect(scene)?;
-        visitor.ask()?;
-        visitor.replies(1)?;
-        visitor.send(request.as_bytes())?;
-        visitor.end()?;
-        visitor.expect(reply, 1)?;
-        visitor.hears_the_end()
+        let mut client = Client::connect(fixture)?;
+        client.send_request()?;
+        client.replies(1)?;
+        client.send(request.as_bytes())?;
+        client.end()?;
+        client.expect(reply, 1)?;
+        client.expect_end()
     };
     for length in [REQUEST_MAX, REQUEST_MAX + 1] {
-        let sent = format!("a line of {length} bytes, its LF included, had been sent");
-        ask(length, "\n").map_err(|why| why.when(&sent))?;
-        let sent = format!("{length} bytes without an LF had been sent, and the client had ended");
-        ask(length, "").map_err(|why| why.when(&sent))?;
+        let sent = format!("after a line of {length} bytes, including its LF");
+        try_length(length, "\n").map_err(|why| why.when(&sent))?;
+        let sent = format!("after {length} bytes without an LF and the end of the stream");
+        try_length(length, "").map_err(|why| why.when(&sent))?;
     }
     Ok(None)
 }

@@ -1,20 +1,20 @@
-//! Everything worth telling passes through here: into the report, and to whoever watches.
+//! Everything that happens is recorded here in the report, and passed on to `watch`.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::{Client, Happening, Latency, TICK};
+use super::{Client, Event, Latency, TICK};
 use crate::phase::Phase;
-use crate::report::{Failure, Part, Report};
+use crate::report::{Failure, KindReport, Report};
 
-/// The report as far as it goes, and the one who watches.
+/// The report so far, and the function that watches the flood.
 pub(super) struct Record<'a> {
     pub(super) report: Report,
-    watch: &'a mut dyn FnMut(&Happening<'_>) -> ControlFlow<()>,
+    watch: &'a mut dyn FnMut(&Event<'_>) -> ControlFlow<()>,
     began: Instant,
-    /// When the crowd was told to ask.
+    /// When the crowd began to send requests.
     asks_from: Option<Instant>,
-    /// When anything last came about on any connection.
+    /// When anything last happened on any connection.
     pub(super) last_moved: Instant,
     pub(super) next_tick: Instant,
     is_ended: bool,
@@ -23,7 +23,7 @@ pub(super) struct Record<'a> {
 impl<'a> Record<'a> {
     pub(super) fn new(
         report: Report,
-        watch: &'a mut dyn FnMut(&Happening<'_>) -> ControlFlow<()>,
+        watch: &'a mut dyn FnMut(&Event<'_>) -> ControlFlow<()>,
     ) -> Self {
         let now = Instant::now();
         Record {
@@ -37,22 +37,22 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// From now on the crowd asks.
+    /// The crowd sends requests from now on.
     pub(super) fn begin_asking(&mut self) {
         self.asks_from = Some(Instant::now());
     }
 
-    /// Since when the crowd asks; `None` if that is still to come.
+    /// Since when the crowd sends requests; `None` if it hasn't begun.
     pub(super) fn asks_from(&self) -> Option<Instant> {
         self.asks_from
     }
 
-    /// Until when it asks; `None` if it counts its requests instead.
+    /// Until when the crowd sends requests; `None` if their number is fixed instead.
     pub(super) fn asks_until(&self) -> Option<Instant> {
         self.warmed_up()?.checked_add(self.report.crowd.duration?)
     }
 
-    /// Whether the latency of a request counts that was due then.
+    /// Whether the latency of a request that was due then is measured.
     pub(super) fn is_measured(&self, due: Instant) -> bool {
         self.warmed_up().is_some_and(|warm| due >= warm)
     }
@@ -62,24 +62,24 @@ impl<'a> Record<'a> {
     }
 
     pub(super) fn entered(&mut self, client: Client, phase: Phase, at: Instant) {
-        self.tell(&Happening::Entered { client: client.number, phase, at });
+        self.notify(&Event::Entered { client: client.number, phase, at });
     }
 
     pub(super) fn connected(&mut self, client: Client, after: Duration, now: Instant) {
         self.last_moved = now;
         self.report.connected += 1;
         self.report.connect.record(after);
-        self.tell(&Happening::Connected { client: client.number, after });
+        self.notify(&Event::Connected { client: client.number, after });
     }
 
-    /// A client has asked what nobody could count on beforehand.
+    /// A client has sent requests whose number wasn't known in advance.
     pub(super) fn asked(&mut self, client: Client, requests: usize) {
         self.report.asked += requests as u64;
         self.part(client).asked += requests as u64;
     }
 
-    /// In an open loop: a request that was `due` then went out so late by the client's own
-    /// fault.
+    /// In an open loop: the client itself sent the request that was `due` then late, `by` this
+    /// time.
     pub(super) fn sent_late(&mut self, due: Instant, by: Duration) {
         let is_measured = self.is_measured(due);
         if let Some(open_loop) = &mut self.report.open_loop
@@ -95,7 +95,7 @@ impl<'a> Record<'a> {
 
     pub(super) fn received(&mut self, client: Client, bytes: &[u8], now: Instant) {
         self.last_moved = now;
-        self.tell(&Happening::Received { client: client.number, bytes });
+        self.notify(&Event::Received { client: client.number, bytes });
     }
 
     pub(super) fn answered(&mut self, client: Client, latency: Option<Latency>) {
@@ -108,10 +108,10 @@ impl<'a> Record<'a> {
                 open_loop.reply_since_due.record(latency.since_due);
             }
         }
-        self.tell(&Happening::Answered { client: client.number, latency });
+        self.notify(&Event::Answered { client: client.number, latency });
     }
 
-    /// A request is given up that is sent (then `since_sent` is known) or was only due.
+    /// A request that was sent (then `since_sent` is known) or only due is given up.
     pub(super) fn unanswered(
         &mut self,
         client: Client,
@@ -125,28 +125,28 @@ impl<'a> Record<'a> {
         if let (Some(waited), Some(open_loop)) = (since_due, &mut self.report.open_loop) {
             open_loop.reply_since_due.record_unanswered(waited);
         }
-        self.tell(&Happening::Unanswered { client: client.number, since_sent, since_due });
+        self.notify(&Event::Unanswered { client: client.number, since_sent, since_due });
     }
 
     pub(super) fn failed(&mut self, client: Client, failure: &Failure) {
         self.last_moved = Instant::now();
         self.part(client).failed += 1;
         self.report.errors.add(client.number, failure);
-        self.tell(&Happening::Failed { client: client.number, failure });
+        self.notify(&Event::Failed { client: client.number, failure });
     }
 
     pub(super) fn closed(&mut self, client: Client, at: Instant) {
-        self.tell(&Happening::Closed { client: client.number, at });
+        self.notify(&Event::Closed { client: client.number, at });
     }
 
     pub(super) fn tick(&mut self, now: Instant) {
         if self.next_tick <= now {
             self.next_tick = now + TICK;
-            self.tell(&Happening::Tick);
+            self.notify(&Event::Tick);
         }
     }
 
-    /// Ends the flood, whatever is still to be done.
+    /// Ends the flood, whatever is left to do.
     pub(super) fn end(&mut self) {
         self.is_ended = true;
     }
@@ -160,18 +160,18 @@ impl<'a> Record<'a> {
         self.report
     }
 
-    /// What is known of the clients of this kind. There is a part for each kind in the crowd.
-    fn part(&mut self, client: Client) -> &mut Part {
+    /// The report's part on the clients of this kind. There is one for each kind in the crowd.
+    fn part(&mut self, client: Client) -> &mut KindReport {
         let parts = &mut self.report.kinds;
         let index = parts.iter().position(|part| part.kind == client.kind);
         &mut parts[index.expect("the report has a part for each kind of the crowd")]
     }
 
-    fn tell(&mut self, happening: &Happening<'_>) {
+    fn notify(&mut self, event: &Event<'_>) {
         if self.report.ended_early {
-            return; // whoever broke it off wants to hear no more
+            return; // `watch` has ended the flood, and isn't called any more
         }
-        if (self.watch)(happening).is_break() {
+        if (self.watch)(event).is_break() {
             self.report.ended_early = true;
             self.end();
         }

@@ -7,15 +7,15 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-/// Durations up to an hour, longer ones counting as an hour, kept to three digits.
+/// Durations up to an hour, kept to three digits; longer ones count as an hour.
 ///
-/// An average would hide the few clients that waited long, and they are the point, so it
-/// gives quantiles. It has the same size (some 256 KiB) for any number of durations, and
-/// adding one allocates nothing.
+/// It gives quantiles, because an average would hide the few clients that waited long, which are
+/// what matters. It has the same size (some 256 KiB) for any number of durations, and adding one
+/// allocates nothing.
 ///
-/// Who waited in vain is not left out, which would make a server look the better the more
-/// requests it never answers: such a wait counts as long as it lasted, and a quantile that
-/// may be greater for it is marked ([`is_at_least`](Self::is_at_least)).
+/// Waits in vain aren't left out. Otherwise a server would look better, the more requests it never
+/// answers. Such a wait counts for as long as it lasted, and a quantile that may be greater because
+/// of it is marked ([`is_at_least`](Self::is_at_least)).
 ///
 /// ```
 /// use load_generator::report::Latencies;
@@ -55,7 +55,7 @@ impl Latencies {
         self.all.saturating_record(nanoseconds);
     }
 
-    /// Adds a wait that has lasted for at least so long, and has not led to anything.
+    /// Adds a wait in vain that has lasted for at least this long.
     pub fn record_unanswered(&mut self, at_least: Duration) {
         self.record(at_least);
         self.unanswered += 1;
@@ -76,7 +76,7 @@ impl Latencies {
         self.shortest_unanswered = Duration::MAX;
     }
 
-    /// How many were added, with the unanswered.
+    /// How many were added, including waits in vain.
     pub fn count(&self) -> u64 {
         self.all.len()
     }
@@ -97,7 +97,7 @@ impl Latencies {
         Duration::from_nanos(self.all.value_at_quantile(of_all))
     }
 
-    /// Whether that quantile may be greater than it is told, because of waits in vain.
+    /// Whether that quantile may be greater than its value, because of waits in vain.
     pub fn is_at_least(&self, of_all: f64) -> bool {
         self.unanswered > 0 && self.quantile(of_all) >= self.shortest_unanswered
     }
@@ -107,8 +107,8 @@ impl Latencies {
         Duration::from_nanos(self.all.max())
     }
 
-    /// Whether there are enough of them to tell a quantile from the longest: a 99th
-    /// percentile of fewer than a hundred is nothing else.
+    /// Whether there are enough durations to distinguish a quantile from the longest: the 99th
+    /// percentile of fewer than a hundred is just the longest.
     pub fn bears(&self, of_all: f64) -> bool {
         self.count() as f64 * (1.0 - of_all) >= 1.0 - 1e-9
     }
@@ -161,8 +161,8 @@ mod tests {
         for nanoseconds in [1, 999, 123_456, 3_600_000_000_000] {
             let mut latencies = Latencies::default();
             latencies.record(Duration::from_nanos(nanoseconds));
-            let told = latencies.max().as_nanos() as u64;
-            assert!(told.abs_diff(nanoseconds) <= nanoseconds / 1000);
+            let stored = latencies.max().as_nanos() as u64;
+            assert!(stored.abs_diff(nanoseconds) <= nanoseconds / 1000);
         }
     }
 

@@ -1,38 +1,38 @@
-//! Faults of `faulty-server` that come to light under chaos, some of them nowhere else.
+//! Faults of `faulty-server` that show up under chaos, some of them only there.
 
 use std::time::Duration;
 
-use chaos::{Outcome, Plan, run};
+use chaos::{ChaosReport, Scenario, run};
 use load_generator::Kind;
 use server_process::Target;
 
-/// Short and small, so that all of them can run at the same time; without the deaf, who move
-/// megabytes.
-fn plan() -> Plan {
-    let kinds = Kind::ALL.into_iter().filter(|&kind| kind != Kind::Deaf).collect();
+/// Short and small, so that all of them can run at the same time; without non-reading clients,
+/// which move megabytes.
+fn scenario() -> Scenario {
+    let kinds = Kind::ALL.into_iter().filter(|&kind| kind != Kind::NonReading).collect();
     let time = Duration::from_secs(1);
-    Plan { time, seed: 4711, connections: 300, kinds, ..Plan::default() }
+    Scenario { time, seed: 4711, connections: 300, kinds, ..Scenario::default() }
 }
 
 const FAULTY_SERVER: &str = env!("CARGO_BIN_EXE_faulty-server");
 
-fn chaos(fault: &str, plan: &Plan) -> Outcome {
+fn chaos(fault: &str, scenario: &Scenario) -> ChaosReport {
     let subject = Target::command([FAULTY_SERVER, "--fault", fault, "127.0.0.1:{port}"]).unwrap();
-    run(&subject, plan, &|_| {})
+    run(&subject, scenario, &|_| {})
 }
 
 /// A server that a shell starts, in which `$0` is the program.
-fn chaos_in_a_shell(script: &str) -> Outcome {
+fn chaos_in_a_shell(script: &str) -> ChaosReport {
     let words = ["sh", "-c", script, FAULTY_SERVER, "127.0.0.1:{port}"];
-    run(&Target::command(words).unwrap(), &plan(), &|_| {})
+    run(&Target::command(words).unwrap(), &scenario(), &|_| {})
 }
 
-fn found(fault: &str, words: &str) -> Outcome {
-    found_with(fault, words, &plan())
+fn found(fault: &str, words: &str) -> ChaosReport {
+    found_with(fault, words, &scenario())
 }
 
-fn found_with(fault: &str, words: &str, plan: &Plan) -> Outcome {
-    let outcome = chaos(fault, plan);
+fn found_with(fault: &str, words: &str, scenario: &Scenario) -> ChaosReport {
+    let outcome = chaos(fault, scenario);
     assert!(!outcome.is_good(), "{fault} was not found: {}", outcome.text());
     assert!(outcome.faults.iter().any(|fault| fault.contains(words)), "{}", outcome.text());
     assert!(outcome.again().unwrap().starts_with("--seed 4711"), "{:?}", outcome.again());
@@ -40,10 +40,10 @@ fn found_with(fault: &str, words: &str, plan: &Plan) -> Outcome {
 }
 
 #[test]
-fn a_good_server_stands_it() {
-    // 206 clients come while it is stopped, and descriptors are few when it goes on.
+fn a_good_server_survives() {
+    // 206 clients come while it is stopped, and there are few descriptors when it is resumed.
     let wave = Some(16);
-    let outcome = chaos("none", &Plan { wave, ..plan() });
+    let outcome = chaos("none", &Scenario { wave, ..scenario() });
     assert!(outcome.is_good(), "{}", outcome.text());
     assert_eq!(outcome.answered, outcome.asked);
     assert!(outcome.asked > 0 && outcome.waves > 0 && outcome.clients > 600);
@@ -57,7 +57,7 @@ fn a_good_server_stands_it() {
 }
 
 #[test]
-fn an_error_of_one_that_ends_all() {
+fn an_error_of_one_client_that_ends_the_server() {
     found(
         "dies-on-reset",
         "the server ended with status 1; it said: faulty-server: Connection reset",
@@ -69,7 +69,7 @@ fn descriptors_that_run_out() {
     // It has three left when 300 clients come.
     let wave = Some(4);
     let words = "Too many open files";
-    let outcome = found_with("dies-without-descriptors", words, &Plan { wave, ..plan() });
+    let outcome = found_with("dies-without-descriptors", words, &Scenario { wave, ..scenario() });
     assert!(outcome.squeezes > 0);
     assert!(outcome.failed_wave.is_some());
     assert!(outcome.again().unwrap().contains(" --wave "));
@@ -77,37 +77,38 @@ fn descriptors_that_run_out() {
 
 #[test]
 fn descriptors_that_are_never_closed() {
-    found("leaks-descriptors", "descriptors are open though nobody is there");
+    found("leaks-descriptors", "descriptors are open although no client is connected");
 }
 
 #[test]
 fn memory_that_is_never_freed() {
-    let plan = Plan { connections: 1000, ..plan() };
-    found_with("leaks-memory", "its memory has grown from", &plan);
+    let scenario = Scenario { connections: 1000, ..scenario() };
+    found_with("leaks-memory", "its memory has grown from", &scenario);
 }
 
-/// The shell ends when the server has said that it runs.
+/// The shell ends when the server has printed that it is running.
 #[test]
 fn a_server_that_goes_into_the_background() {
     let outcome = chaos_in_a_shell("{ \"$0\" \"$1\" & } | read line");
     let fault = &outcome.faults[0];
-    assert!(fault.contains("it must stay in the foreground"), "{}", outcome.text());
+    assert!(fault.contains("it has to stay in the foreground"), "{}", outcome.text());
     assert_eq!(outcome.ended_after, None);
 }
 
-/// The server that takes the shell's place ends at Ctrl-C, and the one that was asked goes on. (A
-/// shell could not end by itself where Ctrl-C is ignored from the beginning, as in the background.)
+/// The server that replaces the shell ends at Ctrl-C, and the one that served the clients goes on.
+/// (A shell could not end by itself where Ctrl-C is ignored from the beginning, as in the
+/// background.)
 #[test]
 fn a_process_that_survives_the_one_that_was_started() {
     let script = "\"$0\" --fault ignores-ctrl-c \"$1\" & exec \"$0\" 127.0.0.1:0";
     let outcome = chaos_in_a_shell(script);
-    let fault = "somebody still listens on its port";
+    let fault = "another process still listens on its port";
     assert!(outcome.faults[0].contains(fault), "{}", outcome.text());
     assert_eq!(outcome.ended_after, None);
 }
 
 #[test]
 fn an_end_that_does_not_come() {
-    let outcome = found("ignores-ctrl-c", "it was still there 5s after Ctrl-C");
+    let outcome = found("ignores-ctrl-c", "it was still running 5s after Ctrl-C");
     assert_eq!(outcome.faults.len(), 1, "{}", outcome.text());
 }

@@ -1,4 +1,4 @@
-//! `client chaos`: a good server stands it, and what is wrong with the others is found.
+//! `client chaos`: a good server survives, and the faults of the others are found.
 //!
 //! The servers are those of `faulty-server`, and so they need Unix; descriptors can be taken from
 //! others on Linux only.

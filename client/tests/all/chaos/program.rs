@@ -40,7 +40,7 @@ fn what_a_person_reads() {
     let small = ["--time", "1s", "--seed", "7", "--connections", "100"];
     let output = run(&[&small[..], &[&faulty("none")]].concat());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let told = text(&output.stdout);
+    let printed = text(&output.stdout);
     for words in [
         "seed 7: ",
         " requests were answered, each exactly once",
@@ -48,25 +48,25 @@ fn what_a_person_reads() {
         "descriptors at rest: ",
         " after Ctrl-C, with status 0",
     ] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(printed.contains(words), "{words}: {printed}");
     }
-    assert!(told.ends_with("The server has stood it.\n"), "{told}");
+    assert!(printed.ends_with("The server survived.\n"), "{printed}");
     assert_eq!(text(&output.stderr), "");
 }
 
 /// The command in the last line finds the same fault in the same wave.
 #[test]
-fn what_was_found_can_be_sent_again() {
+fn what_was_found_can_be_repeated() {
     let small = ["--time", "1m", "--seed", "4711", "--connections", "300"];
     let server = faulty("dies-without-descriptors");
-    let output = run(&[&small[..], &["--without", "stops,deaf", &server]].concat());
+    let output = run(&[&small[..], &["--without", "stops,non-reading", &server]].concat());
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let told = text(&output.stdout);
-    let again = told.lines().last().unwrap();
-    let again = again.strip_prefix("To send that wave alone again: client ").unwrap();
+    let printed = text(&output.stdout);
+    let again = printed.lines().last().unwrap();
+    let again = again.strip_prefix("To repeat only that wave: client ").unwrap();
     let words = shell_words::split(again).unwrap();
     assert_eq!(words[..3], ["chaos", "--seed", "4711"]);
-    for expected in ["--connections 300", "--without stops,deaf"] {
+    for expected in ["--connections 300", "--without stops,non-reading"] {
         assert!(again.contains(expected), "{again}");
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
@@ -107,20 +107,20 @@ fn a_server_that_runs_already_is_tried_without_what_needs_its_process() {
 }
 
 #[test]
-fn a_server_that_does_not_start_is_told() {
+fn a_server_that_does_not_start_is_reported() {
     let output = run(&["--seed", "3", "sh -c 'echo port {port} is cursed; exit 3'"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stdout);
-    assert!(told.contains("ended with status 3 before it listened"), "{told}");
-    assert!(told.contains("it said: port "), "{told}");
+    let printed = text(&output.stdout);
+    assert!(printed.contains("ended with status 3 before it listened"), "{printed}");
+    assert!(printed.contains("it said: port "), "{printed}");
 }
 
 #[test]
-fn wrong_usage_is_refused_with_what_is_right() {
+fn wrong_usage_is_rejected_with_what_is_right() {
     for (arguments, words) in [
         (&["localhost"][..], "neither HOST:PORT nor a command"),
         (&["--", "python3", "server.py"], "write {port} in its place"),
-        (&["--without", "prompt"], "what can be left out is dribbling, "),
+        (&["--without", "prompt"], "you can leave out dribbling, "),
         (&["--without", "nothing"], "stops, pressure, ctrl-c"),
         (&["--time", "20"], "`250ms`, `10s` or `1m`"),
         (&["--time", "0s"], "for example `--time 20s`"),
@@ -138,7 +138,7 @@ fn wrong_usage_is_refused_with_what_is_right() {
 
 /// The server is ended in any case: while it serves, and while it is stopped.
 #[test]
-fn ctrl_c_leaves_nobody_behind() {
+fn ctrl_c_leaves_no_process_behind() {
     let named = format!("chaos-{}", std::process::id());
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(named);
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_faulty-server"), &program).unwrap();
@@ -168,7 +168,7 @@ fn ctrl_c_leaves_nobody_behind() {
 /// As under `nohup`, or in a script's background. The server has the default actions all the
 /// same, so it ends after Ctrl-C.
 #[test]
-fn it_survives_what_was_ignored_at_the_start_and_the_server_does_not_ignore_it() {
+fn it_survives_signals_ignored_at_the_start_and_the_server_does_not_ignore_them() {
     let server = format!("\"{}\" 127.0.0.1:$0", env!("CARGO_BIN_EXE_faulty-server"));
     let server = format!("sh -c 'kill -INT $PPID; kill -HUP $PPID; exec {server}' {{port}}");
     let mut command = chaos();
@@ -178,11 +178,11 @@ fn it_survives_what_was_ignored_at_the_start_and_the_server_does_not_ignore_it()
     assert!(text(&output.stdout).contains(" after Ctrl-C, with status 0"), "{output:?}");
 }
 
-/// Nobody tells when a process that is no child of this one changes.
+/// No event reports changes of a process that isn't a child of this one.
 fn wait_until(done: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !done() {
-        assert!(Instant::now() < deadline, "it never came to that");
+        assert!(Instant::now() < deadline, "it never happened");
         thread::sleep(Duration::from_millis(1));
     }
 }

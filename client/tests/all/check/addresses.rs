@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use checker::{Cell, Check, Column, Plan, Verdict, run};
+use checker::{Cell, Check, CheckOptions, Column, Verdict, run};
 use protocol::Protocol;
 use server_process::Target;
 
 use super::servers::{in_a_thread, one_after_the_other};
 
-fn check(address: &str, plan: &Plan) -> Column {
+fn check(address: &str, plan: &CheckOptions) -> Column {
     let subject = Target::address(address).unwrap();
     run(&[subject], plan, &|_| {}).columns.remove(0)
 }
@@ -21,11 +21,12 @@ fn verdict<'a>(column: &'a Column, name: &str) -> &'a Verdict {
 
 #[test]
 fn a_blocking_server_makes_neighbours_wait() {
-    let plan = Plan { patience: Duration::from_millis(700), ..Plan::all(Protocol::Lines) };
+    let plan =
+        CheckOptions { patience: Duration::from_millis(700), ..CheckOptions::all(Protocol::Lines) };
     let column = check(&one_after_the_other().to_string(), &plan);
-    // It knows no longest request.
+    // It has no limit for requests.
     assert_eq!(column.faults(), ["silent-neighbour", "too-long"], "{column:#?}");
-    for name in ["half-sent-neighbour", "dribbling-neighbour", "deaf-neighbour"] {
+    for name in ["half-sent-neighbour", "dribbling-neighbour", "non-reading-neighbour"] {
         let from = "silent-neighbour";
         let follows =
             matches!(verdict(&column, name), Verdict::Follows { from: it, .. } if *it == from);
@@ -35,9 +36,10 @@ fn a_blocking_server_makes_neighbours_wait() {
 
 #[test]
 fn what_needs_the_process_is_not_tried() {
-    let needs_process = ["idle-cost", "deaf-memory", "deaf-sleep", "descriptor-limit", "ctrl-c"];
+    let needs_process =
+        ["idle-cost", "non-reading-memory", "non-reading-sleep", "descriptor-limit", "ctrl-c"];
     let checks = needs_process.iter().filter_map(|name| Check::named(name)).collect();
-    let plan = Plan { checks, ..Plan::all(Protocol::Lines) };
+    let plan = CheckOptions { checks, ..CheckOptions::all(Protocol::Lines) };
     let column = check(&one_after_the_other().to_string(), &plan);
     assert_eq!(column.faults(), [""; 0], "{column:#?}");
     assert!(!column.is_good(), "nothing has been shown");
@@ -49,8 +51,10 @@ fn what_needs_the_process_is_not_tried() {
 #[test]
 fn a_host_name_works() {
     let port = one_after_the_other().port();
-    let plan =
-        Plan { checks: vec![Check::named("pipelined").unwrap()], ..Plan::all(Protocol::Lines) };
+    let plan = CheckOptions {
+        checks: vec![Check::named("pipelined").unwrap()],
+        ..CheckOptions::all(Protocol::Lines)
+    };
     let column = check(&format!("localhost:{port}"), &plan);
     assert!(column.is_good(), "{column:#?}");
 }
@@ -64,11 +68,11 @@ fn one_shot_has_promises_of_its_own() {
         }
         Ok(())
     });
-    let plan = Plan::all(Protocol::OneShot);
+    let plan = CheckOptions::all(Protocol::OneShot);
     let column = check(&address.to_string(), &plan);
     assert_eq!(column.faults(), ["silent-neighbour"], "{column:#?}");
     assert!(column.cells.iter().all(|cell| cell.check.name != "pipelined"));
-    // Its select server does not close, and greets again and again.
+    // Its select server doesn't close the connection, and replies again and again.
     let address = in_a_thread(|mut stream| {
         let _ = stream.read(&mut [0; 1024])?;
         loop {

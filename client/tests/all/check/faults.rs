@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 
-use checker::{Column, Plan, Verdict, run};
+use checker::{CheckOptions, Column, Verdict, run};
 use protocol::Protocol;
 use server_process::Target;
 
@@ -29,7 +29,7 @@ static MATRIX: LazyLock<BTreeMap<&str, Column>> = LazyLock::new(|| {
 
 fn check(faults: Vec<&str>) -> Vec<(&str, Column)> {
     let subjects: Vec<Target> = faults.iter().map(|fault| faulty(fault)).collect();
-    let matrix = run(&subjects, &Plan::all(Protocol::Lines), &|_| {});
+    let matrix = run(&subjects, &CheckOptions::all(Protocol::Lines), &|_| {});
     faults.into_iter().zip(matrix.columns).collect()
 }
 
@@ -42,7 +42,7 @@ fn verdicts(column: &Column) -> Vec<(&str, &Verdict)> {
 fn found_by(fault: &str, name: &str) {
     let column = &MATRIX[fault];
     assert_eq!(column.faults(), [name], "{fault}: {:#?}", verdicts(column));
-    // Whatever else failed is told as following from it, and from nothing else.
+    // Whatever else failed is reported as following from it, and from nothing else.
     for cell in &column.cells {
         if let Verdict::Follows { from, .. } = &cell.verdict {
             assert_eq!(*from, name, "{fault}: {cell:#?}");
@@ -64,7 +64,7 @@ fn one_at_a_time_breaks_the_neighbours_and_nothing_else() {
     assert_eq!(column.faults(), ["silent-neighbour"], "{:#?}", verdicts(column));
     for cell in &column.cells {
         let follows = matches!(cell.verdict, Verdict::Follows { .. });
-        let neighbours = ["half-sent-neighbour", "dribbling-neighbour", "deaf-neighbour"];
+        let neighbours = ["half-sent-neighbour", "dribbling-neighbour", "non-reading-neighbour"];
         assert_eq!(follows, neighbours.contains(&cell.check.name), "{cell:#?}");
         if cell.check.name == "many-connections" {
             let figure = Some("1 at once".to_owned());
@@ -88,7 +88,9 @@ macro_rules! faults {
 #[test]
 fn every_fault_is_tested() {
     let program = env!("CARGO_BIN_EXE_faulty-server");
-    let help = Command::new(program).arg("--help").output().unwrap().stdout;
+    // In one line each, however wide that is.
+    let mut help = Command::new(program);
+    let help = help.arg("--help").env("COLUMNS", "1000").output().unwrap().stdout;
     let help = String::from_utf8(help).unwrap();
     let listed = help.lines().filter_map(|line| line.trim().strip_prefix("- ")?.split_once(':'));
     let mut tested = FOUND_BY.iter();
@@ -118,10 +120,10 @@ faults! {
     patient_read, "patient-read": "dribbling-neighbour";
     dies_on_hasty_goodbye, "dies-on-hasty-goodbye": "connect-and-close";
     dies_on_reset, "dies-on-reset": "resets";
-    blocking_write, "blocking-write": "deaf-neighbour";
-    drops_what_did_not_fit, "drops-what-did-not-fit": "deaf-replies";
-    unbounded_buffer, "unbounded-buffer": "deaf-memory";
-    write_interest_stays, "write-interest-stays": "deaf-sleep";
+    blocking_write, "blocking-write": "non-reading-neighbour";
+    drops_what_did_not_fit, "drops-what-did-not-fit": "non-reading-replies";
+    unbounded_buffer, "unbounded-buffer": "non-reading-memory";
+    write_interest_stays, "write-interest-stays": "non-reading-sleep";
     select_beyond_1023, "select-beyond-1023": "many-connections";
     spins_without_descriptors, "spins-without-descriptors": "descriptor-limit";
     dies_without_descriptors, "dies-without-descriptors": "descriptor-limit";

@@ -37,8 +37,8 @@ fn a_table_has_a_row_for_each_check_and_a_column_for_each_server() {
     let arguments = ["--only", "answers", "--only", "pipelined", &good, &mute];
     let output = check(&arguments);
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stdout);
-    let lines: Vec<&str> = told.lines().collect();
+    let printed = text(&output.stdout);
+    let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines[0], format!("A  {good}"));
     let row = |name| lines.iter().find(|line| line.starts_with(name)).copied().unwrap();
     assert_eq!(
@@ -50,17 +50,17 @@ fn a_table_has_a_row_for_each_check_and_a_column_for_each_server() {
         ["pipelined", "✓", "↳", "answers"]
     );
     for words in ["tried ", "happened ", "B: \"Hello from server!\\n\" did not come", "likely "] {
-        assert!(told.contains(words), "{told}");
+        assert!(printed.contains(words), "{printed}");
     }
-    assert!(told.contains("chapter 1, \"One server, one client\""), "{told}");
-    assert!(told.ends_with("B  0 of 2 promises kept; mend answers first\n"), "{told}");
-    assert!(!told.contains('\x1b'), "colours, though nobody looks: {told}");
+    assert!(printed.contains("chapter 1, \"One server, one client\""), "{printed}");
+    assert!(printed.ends_with("B  0 of 2 promises kept; fix answers first\n"), "{printed}");
+    assert!(!printed.contains('\x1b'), "colours, although it is not a terminal: {printed}");
     assert!(lines.iter().all(|line| line.chars().count() <= 90 || line.contains("faulty-server")));
     assert_eq!(text(&output.stderr), "");
 }
 
 #[test]
-fn colours_can_be_asked_for() {
+fn colours_can_be_forced() {
     let address = one_after_the_other().to_string();
     let output = check(&["--color", "always", "--only", "answers", &address]);
     assert_eq!(output.status.code(), Some(0));
@@ -107,12 +107,12 @@ fn the_list_names_every_check() {
 }
 
 #[test]
-fn wrong_usage_is_refused_with_what_is_right() {
+fn wrong_usage_is_rejected_with_what_is_right() {
     for (arguments, words) in [
         (&["localhost"][..], "neither HOST:PORT nor a command"),
         (&["python3 server.py"], "write {port} in its place"),
         (&["--", "python3", "server.py"], "write {port} in its place"),
-        (&["--only", "nothing"], "there are answers, greets-once"),
+        (&["--only", "nothing"], "the checks are answers, greets-once"),
         (&["--only", "pipelined", "--protocol", "one-shot"], "makes no sense in"),
         (&["--protocol", "http"], "`lines` or `one-shot`"),
         (&["--patience", "2"], "`250ms`, `10s` or `1m`"),
@@ -128,7 +128,7 @@ fn wrong_usage_is_refused_with_what_is_right() {
 }
 
 #[test]
-fn a_server_that_does_not_start_is_told_with_what_it_said() {
+fn a_server_that_does_not_start_is_reported_with_its_last_output() {
     for (command, words) in [
         ("no-such-program {port}", "`no-such-program` can't be started"),
         ("sh -c 'echo port {port} is cursed; exit 3'", "ended with status 3 before it listened"),
@@ -145,7 +145,7 @@ fn a_server_that_does_not_start_is_told_with_what_it_said() {
     }
 }
 
-/// Ten seconds are given to it, since something may have to be compiled first.
+/// It gets ten seconds, because something may have to be compiled first.
 #[test]
 fn a_server_that_never_listens_is_given_up() {
     let (status, report) = json(&["--only", "answers", "sh -c 'exec sleep 1000' {port}"]);
@@ -155,20 +155,20 @@ fn a_server_that_never_listens_is_given_up() {
 }
 
 #[test]
-fn nobody_listens() {
+fn no_server_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let (status, report) = json(&[&address]);
     assert_eq!(status, 1);
     let what = report["servers"][0]["checks"][0]["what"].as_str().unwrap();
-    assert!(what.contains("nobody listens there"), "{what}");
+    assert!(what.contains("no server listens there"), "{what}");
 }
 
-/// Neither the servers nor what they have started outlive the checker.
+/// Neither the servers nor their children outlive the checker.
 #[test]
-fn nobody_is_left_behind() {
-    // Under a name of its own, so that it can be told from all others.
+fn no_process_is_left_behind() {
+    // Under a unique name, so that it can be distinguished from all others.
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("left-by-{}", process::id()));
     symlink(env!("CARGO_BIN_EXE_faulty-server"), &program).unwrap();
     let is_left = || {
@@ -183,7 +183,7 @@ fn nobody_is_left_behind() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     wait_until(|| !is_left());
 
-    // And if the checker is told to end.
+    // The same if the checker is interrupted.
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
     command.args(["check", &wrapper]).stdin(Stdio::null()).stdout(Stdio::null());
     system::defaults_for_children();
@@ -198,7 +198,7 @@ fn nobody_is_left_behind() {
 /// As under `nohup`, or in a script's background. The server has the default actions all the
 /// same, so that it can be checked what it does on Ctrl-C.
 #[test]
-fn the_checker_survives_what_was_ignored_at_the_start_and_the_server_does_not_ignore_it() {
+fn the_checker_survives_signals_ignored_at_the_start_and_the_server_does_not_ignore_them() {
     // Started once for each check, it sends both signals to the checker.
     let server = format!("\"{}\" 127.0.0.1:$0", env!("CARGO_BIN_EXE_faulty-server"));
     let server = format!("sh -c 'kill -INT $PPID; kill -HUP $PPID; exec {server}' {{port}}");
@@ -209,11 +209,11 @@ fn the_checker_survives_what_was_ignored_at_the_start_and_the_server_does_not_ig
     assert!(text(&output.stdout).contains("2 of 2 promises kept"), "{output:?}");
 }
 
-/// Nobody tells when a process that is no child of this one begins or ends.
+/// No event reports when a process that isn't a child of this one begins or ends.
 fn wait_until(done: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !done() {
-        assert!(Instant::now() < deadline, "it never came to that");
+        assert!(Instant::now() < deadline, "it never happened");
         thread::sleep(Duration::from_millis(5));
     }
 }

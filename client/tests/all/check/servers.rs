@@ -13,7 +13,7 @@ pub fn faulty(fault: &str) -> Target {
     Target::command([program, "--fault", fault, "127.0.0.1:{port}"]).unwrap().named(fault)
 }
 
-/// The same as somebody would write it, quoted if there are spaces in the path.
+/// The same as a user would write it, quoted if there are spaces in the path.
 pub fn faulty_command(fault: &str) -> String {
     let program = shell_words::quote(env!("CARGO_BIN_EXE_faulty-server"));
     format!("{program} --fault {fault} 127.0.0.1:{{port}}")
@@ -32,7 +32,7 @@ pub fn in_a_thread(serve: impl Fn(TcpStream) -> io::Result<()> + Send + 'static)
     address
 }
 
-/// Answers each line; whoever comes next waits meanwhile.
+/// Answers each line; the next client waits meanwhile.
 pub fn one_after_the_other() -> SocketAddr {
     in_a_thread(|stream| {
         for line in BufReader::new(&stream).lines() {

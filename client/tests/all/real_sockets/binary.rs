@@ -1,4 +1,4 @@
-//! The program: exit status, what it prints where, and how it refuses wrong usage.
+//! The program: exit status, what it prints where, and how it rejects wrong usage.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ fn run(address: SocketAddr, arguments: &[&str]) -> (Output, String) {
 }
 
 /// Runs it with wrong options, and returns what it says about them.
-fn refused(arguments: &[&str]) -> String {
+fn rejected(arguments: &[&str]) -> String {
     let output = client(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
@@ -89,19 +89,19 @@ fn json_has_everything_of_an_open_loop_and_a_mixed_crowd() {
 }
 
 #[test]
-fn percentiles_are_shown_as_asked_for_and_doubted_if_there_are_too_few() {
+fn percentiles_are_shown_as_given_and_doubted_if_there_are_too_few_replies() {
     let (_, stdout) = run(polite_server(), &["--quiet", "--percentiles", "50,p75,99.9"]);
     for column in ["p50", "p75", "p99.9"] {
         assert!(stdout.contains(column), "{stdout}");
     }
     assert!(!stdout.contains("p90"), "{stdout}");
-    assert!(stdout.contains("Doubtful: 20 replies are too few for p99.9"), "{stdout}");
+    assert!(stdout.contains("Caution: 20 replies are too few for p99.9"), "{stdout}");
     let (_, stdout) = run(polite_server(), &["--quiet"]);
-    assert!(!stdout.contains("Doubtful"), "nobody has asked for a p99: {stdout}");
+    assert!(!stdout.contains("Caution"), "the default p99 needs no caution: {stdout}");
 }
 
-/// What stands in the lines of a log that have this tag: how many there are, and how many
-/// durations all of them hold.
+/// What is in the lines of a log that have this tag: how many lines there are, and how many
+/// durations they hold together.
 fn lines_of_log(log: &[u8], sought: &str) -> (usize, u64) {
     use base64::Engine;
     use hdrhistogram::serialization::Deserializer;
@@ -161,7 +161,7 @@ fn hdr_logs_hold_what_is_never_answered() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_told_before_anything_runs() {
+fn a_file_that_cannot_be_written_is_reported_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere").join("file");
     let (output, stdout) = run(polite_server(), &["--hdr", nowhere.to_str().unwrap()]);
@@ -224,7 +224,7 @@ fn help_has_groups_and_examples() {
 }
 
 #[test]
-fn wrong_usage_is_refused_with_what_is_right() {
+fn wrong_usage_is_rejected_with_what_is_right() {
     for (arguments, words) in [
         (["--timeout", "10"].as_slice(), "`250ms`, `10s` or `1m`"),
         (&["--every", "soon"], "`250ms`, `10s` or `1m`"),
@@ -242,10 +242,10 @@ fn wrong_usage_is_refused_with_what_is_right() {
         (&["--duration", "0s"], "`--duration 10s`"),
         (&["--duration", "1s", "--requests", "5"], "cannot be used with"),
         (&["--percentiles", "50,100"], "`50,99,99.9`"),
-        (&["--deaf", "21"], "21 deaf are 21 clients"),
+        (&["--non-reading", "21"], "21 non-reading are 21 clients"),
         (&["--protocol", "one-shot", "--chatty", "1"], "`--chatty`"),
     ] {
-        let stderr = refused(arguments);
+        let stderr = rejected(arguments);
         assert!(stderr.contains(words), "{arguments:?}: {stderr}");
     }
 }
@@ -269,22 +269,22 @@ fn a_closed_pipe_ends_it_without_a_word() {
 }
 
 #[test]
-fn the_thousands_of_replies_to_deaf_clients_are_not_printed() {
-    let (output, stdout) = run(polite_server(), &["--connections", "2", "--deaf", "1"]);
+fn the_thousands_of_replies_to_non_reading_clients_are_not_printed() {
+    let (output, stdout) = run(polite_server(), &["--connections", "2", "--non-reading", "1"]);
     assert_eq!(output.status.code(), Some(0), "{stdout}");
     assert!(stdout.contains("client number 1 got"), "{stdout}");
     assert!(!stdout.contains("client number 0 got"), "{stdout}");
 }
 
 #[test]
-fn who_asks_by_time_prints_the_summary_only() {
+fn with_a_duration_only_the_summary_is_printed() {
     let (_, stdout) = run(polite_server(), &["--connections", "2", "--duration", "100ms"]);
     assert!(stdout.starts_with("answered "), "{stdout}");
 }
 
 #[cfg(unix)]
 #[test]
-fn an_open_loop_counts_who_had_no_descriptor() {
+fn an_open_loop_counts_clients_without_descriptors() {
     let (report, _) = with_30_descriptors(&["--rate", "400/s", "--duration", "500ms"]);
     let since_due = &report["open_loop"]["reply_since_due_us"];
     assert_eq!(since_due["count"], report["asked"], "{report}");
@@ -292,7 +292,7 @@ fn an_open_loop_counts_who_had_no_descriptor() {
     assert!(unanswered >= 50, "a quarter of them at least: {report}");
 }
 
-/// What 40 clients tell that can have no more than 30 descriptors, and how many connected.
+/// The report of 40 clients that can have no more than 30 descriptors, and how many connected.
 #[cfg(unix)]
 fn with_30_descriptors(options: &[&str]) -> (Value, u64) {
     let command = format!("ulimit -n 30; exec '{}' \"$@\"", env!("CARGO_BIN_EXE_client"));
@@ -310,9 +310,9 @@ fn with_30_descriptors(options: &[&str]) -> (Value, u64) {
 #[test]
 fn ctrl_c_ends_it_with_what_is_known_so_far() {
     use nix::sys::signal::{Signal, kill};
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let address = server(move |stream| {
-        let _ = tell.send(());
+        let _ = sender.send(());
         for_each_line(stream, |_| Ok(())) // and never an answer
     });
     let folder = tempfile::tempdir().unwrap();
@@ -322,12 +322,12 @@ fn ctrl_c_ends_it_with_what_is_known_so_far() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    (0..20).for_each(|_| told.recv().unwrap());
+    (0..20).for_each(|_| receiver.recv().unwrap());
     kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let stdout = String::from_utf8(output.stdout).unwrap();
-    assert!(stdout.contains(", broken off"), "{stdout}");
+    assert!(stdout.contains(", cut short"), "{stdout}");
     assert!(std::fs::read_to_string(&path).unwrap().contains("silent: 20 clients"));
 }
 
@@ -362,10 +362,10 @@ fn what_was_ignored_at_the_start_stays_ignored() {
 #[test]
 fn sigterm_ends_it_even_if_ignored_at_the_start() {
     use nix::sys::signal::{Signal, kill};
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let address = server(move |stream| {
         for_each_line(stream, |_| {
-            let _ = tell.send(());
+            let _ = sender.send(());
             loop {
                 thread::park(); // it neither answers nor closes
             }
@@ -373,7 +373,7 @@ fn sigterm_ends_it_even_if_ignored_at_the_start() {
     });
     let flood = client(&["--connections", "1", "--timeout", "1h", &address.to_string()]);
     let flood = ignoring("INT HUP TERM", &flood).stdout(Stdio::piped()).spawn().unwrap();
-    told.recv().unwrap();
+    receiver.recv().unwrap();
     kill(nix::unistd::Pid::from_raw(flood.id().cast_signed()), Signal::SIGTERM).unwrap();
     let output = flood.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{output:?}");
@@ -400,7 +400,7 @@ fn talk_survives_what_was_ignored_at_the_start() {
 
 #[cfg(unix)]
 #[test]
-fn out_of_descriptors_it_tells_how_many_it_could_open() {
+fn out_of_descriptors_it_reports_how_many_it_could_open() {
     let (report, connected) = with_30_descriptors(&[]);
     assert_eq!(report["answered"], connected);
     let why = report["errors"]["connect"]["first"].as_str().unwrap();

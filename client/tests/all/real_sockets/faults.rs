@@ -1,4 +1,4 @@
-//! Whatever a server does wrong is found, and told with the stage it belongs to.
+//! Whatever a server does wrong is found, and reported with its stage.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -36,7 +36,7 @@ fn a_surplus_byte() {
     let why = fails(Stage::Reply, 5, |stream| {
         for_each_line(stream, |stream| stream.write_all(b"Hello from server!\n\n"))
     });
-    assert!(why.ends_with(r#"got "\n" that nobody asked for"#), "{why}");
+    assert!(why.ends_with(r#"got unexpected bytes: "\n""#), "{why}");
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_wrong_byte() {
     let why = fails(Stage::Reply, 0, |stream| {
         for_each_line(stream, |stream| stream.write_all(b"Hello from s_rver!\n"))
     });
-    let words = r#"got "Hello from s_rver!\n" where "Hello from server!\n" was due"#;
+    let words = r#"got "Hello from s_rver!\n" instead of "Hello from server!\n""#;
     assert!(why.ends_with(words), "{why}");
 }
 
@@ -64,14 +64,14 @@ fn a_greeting_before_the_question() {
         stream.write_all(Protocol::Lines.reply())?;
         stream.read_to_end(&mut Vec::new()).map(drop)
     });
-    // Only a slow client can tell that it came before: its request is not sent yet.
+    // Only a slow client can notice that it came early: its request isn't sent yet.
     let crowd = Crowd { connections: 5, mix: [(Kind::Dribbling, 5)].into(), ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_eq!(report.answered, 0, "{report}");
     let trouble = report.errors.of(Stage::Reply);
     assert_eq!(trouble.count, 5, "{report}");
     let why = trouble.first.as_deref().unwrap();
-    assert!(why.contains("that nobody asked for"), "{why}");
+    assert!(why.contains("unexpected bytes"), "{why}");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_reset_instead_of_a_reply() {
 fn a_reset_instead_of_the_end() {
     let why = fails(Stage::ClosedEarly, 5, |stream| {
         for_each_line(stream.try_clone()?, |stream| stream.write_all(Protocol::Lines.reply()))?;
-        // A reset may destroy a reply that is not read yet, and no event tells that it is.
+        // A reset may destroy a reply that isn't read yet, and no event reports when it is.
         thread::sleep(Duration::from_millis(300));
         reset(stream)
     });
@@ -137,11 +137,11 @@ fn a_server_that_does_not_notice_the_end() {
         thread::park();
         Ok(())
     });
-    assert!(why.ends_with("the server does not close"), "{why}");
+    assert!(why.ends_with("the server doesn't close the connection"), "{why}");
 }
 
 #[test]
-fn nobody_listens() {
+fn no_server_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -150,7 +150,7 @@ fn nobody_listens() {
 }
 
 #[test]
-fn without_a_server_nobody_waits_for_an_answer() {
+fn without_a_server_no_client_waits_for_a_reply() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -162,7 +162,7 @@ fn without_a_server_nobody_waits_for_an_answer() {
 }
 
 #[test]
-fn replies_in_pieces_are_no_fault() {
+fn replies_in_pieces_are_not_a_fault() {
     let address = server(|stream| {
         stream.set_nodelay(true)?;
         for_each_line(stream, |stream| {

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use load_generator::report::{Stage, Stuck};
-use load_generator::{Crowd, Happening, Kind, Order, Report};
+use load_generator::{Crowd, Event, Kind, Order, Report};
 use protocol::Protocol;
 
 use super::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
@@ -21,7 +21,7 @@ pub fn assert_good(report: &Report) {
 }
 
 #[test]
-fn everybody_is_answered() {
+fn every_client_is_answered() {
     for order in [Order::ConnectFirst, Order::AsConnected] {
         let crowd = Crowd { connections: 200, order, ..Crowd::default() };
         let report = flood(polite_server(), &crowd);
@@ -42,15 +42,15 @@ fn a_request_costs_one_write_and_its_reply_one_read() {
 }
 
 #[test]
-fn it_tells_what_happens() {
+fn it_reports_what_happens() {
     let (mut connected, mut answered, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
     let crowd = Crowd { connections: 3, ..Crowd::default() };
-    let report = load_generator::flood(polite_server(), &crowd, &mut |happening| {
-        match happening {
-            Happening::Connected { client, .. } => connected.push(*client),
-            Happening::Answered { client, .. } => answered.push(*client),
-            Happening::Received { bytes: more, .. } => bytes.extend_from_slice(more),
-            Happening::Failed { failure, .. } => panic!("{failure:?}"),
+    let report = load_generator::flood(polite_server(), &crowd, &mut |event| {
+        match event {
+            Event::Connected { client, .. } => connected.push(*client),
+            Event::Answered { client, .. } => answered.push(*client),
+            Event::Received { bytes: more, .. } => bytes.extend_from_slice(more),
+            Event::Failed { failure, .. } => panic!("{failure:?}"),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -62,8 +62,8 @@ fn it_tells_what_happens() {
 }
 
 #[test]
-fn dribbling_clients_send_byte_by_byte_and_hold_up_nobody() {
-    let (tell, told) = mpsc::channel();
+fn dribbling_clients_send_byte_by_byte_and_delay_no_other() {
+    let (sender, receiver) = mpsc::channel();
     let address = server(move |mut stream| {
         let mut reads = 0;
         let (mut byte, mut end) = ([0; 1024], false);
@@ -72,7 +72,7 @@ fn dribbling_clients_send_byte_by_byte_and_hold_up_nobody() {
             end = count == 0 || byte[..count].ends_with(b"\n");
             reads += 1;
         }
-        let _ = tell.send(reads);
+        let _ = sender.send(reads);
         stream.write_all(Protocol::Lines.reply())
     });
     let crowd = Crowd {
@@ -88,7 +88,7 @@ fn dribbling_clients_send_byte_by_byte_and_hold_up_nobody() {
     assert!(report.elapsed >= Duration::from_millis(pauses), "{report}");
     // It counts from the last byte, so the pauses before it are no latency.
     assert!(report.reply.quantile(0.1) < Duration::from_millis(pauses), "{report}");
-    let mut reads: Vec<usize> = told.iter().take(8).collect();
+    let mut reads: Vec<usize> = receiver.iter().take(8).collect();
     reads.sort();
     assert_eq!(reads[..6], [1; 6]);
     assert!(reads[6] > length / 2, "{reads:?}");
@@ -96,11 +96,11 @@ fn dribbling_clients_send_byte_by_byte_and_hold_up_nobody() {
 
 #[test]
 fn silent_clients_stay_until_the_others_are_done() {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let address = server(move |mut stream| {
         let mut request = Vec::new();
         let is_silent = read_once(&stream)? == 0;
-        let _ = tell.send(is_silent);
+        let _ = sender.send(is_silent);
         if !is_silent {
             stream.write_all(Protocol::Lines.reply())?;
         }
@@ -111,7 +111,7 @@ fn silent_clients_stay_until_the_others_are_done() {
     assert_good(&report);
     assert_eq!((report.asked, report.answered), (6, 6));
     assert_eq!((report.connected, report.silent_closed), (10, 0));
-    let in_order: Vec<bool> = told.iter().take(10).collect();
+    let in_order: Vec<bool> = receiver.iter().take(10).collect();
     assert_eq!(in_order, [[false; 6].as_slice(), &[true; 4]].concat());
 }
 
@@ -150,7 +150,7 @@ fn silent_clients_among_themselves_stay_for_the_duration() {
 }
 
 #[test]
-fn waiting_for_replies_is_no_busy_waiting() {
+fn waiting_for_replies_is_not_busy_waiting() {
     let address = server(never_answer);
     let crowd = Crowd { timeout: Duration::from_millis(500), ..Crowd::default() };
     let report = flood(address, &crowd);
@@ -160,29 +160,29 @@ fn waiting_for_replies_is_no_busy_waiting() {
 }
 
 #[test]
-fn whoever_watches_can_end_it_though_nothing_moves() {
+fn the_watcher_can_end_it_although_nothing_moves() {
     let address = server(never_answer);
     let crowd = Crowd { timeout: Duration::from_secs(3600), ..Crowd::default() };
-    let report = load_generator::flood(address, &crowd, &mut |happening| match happening {
-        Happening::Tick => ControlFlow::Break(()),
+    let report = load_generator::flood(address, &crowd, &mut |event| match event {
+        Event::Tick => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     let report = report.unwrap();
     assert!(report.ended_early && !report.is_good());
-    assert_eq!(report.errors.count(), 0, "nobody did anything wrong");
+    assert_eq!(report.errors.count(), 0, "no client failed");
 }
 
 #[test]
-fn who_breaks_it_off_hears_no_more() {
+fn the_watcher_is_not_called_after_it_has_ended_the_flood() {
     let address = server(never_answer);
     let crowd = Crowd { timeout: Duration::from_millis(200), ..Crowd::default() };
     let mut failed = 0;
-    let report = load_generator::flood(address, &crowd, &mut |happening| match happening {
-        Happening::Failed { .. } => {
+    let report = load_generator::flood(address, &crowd, &mut |event| match event {
+        Event::Failed { .. } => {
             failed += 1;
             ControlFlow::Break(())
         }
-        _ if failed > 0 => panic!("{happening:?}"),
+        _ if failed > 0 => panic!("{event:?}"),
         _ => ControlFlow::Continue(()),
     });
     assert!(report.unwrap().ended_early);
@@ -190,7 +190,7 @@ fn who_breaks_it_off_hears_no_more() {
 }
 
 #[test]
-fn a_trickle_of_replies_is_no_standstill() {
+fn a_trickle_of_replies_is_not_a_stall() {
     let address = server(|stream| {
         stream.set_nodelay(true)?;
         for_each_line(stream, |stream| {
@@ -207,7 +207,7 @@ fn a_trickle_of_replies_is_no_standstill() {
 }
 
 #[test]
-fn a_trickle_of_requests_is_no_standstill() {
+fn a_trickle_of_requests_is_not_a_stall() {
     let address = server(|mut stream| {
         let (mut buffer, mut bytes) = (vec![0; 1 << 20], 0);
         loop {
@@ -242,7 +242,7 @@ fn never_answer(stream: TcpStream) -> io::Result<()> {
 }
 
 #[test]
-fn one_shot_takes_one_greeting_of_many() {
+fn one_shot_takes_the_first_of_many_replies() {
     let address = server(|mut stream| {
         read_once(&stream)?;
         // As the article's select server does it: until the client has gone.
@@ -295,7 +295,7 @@ fn one_shot_takes_a_piece_of_a_request_for_all_of_it() {
 #[test]
 fn the_deadlock_of_the_article_is_recognised() {
     if cfg!(windows) {
-        return eprintln!("skipped: Windows refuses whom the accept queue has no room for");
+        return eprintln!("skipped: Windows rejects clients if the accept queue is full");
     }
     let crowd = Crowd { timeout: Duration::from_millis(1500), ..Crowd::default() };
     let (address, lines_of_each) = one_at_a_time(10);
@@ -324,7 +324,7 @@ fn as_connected_does_not_deadlock() {
 }
 
 #[test]
-fn a_busy_server_is_no_deadlock() {
+fn a_busy_server_is_not_a_deadlock() {
     let crowd = Crowd {
         mix: [(Kind::Silent, 1)].into(),
         timeout: Duration::from_millis(300),
@@ -336,12 +336,12 @@ fn a_busy_server_is_no_deadlock() {
     assert_eq!(report.stuck, Some(expected), "{report}");
     let text = report.to_string();
     assert!(!text.contains("deadlock"), "{text}");
-    assert!(text.contains("Connected does not mean accepted"), "{text}");
-    assert!(text.contains("may well be a silent one"), "{text}");
+    assert!(text.contains("Connected doesn't mean accepted"), "{text}");
+    assert!(text.contains("may be a silent client"), "{text}");
 }
 
 #[test]
-fn a_crowd_that_cannot_be_is_refused() {
+fn an_impossible_crowd_is_rejected() {
     let crowd = Crowd { mix: [(Kind::Silent, 21)].into(), ..Crowd::default() };
     let nowhere = ([127, 0, 0, 1], 9).into();
     let error =

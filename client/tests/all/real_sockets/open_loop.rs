@@ -1,4 +1,4 @@
-//! Latency that can be trusted: plans, stalls, warm-up, and what is never answered.
+//! Trustworthy latencies: schedules, stalls, warm-up, and requests that are never answered.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use load_generator::report::Latencies;
-use load_generator::{Crowd, Happening, Kind, Order, Phase, Report};
+use load_generator::{Crowd, Event, Kind, Order, Phase, Report};
 use protocol::Protocol;
 
 use super::floods::{assert_good, flood};
@@ -19,7 +19,7 @@ fn since_due(report: &Report) -> &Latencies {
 }
 
 #[test]
-fn requests_are_sent_by_the_plan() {
+fn requests_are_sent_on_schedule() {
     let crowd = Crowd { connections: 10, requests: 20, rate: Some(400.0), ..Crowd::default() };
     let report = flood(polite_server(), &crowd);
     assert_good(&report);
@@ -30,7 +30,7 @@ fn requests_are_sent_by_the_plan() {
     assert!(since_due(&report).quantile(0.5) >= report.reply.quantile(0.5), "{report}");
 }
 
-/// A server that answers nobody between the times given, counted from its start.
+/// A server that doesn't reply between these times, counted from its start.
 fn stalling_server(from: Duration, until: Duration) -> SocketAddr {
     let gate = Arc::new(RwLock::new(()));
     let for_staller = gate.clone();
@@ -47,10 +47,10 @@ fn stalling_server(from: Duration, until: Duration) -> SocketAddr {
     })
 }
 
-/// Half a second of two: a quarter of all requests are due in it, and they wait for half a
-/// second down to nothing.
+/// The stall lasts half a second of two: a quarter of all requests are due in it, and they wait
+/// for between half a second and nothing.
 #[test]
-fn a_stall_is_seen_by_all_who_were_due_in_it() {
+fn a_stall_counts_for_all_requests_that_were_due_in_it() {
     let stall = (Duration::from_millis(500), Duration::from_millis(1000));
     let crowd = Crowd {
         connections: 10,
@@ -101,7 +101,7 @@ fn what_is_never_answered_counts_as_at_least_so_long() {
         assert_eq!(in_vain.unanswered(), 10, "{report}");
         assert!(in_vain.max() >= crowd.timeout && in_vain.is_at_least(1.0), "{report}");
         if rate.is_some() {
-            // In an open loop, whoever is due after that waits, too.
+            // In an open loop, requests that are due after that wait too.
             let due = since_due(&report);
             assert_eq!(due.count(), report.asked, "{report}");
             assert_eq!(due.unanswered(), report.asked - report.answered, "{report}");
@@ -132,9 +132,9 @@ fn an_open_loop_goes_on_though_connections_are_lost() {
     }
 }
 
-/// Number 1 is reset at once, the others go on.
+/// Client number 1 is reset at once, and the others go on.
 #[test]
-fn of_who_is_lost_counts_what_was_to_be_asked_and_measured() {
+fn of_lost_clients_the_due_and_measured_requests_count() {
     let address = server(|stream| {
         for line in BufReader::new(stream.try_clone()?).lines() {
             if line?.ends_with(" 1") {
@@ -144,7 +144,7 @@ fn of_who_is_lost_counts_what_was_to_be_asked_and_measured() {
         }
         Ok(())
     });
-    // The slow one, number 0, goes on for long after the plans of the others have ended.
+    // The slow client, number 0, goes on long after the schedules of the others have ended.
     let by_number = Crowd {
         connections: 3,
         mix: [(Kind::Pausing, 1)].into(),
@@ -212,7 +212,7 @@ fn connections_that_ran_into_a_repeated_syn_are_doubted() {
         pause: Duration::from_millis(500),
         ..Crowd::default()
     };
-    // Who was dropped and thinks it is connected may even be reset; that is another story.
+    // A client that was dropped but thinks that it is connected may even be reset; never mind.
     let report = flood(address, &crowd);
     if cfg!(target_os = "linux") {
         let doubts = report.doubts().join("\n");
@@ -220,10 +220,10 @@ fn connections_that_ran_into_a_repeated_syn_are_doubted() {
     }
 }
 
-/// The client's own thread sleeps once, for a fifth of the run, while nobody waits for the
+/// The client's own thread sleeps once, for a fifth of the run, while no client waits for the
 /// server.
 #[test]
-fn a_client_that_stands_still_itself_does_not_blame_the_server() {
+fn a_client_that_is_late_itself_does_not_blame_the_server() {
     let crowd = Crowd {
         connections: 5,
         duration: Some(Duration::from_secs(1)),
@@ -231,10 +231,10 @@ fn a_client_that_stands_still_itself_does_not_blame_the_server() {
         ..Crowd::default()
     };
     let (mut under_way, mut answered) = (0, 0);
-    let report = load_generator::flood(polite_server(), &crowd, &mut |happening| {
-        match happening {
-            Happening::Entered { phase: Phase::AwaitingReply, .. } => under_way += 1,
-            Happening::Answered { .. } => {
+    let report = load_generator::flood(polite_server(), &crowd, &mut |event| {
+        match event {
+            Event::Entered { phase: Phase::AwaitingReply, .. } => under_way += 1,
+            Event::Answered { .. } => {
                 under_way -= 1;
                 answered += 1;
                 if answered >= 100 && under_way == 0 {
@@ -248,7 +248,7 @@ fn a_client_that_stands_still_itself_does_not_blame_the_server() {
     });
     let report = report.unwrap();
     assert_good(&report);
-    // Late are all who were due meanwhile, and not the first on each connection only.
+    // All requests that were due meanwhile are late, not only the first on each connection.
     let late = &report.open_loop.as_ref().unwrap().sent_late;
     assert!(late.count_from(Duration::from_millis(20)) > 100, "{report}");
     assert!(late.quantile(0.95) > Duration::from_millis(100), "{report}");

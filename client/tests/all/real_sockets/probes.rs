@@ -17,7 +17,7 @@ fn probe(address: SocketAddr) -> Probe {
 }
 
 #[test]
-fn it_asks_again_and_again() {
+fn it_sends_many_requests() {
     let mut probe = probe(polite_server());
     assert!(probe.connected_after() > Duration::ZERO);
     for _ in 0..10 {
@@ -70,7 +70,7 @@ fn a_trickle_does_not_stretch_its_patience() {
 }
 
 #[test]
-fn it_tells_what_a_server_does_wrong() {
+fn it_reports_what_a_server_does_wrong() {
     let early = server(|stream| read_once(&stream).map(drop));
     assert_eq!(probe(early).ask().unwrap_err().kind(), ErrorKind::UnexpectedEof);
     let wrong = server(|stream| for_each_line(stream, |stream| stream.write_all(b"Bye!\n")));

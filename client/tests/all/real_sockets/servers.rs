@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 
 /// A server that gives each connection to `serve`, in a thread of its own.
 ///
-/// Its threads end with the test's process at the latest, so nobody waits for them.
+/// Its threads end with the test's process at the latest, so no test waits for them.
 pub fn server(serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'static) -> SocketAddr {
     raise_descriptor_limit();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -18,17 +18,17 @@ pub fn server(serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'stat
     thread::spawn(move || {
         for stream in listener.incoming() {
             let serve = serve.clone();
-            // What goes wrong here is what the client is to tell.
+            // What goes wrong here is for the client to report.
             thread::spawn(move || stream.and_then(serve));
         }
     });
     address
 }
 
-/// Many tests share this process with both ends of all their connections, and macOS gives it 256
-/// descriptors unasked.
+/// Many tests share this process with both ends of all their connections, and macOS allows it 256
+/// descriptors by default.
 fn raise_descriptor_limit() {
-    // Where it can't be raised, a test that has not enough of them fails, and says so.
+    // If it can't be raised, a test without enough of them fails and says so.
     system::raise_descriptor_limit().ok();
 }
 
@@ -38,7 +38,7 @@ pub fn polite_server() -> SocketAddr {
 }
 
 /// A server that serves one connection at a time, and whose listener has this `backlog`.
-/// Tells how many bytes each connection brought.
+/// Returns how many lines each connection brought.
 pub fn one_at_a_time(backlog: i32) -> (SocketAddr, Receiver<usize>) {
     raise_descriptor_limit();
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -47,7 +47,7 @@ pub fn one_at_a_time(backlog: i32) -> (SocketAddr, Receiver<usize>) {
     listener.listen(backlog).unwrap();
     let listener = TcpListener::from(listener);
     let address = listener.local_addr().unwrap();
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut bytes = 0;
@@ -55,10 +55,10 @@ pub fn one_at_a_time(backlog: i32) -> (SocketAddr, Receiver<usize>) {
                 bytes += 1;
                 stream.write_all(Protocol::Lines.reply())
             });
-            let _ = tell.send(bytes);
+            let _ = sender.send(bytes);
         }
     });
-    (address, told)
+    (address, receiver)
 }
 
 /// Does the same for each line that comes.

@@ -14,8 +14,8 @@ use super::servers::{for_each_line, one_at_a_time, polite_server, read_once, ser
 
 fn recorded(address: SocketAddr, crowd: &Crowd) -> Timeline {
     let mut recorder = Recorder::new();
-    load_generator::flood(address, crowd, &mut |happening| {
-        recorder.watch(happening);
+    load_generator::flood(address, crowd, &mut |event| {
+        recorder.watch(event);
         ControlFlow::Continue(())
     })
     .unwrap();
@@ -56,9 +56,9 @@ fn a_client_goes_through_its_phases() {
 }
 
 #[test]
-fn who_never_came_to_connect_has_a_row_too() {
+fn a_client_that_never_connects_has_a_row_too() {
     if cfg!(windows) {
-        return eprintln!("skipped: Windows refuses whom the accept queue has no room for");
+        return eprintln!("skipped: Windows rejects clients if the accept queue is full");
     }
     let crowd = Crowd { timeout: Duration::from_millis(1500), ..Crowd::default() };
     let (address, _) = one_at_a_time(10);
@@ -83,7 +83,7 @@ fn what_was_closed_early_says_so() {
 }
 
 #[test]
-fn what_a_slow_server_and_slow_clients_do_is_told_apart() {
+fn slow_servers_and_slow_clients_are_distinguished() {
     let address = server(|stream| {
         stream.set_nodelay(true)?;
         for_each_line(stream, |stream| {

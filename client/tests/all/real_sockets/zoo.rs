@@ -1,4 +1,4 @@
-//! Each kind of client: what the server sees of it, and that it checks what it gets.
+//! Each kind of client: what the server sees of it, and whether it checks what it gets.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use load_generator::report::{Part, Stage};
-use load_generator::{Crowd, Happening, Kind, Mix};
+use load_generator::report::{KindReport, Stage};
+use load_generator::{Crowd, Event, Kind, Mix};
 use protocol::Protocol;
 
 use super::floods::{assert_good, flood};
@@ -35,9 +35,9 @@ enum Seen {
     Error(ErrorKind),
 }
 
-/// A polite server that tells what it sees.
+/// A polite server that reports what it sees.
 fn watching_server() -> (SocketAddr, Receiver<Seen>) {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let address = server(move |mut stream| {
         let mut buffer = [0; 1024];
         let mut in_line = false;
@@ -56,23 +56,23 @@ fn watching_server() -> (SocketAddr, Receiver<Seen>) {
                 Seen::Error(_) => 0,
             };
             let is_over = !matches!(seen, Seen::Bytes(..));
-            let _ = tell.send(seen);
+            let _ = sender.send(seen);
             stream.write_all(&Protocol::Lines.reply().repeat(replies))?;
             if is_over {
                 return Ok(());
             }
         }
     });
-    (address, told)
+    (address, receiver)
 }
 
-/// Everything that the server sees until it is over.
+/// Everything that the server sees until the connection is over.
 fn seen_of(crowd: &Crowd) -> Vec<Seen> {
-    let (address, told) = watching_server();
+    let (address, receiver) = watching_server();
     assert_good(&flood(address, crowd));
     let mut all = Vec::new();
     loop {
-        let seen = told.recv().unwrap();
+        let seen = receiver.recv().unwrap();
         let is_over = !matches!(seen, Seen::Bytes(..));
         all.push(seen);
         if is_over {
@@ -82,7 +82,7 @@ fn seen_of(crowd: &Crowd) -> Vec<Seen> {
 }
 
 #[test]
-fn in_a_mixed_crowd_everybody_gets_what_it_should() {
+fn in_a_mixed_crowd_every_client_gets_what_it_should() {
     let mix: Mix = Kind::ALL.map(|kind| (kind, 2)).into();
     let crowd = Crowd { connections: 25, mix, requests: 3, ..crowd(Kind::Prompt, 0) };
     let report = flood(polite_server(), &crowd);
@@ -93,16 +93,16 @@ fn in_a_mixed_crowd_everybody_gets_what_it_should() {
         let asked = match part.kind {
             Kind::Silent | Kind::Resetting | Kind::Vanishing => 0,
             Kind::Chatty => 2 * 5,
-            Kind::Deaf => part.asked, // as many as the sockets took
+            Kind::NonReading => part.asked, // as many as the sockets took
             _ => 3 * clients as u64,
         };
         assert_eq!((part.clients, part.failed), (clients, 0), "{report}");
         assert_eq!(part.asked, asked, "{report}");
         assert_eq!(part.answered, part.asked, "{report}");
-        let measured = if part.kind == Kind::Deaf { 0 } else { part.answered };
+        let measured = if part.kind == Kind::NonReading { 0 } else { part.answered };
         assert_eq!(part.reply.count(), measured, "{report}");
     }
-    let sum = |of: fn(&Part) -> u64| report.kinds.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&KindReport) -> u64| report.kinds.iter().map(of).sum::<u64>();
     assert_eq!(
         (report.asked, report.answered),
         (sum(|part| part.asked), sum(|part| part.answered))
@@ -149,18 +149,18 @@ fn a_chatty_client_does_not_think_when_there_is_no_time_to_ask() {
 
 #[test]
 fn a_half_closing_client_ends_before_it_reads_and_its_last_line_has_no_end() {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let address = server(move |mut stream| {
         let mut all = Vec::new();
         stream.read_to_end(&mut all)?; // it would hang if the client waited for a reply
-        let _ = tell.send(all);
+        let _ = sender.send(all);
         stream.write_all(&Protocol::Lines.reply().repeat(1000))
     });
     let crowd = Crowd { requests: 1000, ..crowd(Kind::HalfClosing, 1) };
     assert_good(&flood(address, &crowd));
     let mut requests = b"hello from client number 0\n".repeat(1000);
     requests.pop();
-    assert!(told.recv().unwrap() == requests);
+    assert!(receiver.recv().unwrap() == requests);
 }
 
 #[test]
@@ -207,38 +207,38 @@ fn a_vanishing_client_says_nothing() {
 }
 
 #[test]
-fn a_deaf_client_reads_at_last_and_gets_every_reply() {
-    let (tell, told) = mpsc::channel();
+fn a_non_reading_client_finally_reads_and_gets_every_reply() {
+    let (sender, receiver) = mpsc::channel();
     let address = server(move |mut stream| {
         let began = Instant::now();
         let mut longest = Duration::ZERO;
         for_each_line(stream.try_clone()?, |_| {
             let before = Instant::now();
-            stream.write_all(Protocol::Lines.reply())?; // sleeps while the client is deaf
+            stream.write_all(Protocol::Lines.reply())?; // sleeps while the client is non-reading
             longest = longest.max(before.elapsed());
             Ok(())
         })?;
-        let _ = tell.send((longest, began.elapsed()));
+        let _ = sender.send((longest, began.elapsed()));
         Ok(())
     });
     let crowd = Crowd {
         connections: 3,
-        mix: [(Kind::Deaf, 1), (Kind::Pausing, 1)].into(),
+        mix: [(Kind::NonReading, 1), (Kind::Pausing, 1)].into(),
         pause: Duration::from_millis(1500),
-        ..crowd(Kind::Deaf, 0)
+        ..crowd(Kind::NonReading, 0)
     };
     let report = flood(address, &crowd);
     assert_good(&report);
     assert!(report.asked > 10_000, "only {} fitted into the sockets", report.asked);
     assert!(report.asked < 2_000_000, "it went on sending when it read: {}", report.asked);
-    let longest = told.iter().take(3).map(|(longest, _)| longest).max().unwrap();
+    let longest = receiver.iter().take(3).map(|(longest, _)| longest).max().unwrap();
     assert!(longest >= Duration::from_millis(100), "it slept {longest:?} in a write at most");
 }
 
-/// Of two deaf ones the first is reset as soon as it has sent something, and hears of it; the
-/// other stays deaf until the prompt one has its second answer, a second later.
+/// Of two non-reading clients, the first is reset as soon as it has sent something, and notices
+/// that. The other reads nothing until the prompt client has its second reply, a second later.
 #[test]
-fn who_is_deaf_stays_so_until_the_others_are_done() {
+fn non_reading_clients_read_nothing_until_the_others_are_done() {
     let address = server(|stream| {
         for line in BufReader::new(stream.try_clone()?).lines() {
             if line?.ends_with(" 0") {
@@ -250,17 +250,20 @@ fn who_is_deaf_stays_so_until_the_others_are_done() {
     });
     let crowd = Crowd {
         connections: 3,
-        mix: [(Kind::Deaf, 2), (Kind::Prompt, 1)].into(),
+        mix: [(Kind::NonReading, 2), (Kind::Prompt, 1)].into(),
         rate: Some(1.0),
         requests: 2,
-        ..crowd(Kind::Deaf, 0)
+        ..crowd(Kind::NonReading, 0)
     };
-    assert_eq!([0, 1, 2].map(|number| crowd.kind(number)), [Kind::Deaf, Kind::Deaf, Kind::Prompt]);
+    assert_eq!(
+        [0, 1, 2].map(|number| crowd.kind(number)),
+        [Kind::NonReading, Kind::NonReading, Kind::Prompt]
+    );
     let mut heard = Vec::new();
-    let report = load_generator::flood(address, &crowd, &mut |happening| {
-        match *happening {
-            Happening::Received { client, .. } => heard.push(client),
-            Happening::Failed { client, .. } => heard.push(client),
+    let report = load_generator::flood(address, &crowd, &mut |event| {
+        match *event {
+            Event::Received { client, .. } => heard.push(client),
+            Event::Failed { client, .. } => heard.push(client),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -272,7 +275,7 @@ fn who_is_deaf_stays_so_until_the_others_are_done() {
 }
 
 #[test]
-fn what_a_deaf_client_does_not_get_is_told() {
+fn what_a_non_reading_client_does_not_get_is_reported() {
     let address = server(|stream| {
         let mut replies = 0;
         for_each_line(stream, |stream| {
@@ -281,13 +284,14 @@ fn what_a_deaf_client_does_not_get_is_told() {
             if replies == 1 { Ok(()) } else { stream.write_all(Protocol::Lines.reply()) }
         })
     });
-    let report = flood(address, &Crowd { timeout: Duration::from_secs(2), ..crowd(Kind::Deaf, 1) });
+    let report =
+        flood(address, &Crowd { timeout: Duration::from_secs(2), ..crowd(Kind::NonReading, 1) });
     assert!(!report.is_good() && report.answered < report.asked, "{report}");
     assert_eq!(report.errors.count(), 1, "{report}");
 }
 
 #[test]
-fn a_deaf_client_that_is_never_let_read_is_part_of_the_explanation() {
+fn a_non_reading_client_that_never_comes_to_read_is_part_of_the_explanation() {
     let address = server(|mut stream| match read_once(&stream)? {
         0 => Ok(()),
         _ => {
@@ -300,21 +304,21 @@ fn a_deaf_client_that_is_never_let_read_is_part_of_the_explanation() {
         connections: 4,
         requests: 2,
         timeout: Duration::from_millis(500),
-        ..crowd(Kind::Deaf, 1)
+        ..crowd(Kind::NonReading, 1)
     };
     let report = flood(address, &crowd);
     let stuck = report.stuck.unwrap();
-    assert_eq!((stuck.deaf, stuck.awaiting_reply), (1, 3), "{report}");
-    assert!(report.to_string().contains("a deaf one"), "{report}");
+    assert_eq!((stuck.non_reading, stuck.awaiting_reply), (1, 3), "{report}");
+    assert!(report.to_string().contains("a non-reading client"), "{report}");
 }
 
 #[test]
-fn deaf_clients_that_never_come_to_be_deaf_have_failed() {
+fn non_reading_clients_that_are_stuck_before_they_send_have_failed() {
     if cfg!(windows) {
-        return eprintln!("skipped: Windows refuses whom the accept queue has no room for");
+        return eprintln!("skipped: Windows rejects clients if the accept queue is full");
     }
     let (address, _) = one_at_a_time(1);
-    let crowd = Crowd { timeout: Duration::from_millis(500), ..crowd(Kind::Deaf, 10) };
+    let crowd = Crowd { timeout: Duration::from_millis(500), ..crowd(Kind::NonReading, 10) };
     let report = flood(address, &crowd);
     let stuck = report.stuck.unwrap();
     assert_eq!((stuck.held, stuck.connecting), (report.connected, 10 - report.connected));
@@ -322,7 +326,7 @@ fn deaf_clients_that_never_come_to_be_deaf_have_failed() {
 }
 
 #[test]
-fn slow_kinds_hear_of_bytes_that_nobody_asked_for() {
+fn slow_kinds_notice_unexpected_bytes() {
     let address = server(|mut stream| {
         stream.write_all(b"Welcome!\n")?;
         while read_once(&stream)? > 0 {}
@@ -336,17 +340,17 @@ fn slow_kinds_hear_of_bytes_that_nobody_asked_for() {
 }
 
 #[test]
-fn a_deaf_client_that_is_reset_is_no_busy_waiting() {
+fn a_non_reading_client_that_is_reset_does_not_cause_busy_waiting() {
     let address = server(|stream| match read_once(&stream)? {
         0 => Ok(()),
         _ => reset(stream),
     });
     let crowd = Crowd {
         connections: 2,
-        mix: [(Kind::Deaf, 1), (Kind::Resetting, 1)].into(),
+        mix: [(Kind::NonReading, 1), (Kind::Resetting, 1)].into(),
         protocol: Protocol::OneShot,
         pause: Duration::from_millis(500),
-        ..crowd(Kind::Deaf, 0)
+        ..crowd(Kind::NonReading, 0)
     };
     let report = flood(address, &crowd);
     assert_eq!(report.errors.of(Stage::ClosedEarly).count, 1, "{report}");
@@ -354,16 +358,16 @@ fn a_deaf_client_that_is_reset_is_no_busy_waiting() {
 }
 
 #[test]
-fn who_waits_by_nature_is_not_given_up() {
+fn clients_that_wait_by_nature_are_not_given_up() {
     let timeout = Duration::from_millis(300);
     let pause = Duration::from_millis(900);
     let crowd = Crowd { timeout, pause, ..crowd(Kind::Pausing, 2) };
     assert_good(&flood(polite_server(), &crowd));
 }
 
-/// What a client was to do by itself goes with it.
+/// What a client still had to do by itself is dropped with it.
 #[test]
-fn who_is_closed_while_it_thinks_disturbs_nobody() {
+fn a_client_that_is_closed_while_it_thinks_disturbs_no_other() {
     let address = server(|stream| {
         if read_once(&stream)? > 20 {
             return (&stream).write_all(Protocol::Lines.reply()); // to the whole request
@@ -401,7 +405,8 @@ fn one_shot_has_its_own_zoo() {
         }
         Ok(())
     });
-    let kinds = [Kind::Deaf, Kind::HalfClosing, Kind::Resetting, Kind::Vanishing, Kind::Silent];
+    let kinds =
+        [Kind::NonReading, Kind::HalfClosing, Kind::Resetting, Kind::Vanishing, Kind::Silent];
     for kind in kinds {
         let crowd = Crowd { connections: 6, protocol: Protocol::OneShot, ..crowd(kind, 3) };
         assert_good(&flood(address, &crowd));

@@ -1,19 +1,19 @@
-//! Whatever the kernel reports of a connection, and in whichever order: no reply is lost or
-//! doubled, and nobody is forgotten.
+//! Completions with any result and in any order: no reply is lost or doubled, and no client is
+//! forgotten.
 //!
-//! This is `src/connection.rs` over another ring: one that the test holds, and whose
-//! completions a script decides. It sends all, a part, or nothing (EAGAIN), is interrupted
-//! (EINTR), has no buffer left (ENOBUFS), breaks (ECONNRESET), ends a receive of its own accord,
-//! and brings more than was asked for before it hears that it was cancelled. What is sent at
-//! once and in full it tells only when something else wakes the loop, or the loop was in a hurry.
-//! For event loops there is the same in `server-kit/tests/faults`, with the same clients.
+//! This is `src/connection.rs` over another ring: it belongs to the test, and a script decides its
+//! completions. The ring sends everything, a part, or nothing (EAGAIN), is interrupted
+//! (EINTR), has no buffer left (ENOBUFS), breaks a connection (ECONNRESET), ends a receive by
+//! itself, and receives more after a cancel was queued. It only reports a send that was done at
+//! once and in full when something else wakes the loop, or when the loop was in a hurry.
+//! `server-kit/tests/faults` does the same for event loops, with the same clients.
 //!
 //! ```text
 //! cargo test -p uring-server --test faults
 //! PROPTEST_CASES=1000000 cargo test --release -p uring-server --test faults
 //! ```
 //!
-//! Left out: the ring itself, and the pool of buffers. `bench/tests/survival` has real ones.
+//! Left out: the ring itself and the pool of buffers. `bench/tests/all/survival` has real ones.
 
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 

@@ -1,4 +1,4 @@
-//! The ring that the test holds, in place of `src/ring.rs`.
+//! The ring of the test, in place of `src/ring.rs`.
 
 use std::io;
 use std::net::TcpStream;
@@ -8,10 +8,10 @@ use std::time::Instant;
 use crate::buffers::Buffer;
 use crate::wire::Wire;
 
-/// In place of the name of an operation that is no longer in flight.
+/// In place of the ID of an operation that is no longer in flight.
 const DONE: usize = usize::MAX;
 
-/// The name of an operation, for as long as it is in flight.
+/// The ID of an operation, as long as it is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OperationId(usize);
 
@@ -26,7 +26,7 @@ struct Operation {
     key: usize,
     what: What,
     is_cancelled: bool,
-    /// As the kernel does, so that nobody else can close it.
+    /// Kept as the kernel keeps it, so that nothing else can close it.
     _socket: Rc<TcpStream>,
 }
 
@@ -34,7 +34,7 @@ enum What {
     Receive,
     Send(Vec<u8>),
     SendAtOnce(Vec<u8>),
-    /// Sent at once and in full: so many bytes, and when.
+    /// Sent at once and in full: how many bytes, and when.
     SentAtOnce(usize, Instant),
 }
 
@@ -108,13 +108,13 @@ impl Ring {
         self.in_flight.iter().any(|it| it.key == key && !matches!(it.what, What::Receive))
     }
 
-    /// Hands everything over, and waits. Returns what has been done; `None` if nothing has,
-    /// so that it would sleep. `luck` decides who comes first.
+    /// Hands everything over, and waits. Returns what is done; `None` if nothing is, so that it
+    /// would sleep. `luck` decides which completion comes first.
     pub(crate) fn submit_and_wait(&mut self, now: Instant, luck: usize) -> Option<Vec<Completion>> {
         let mut done = Vec::new();
         let operations = self.in_flight.len();
         for place in 0..operations {
-            // Each has its turn, though not everybody is done in each of them.
+            // Each operation has its turn, but not all of them are done in each turn.
             let place = (place + luck) % operations;
             if done.is_empty() || luck >> (place % 32) & 1 == 0 {
                 self.step(place, now, &mut done);
@@ -123,7 +123,7 @@ impl Ring {
             }
         }
         let is_awake = !done.is_empty() || self.is_hurried;
-        // As long as not everything is handed over, the real ring does not know, either.
+        // As long as not everything is handed over, the real ring doesn't know either.
         let is_known = is_awake && luck % 8 != 7;
         self.in_flight.retain(|it| match it.what {
             What::SentAtOnce(count, when) if is_known => {
@@ -148,7 +148,7 @@ impl Ring {
         match what {
             What::Receive => {
                 let Some((result, more)) = wire.receive(*is_cancelled) else { return };
-                // It would not go on, had it heard that it is cancelled.
+                // It would not go on if it were cancelled already.
                 *is_cancelled = false;
                 if !more {
                     *id = DONE;

@@ -1,4 +1,4 @@
-//! A server's loop, and the world around it.
+//! A server's event loop, its clients and its kernel.
 
 use std::mem;
 use std::net::{SocketAddr, TcpStream};
@@ -15,24 +15,24 @@ use crate::wire::{Fate, Wire};
 /// What happens next.
 pub type Step = clients::Step<Event>;
 
-/// What can happen to a loop that is told what has been done.
+/// What can happen to a loop that waits for completions.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// It turns, with some luck in what comes first.
+    /// The loop turns; the number decides which completion comes first.
     Turn(usize),
-    /// It turns until it sleeps.
+    /// The loop turns until it sleeps.
     Rest,
 }
 
 pub struct Scene {
     settings: Settings,
     ring: Ring,
-    /// `None`: it was closed.
+    /// `None` once it is closed.
     connections: Vec<Option<Connection>>,
-    /// Whose connection is over, be it closed or not.
+    /// Which connections are over, whether closed or not.
     is_over: Vec<bool>,
     touched: Vec<usize>,
-    /// Nobody was broken off or given up.
+    /// No connection broke or was given up.
     is_complete: bool,
     deadlines: Deadlines,
     now: Instant,
@@ -41,7 +41,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// All connections have one socket: it is there to be shut down, and nothing else.
+    /// All connections share one socket, which is only there to be shut down.
     pub fn new(settings: Settings, clients: &[(Client, Vec<Fate>)], socket: &TcpStream) -> Self {
         let now = Instant::now();
         let wire = |(client, fates): &(Client, Vec<Fate>)| {
@@ -129,8 +129,8 @@ impl Scene {
     /// No connection outlives its time.
     fn check_time(&self) {
         for (key, wire) in self.ring.wires.iter().enumerate() {
-            // What is kept when the server stops is not answered any more. How much that is can't be
-            // seen from here, and so not whether it takes what comes for a sign of life.
+            // A stopping server doesn't reply to what it has kept. How much that is can't be seen
+            // from here, so we don't know whether it counts received bytes as movement.
             let is_idle_seen = !wire.talk.is_stopped() || wire.talk.left() == 0;
             let idle_timeout = self.settings.idle_timeout;
             let is_given_up =
@@ -169,7 +169,7 @@ impl Scene {
         }
         self.deadlines.forget(key);
         let is_let_go = connection.let_go(&mut self.ring);
-        // Until it is, more may come, which nobody hears.
+        // Until then, more bytes may come, which are discarded.
         if !mem::replace(&mut self.is_over[key], true) {
             self.check_end(key);
         }
@@ -178,17 +178,17 @@ impl Scene {
         }
     }
 
-    /// Whatever comes next, it will be heard of.
+    /// Checks that operations are in flight for whatever may happen next.
     fn check_operations(&mut self, key: usize) {
         let (receives, sends) = (self.ring.receives(key), self.ring.sends(key));
         let goes_on = self.ring.goes_on_receiving(key);
         let has_delays = self.has_delays();
         let talk = &mut self.ring.wires[key].talk;
         let left = talk.left();
-        // What is kept when the server stops is not answered any more, and how much that is can't
-        // be seen from here: `check` makes sure that nothing else is missing.
+        // A stopping server doesn't reply to what it has kept, and how much that is can't be seen
+        // from here: `check` makes sure that nothing else is missing.
         assert!(left == 0 || sends || has_delays || receives && talk.is_stopped(), "{left} left");
-        // More than the conversation has room for: it has to keep some of it, and wants no more.
+        // If that is more than the conversation has room for, it keeps some and wants no more.
         let keeps_some = left > PENDING_MAX && !talk.is_stopped();
         assert!(!keeps_some || !goes_on, "{left} left, and it receives more");
         if left == 0 && !sends {
@@ -199,7 +199,7 @@ impl Scene {
         }
     }
 
-    /// No connection ends before it is time.
+    /// No connection ends too early.
     fn check_end(&mut self, key: usize) {
         let Wire { talk, broken, .. } = &self.ring.wires[key];
         let is_complete = talk.is_done() && (talk.is_stopped() || talk.left() == 0);
@@ -212,7 +212,7 @@ impl Scene {
         self.settings.delay != Delay::default()
     }
 
-    /// Everything arrives that is still on its way, and everybody reads.
+    /// Everything that is still on its way arrives, and all clients read.
     pub fn settle(&mut self) {
         self.ring.wires.iter_mut().for_each(|wire| wire.talk.settle());
         let mut turns = 0..TURNS;
@@ -222,13 +222,13 @@ impl Scene {
                 let next = self.deadlines.next().expect("it sleeps for ever");
                 let sleep = next - self.now;
                 assert!(self.has_delays() && sleep <= LONGEST_DELAY, "it sleeps, all is there");
-                // Not one turn for each of the replies, which may be thousands.
+                // Not one turn for each reply: there may be thousands of them.
                 self.wait(sleep.max(Duration::from_millis(10)));
             }
         }
     }
 
-    /// What the server tells at its end is what has happened.
+    /// The server's counters are right.
     pub fn check(self) {
         let talks = || self.ring.wires.iter().map(|wire| &wire.talk);
         let counters = self.journal.into_counters();

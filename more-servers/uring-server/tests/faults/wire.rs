@@ -1,4 +1,4 @@
-//! What stands behind a socket: a client, and a script that decides what becomes of each operation.
+//! The other side of a socket: a client, and a script that decides the result of each operation.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,30 +8,30 @@ use protocol::REQUEST_MAX;
 
 use crate::clients::Talk;
 
-/// What becomes of an operation.
+/// The result of an operation.
 #[derive(Clone, Copy, Debug)]
 pub enum Fate {
     /// As much as there is.
     All,
-    /// At most so many bytes.
+    /// At most this many bytes.
     Short(usize),
-    /// EAGAIN for a send that is to be done at once, ENOBUFS for a receive.
+    /// EAGAIN for a send that is done at once, ENOBUFS for a receive.
     NotNow,
     /// EINTR.
     Interrupted,
     /// ENOMEM.
     NoMemory,
-    /// A receive brings what there is, and nothing after it.
+    /// A receive returns what there is, and then ends.
     Last,
     /// The connection is broken.
     Broken(Errno),
 }
 
-/// A connection, seen from the middle.
+/// A connection, as the kernel sees it.
 pub struct Wire {
     pub talk: Talk,
     fates: VecDeque<Fate>,
-    /// What broke the connection, as the server was told.
+    /// The error that broke the connection.
     pub broken: Option<Errno>,
 }
 
@@ -40,7 +40,7 @@ impl Wire {
         Wire { talk, fates: fates.iter().copied().collect(), broken: None }
     }
 
-    /// What comes of a receive; `None`: nothing as yet. And whether it goes on.
+    /// The result of a receive, and whether it goes on; `None`: no completion yet.
     pub fn receive(&mut self, is_cancelled: bool) -> Option<(io::Result<Option<Vec<u8>>>, bool)> {
         if let Some(broken) = self.broken {
             return Some((Err(broken.into()), false));
@@ -63,7 +63,7 @@ impl Wire {
         Some(if bytes.is_empty() { (Ok(None), false) } else { (Ok(Some(bytes)), more) })
     }
 
-    /// What comes of a send that waits; `None`: nothing as yet, there is no room.
+    /// The result of a send that waits; `None`: no completion yet, because there is no room.
     pub fn send(&mut self, bytes: &[u8], is_cancelled: bool) -> Option<io::Result<usize>> {
         if let Some(broken) = self.broken {
             return Some(Err(broken.into()));
@@ -86,8 +86,8 @@ impl Wire {
         Some(Ok(count))
     }
 
-    /// What comes of a send that is done when it is handed over, or not at all: whoever cancels it
-    /// comes too late.
+    /// The result of a send that is done when it is handed over, or not at all: it is too late to
+    /// cancel it.
     pub fn send_at_once(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = match self.fates.front() {
             Some(Fate::NotNow) => self.fates.pop_front().and(None),

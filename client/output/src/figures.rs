@@ -1,22 +1,20 @@
-//! Figures as people read them: with no more digits than count.
+//! Figures for people, with only as many digits as matter.
 
 use std::time::Duration;
 
-use crate::{Interval, Usage};
-
-/// What a figure counts, and so in which units people read it.
+/// What a figure measures, and thus its units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Quantity {
+pub enum Quantity {
     /// Nanoseconds.
     Time,
-    /// Bytes, told in multiples of 1000.
+    /// Bytes, in multiples of 1000.
     Memory,
     /// Without a unit.
     Number,
 }
 
 impl Quantity {
-    /// The units, from the smallest, and how many of the plain ones each has.
+    /// The units from the smallest one on, and how many base units each has.
     fn units(self) -> &'static [(f64, &'static str)] {
         match self {
             Quantity::Time => &[(1.0, " ns"), (1e3, " µs"), (1e6, " ms"), (1e9, " s")],
@@ -25,44 +23,45 @@ impl Quantity {
         }
     }
 
-    /// The greatest unit of which that is at least one.
+    /// The largest unit of which the value is at least one.
     fn unit(self, value: f64) -> (f64, &'static str) {
         let units = self.units();
-        // What is rounded up to a unit is told in it.
+        // A value that is rounded up to a unit is given in it.
         let fits = units.iter().rev().find(|(size, _)| value.abs() + step(value) / 2.0 >= *size);
         fits.copied().unwrap_or(units[0])
     }
 
-    /// A value with three digits that count.
-    pub(crate) fn told(self, value: f64) -> String {
+    /// A value with three significant digits.
+    pub fn told(self, value: f64) -> String {
         let (size, unit) = self.unit(value);
         let step = step(value) / size;
         format!("{}{unit}", in_steps(value / size, step))
     }
 
-    /// The median and its bounds, in the unit of the median: `187 µs [181, 195]`.
-    pub(crate) fn told_with_bounds(self, Interval { low, median, high }: Interval) -> String {
+    /// A median and its bounds, in the unit of the median: `187 µs [181, 195]`.
+    pub fn told_with_bounds(self, interval: impl Into<[f64; 3]>) -> String {
+        let [low, median, high] = interval.into();
         let (size, unit) = self.unit(median);
         let step = step(median) / size;
         let [low, median, high] = [low, median, high].map(|value| in_steps(value / size, step));
         format!("{median}{unit} [{low}, {high}]")
     }
 
-    /// A value at an axis, which is a round one: `10 µs`.
-    pub(crate) fn tick(self, value: f64) -> String {
+    /// A round value on an axis: `10 µs`.
+    pub fn tick(self, value: f64) -> String {
         let (size, unit) = if value == 0.0 { (1.0, "") } else { self.unit(value) };
         // As short as it can be: 0.5, but 10.
         format!("{}{unit}", value / size)
     }
 }
 
-/// What the third digit that counts of a value is worth: a power of ten.
+/// The value of the third significant digit: a power of ten.
 fn step(value: f64) -> f64 {
     if value == 0.0 {
         return 1.0;
     }
     let step = 10_f64.powf(value.abs().log10().floor() - 2.0);
-    // 999.9 becomes 1000, which has its third digit elsewhere.
+    // 999.9 is rounded to 1000, whose third digit has another value.
     if (value.abs() / step).round() < 1000.0 { step } else { step * 10.0 }
 }
 
@@ -75,14 +74,14 @@ fn in_steps(value: f64, step: f64) -> String {
     format!("{value:.digits$}")
 }
 
-/// A share with about two digits, as people read it.
-pub(crate) fn percent(share: f64) -> String {
+/// A share with about two digits: `6.7%`.
+pub fn percent(share: f64) -> String {
     let digits = usize::from(share < 0.1);
     format!("{:.digits$}%", 100.0 * share)
 }
 
-/// A time with about three digits, as people read it.
-pub(crate) fn told(time: Duration) -> String {
+/// A time with about three digits: `1.23ms`.
+pub fn told(time: Duration) -> String {
     let digits = match time.as_nanos().checked_ilog10() {
         None => return "0s".into(),
         Some(power) => 2 - (power % 3) as usize,
@@ -90,14 +89,14 @@ pub(crate) fn told(time: Duration) -> String {
     format!("{time:.digits$?}")
 }
 
-/// A ratio with two digits that count, in groups of three: 23,000.
-pub(crate) fn grouped(number: f64) -> String {
+/// A ratio with two significant digits, in groups of three: 23,000.
+pub fn grouped(number: f64) -> String {
     let unit = 10_f64.powf(number.log10().floor() - 1.0).max(1.0);
     thousands((number / unit).round() * unit)
 }
 
 /// A whole number in groups of three: 1,024.
-pub(crate) fn thousands(number: f64) -> String {
+pub fn thousands(number: f64) -> String {
     let digits = number.round().to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -109,28 +108,22 @@ pub(crate) fn thousands(number: f64) -> String {
     text
 }
 
-/// How often, as people say it: `once`.
-pub(crate) fn so_many_times(count: usize) -> String {
+/// How often, in words: `once`.
+pub fn so_many_times(count: usize) -> String {
     match count {
         1 => "once".into(),
         count => format!("{count} times"),
     }
 }
 
-/// A multiple with about three digits, as people read it: `0.97×`.
-pub(crate) fn multiple(ratio: f64) -> String {
+/// A multiple with about three digits: `0.97×`.
+pub fn multiple(ratio: f64) -> String {
     let digits = if ratio < 10.0 { 2 } else { usize::from(ratio < 100.0) };
     format!("{ratio:.digits$}×")
 }
 
-/// How many system calls a request took, as people read it.
-pub(crate) fn calls_per_request(usage: &Usage) -> Option<String> {
-    let at_least = if usage.calls_not_counted.is_some() { "≥ " } else { "" };
-    Some(format!("{at_least}{}", calls_told(usage.calls_per_request()?)))
-}
-
-/// A number of calls: few are told exactly, many roughly.
-pub(crate) fn calls_told(calls: f64) -> String {
+/// A number of calls: a small number exactly, a large one roughly.
+pub fn calls_told(calls: f64) -> String {
     let digits = if calls < 0.1 { 3 } else { usize::from(calls < 100.0) * 2 };
     format!("{calls:.digits$}")
 }
@@ -154,8 +147,8 @@ mod tests {
         let times = [0.0, 7.0, 1_234.0, 56_789.0, 999_999.0, 1_234_567_890.0];
         let told = times.map(|time| Quantity::Time.told(time));
         assert_eq!(told, ["0 ns", "7.00 ns", "1.23 µs", "56.8 µs", "1.00 ms", "1.23 s"]);
-        let interval = Interval { low: 181_000.0, median: 187_400.0, high: 1_195_000.0 };
-        assert_eq!(Quantity::Time.told_with_bounds(interval), "187 µs [181, 1,195]");
+        let bounds = [181_000.0, 187_400.0, 1_195_000.0];
+        assert_eq!(Quantity::Time.told_with_bounds(bounds), "187 µs [181, 1,195]");
         assert_eq!(Quantity::Memory.told(4_096.0), "4.10 kB");
         assert_eq!([0.0214, 226_125.0].map(|it| Quantity::Number.told(it)), ["0.0214", "226,000"]);
         let ticks = [0.0, 1.0, 100.0, 10_000.0, 0.5e6, 1e6].map(|time| Quantity::Time.tick(time));
@@ -163,12 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn few_calls_are_told_exactly_and_many_roughly() {
-        let told = |calls: u64| {
-            let usage =
-                Usage { requests: 100, calls: [("recv".into(), calls)].into(), ..Usage::default() };
-            calls_per_request(&usage).unwrap()
-        };
-        assert_eq!([1, 214, 45_678].map(told), ["0.010", "2.14", "457"]);
+    fn few_calls_are_exact_and_many_are_rounded() {
+        assert_eq!([0.01, 2.14, 456.78].map(calls_told), ["0.010", "2.14", "457"]);
     }
 }

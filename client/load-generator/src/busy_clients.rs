@@ -1,10 +1,10 @@
-//! Clients that ask again as soon as they are answered, to keep a server busy.
+//! Clients that send the next request as soon as they have a reply, to keep a server busy.
 //!
-//! [`flood`](crate::flood) tells what each client goes through; this only asks, as cheaply as
-//! it can be done: two system calls for each request, recv(2) and send(2), and none to wait.
-//! One thread looks at each socket in turn, sometimes in vain, and never sleeps. So it costs less than any server
-//! does, which has to wait besides; and a server's reply never has to wake it up, which would
-//! be on the server's account.
+//! [`flood`](crate::flood) reports what each client goes through. This only sends requests, as
+//! cheaply as possible: with two system calls for each, recv(2) and send(2), and none to wait. One
+//! thread tries each socket in turn, sometimes in vain, and never sleeps. So it costs less than any
+//! server, which also has to wait. And a server's reply never has to wake it up, which would count
+//! as the server's processor time.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,34 +15,34 @@ use protocol::Protocol;
 
 use crate::expected::Expected;
 
-/// Clients that each keep one connection, and one request under way on it.
+/// Clients that each keep one connection, with one request in flight.
 ///
 /// ```no_run
-/// use load_generator::Askers;
+/// use load_generator::BusyClients;
 /// use protocol::DEFAULT_ADDRESS;
 /// use std::time::Duration;
 ///
 /// let address = DEFAULT_ADDRESS.parse().unwrap();
-/// let mut askers = Askers::connect(address, 100, Duration::from_secs(5))?;
-/// askers.ask(1000)?; // 100,000 requests
+/// let mut clients = BusyClients::connect(address, 100, Duration::from_secs(5))?;
+/// clients.ask(1000)?; // 100,000 requests
 /// # std::io::Result::Ok(())
 /// ```
-pub struct Askers {
-    askers: Vec<Asker>,
+pub struct BusyClients {
+    clients: Vec<BusyClient>,
     request: Vec<u8>,
     patience: Duration,
 }
 
-struct Asker {
+struct BusyClient {
     stream: TcpStream,
     expected: Expected,
-    /// How many requests it has still to ask.
+    /// How many requests it still has to send.
     to_ask: u64,
 }
 
-impl Askers {
-    /// Connects so many, one after the other. Nobody ever waits longer than `patience` for the
-    /// server to move.
+impl BusyClients {
+    /// Connects this many clients, one after the other. No client ever waits longer than `patience`
+    /// for the server.
     ///
     /// # Errors
     ///
@@ -52,44 +52,44 @@ impl Askers {
             let stream = TcpStream::connect_timeout(&address, patience)?;
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
-            Ok(Asker { stream, expected: Expected::new(Protocol::Lines), to_ask: 0 })
+            Ok(BusyClient { stream, expected: Expected::new(Protocol::Lines), to_ask: 0 })
         };
-        Ok(Askers {
-            askers: (0..count).map(connect).collect::<io::Result<_>>()?,
+        Ok(BusyClients {
+            clients: (0..count).map(connect).collect::<io::Result<_>>()?,
             request: Protocol::Lines.request("hello from somebody who asks"),
             patience,
         })
     }
 
-    /// How many there are.
+    /// How many clients there are.
     pub fn count(&self) -> usize {
-        self.askers.len()
+        self.clients.len()
     }
 
-    /// Lets each ask so many `times`, and returns when all have been answered.
+    /// Lets each client send this many requests, and returns when all replies have come.
     ///
     /// # Errors
     ///
-    /// As [`Probe`](crate::Probe)'s; and [`WouldBlock`](ErrorKind::WouldBlock) if a socket has no
-    /// room for a request, which can't be where the one before was answered.
+    /// Those of [`Probe`](crate::Probe), and [`WouldBlock`](ErrorKind::WouldBlock) if a socket has
+    /// no room for a request, which can't happen after the reply to the previous one.
     pub fn ask(&mut self, times: u64) -> io::Result<()> {
         if times == 0 {
             return Ok(());
         }
-        for asker in &mut self.askers {
-            asker.to_ask = times;
-            asker.ask(&self.request)?;
+        for client in &mut self.clients {
+            client.to_ask = times;
+            client.ask(&self.request)?;
         }
-        let mut asking = self.askers.len();
+        let mut asking = self.clients.len();
         let mut last_moved = Instant::now();
         while asking > 0 {
             let mut has_moved = false;
-            for asker in self.askers.iter_mut().filter(|asker| asker.is_waiting()) {
-                has_moved |= asker.read()?;
-                if !asker.is_waiting() {
-                    match asker.to_ask {
+            for client in self.clients.iter_mut().filter(|client| client.is_waiting()) {
+                has_moved |= client.read()?;
+                if !client.is_waiting() {
+                    match client.to_ask {
                         0 => asking -= 1,
-                        _ => asker.ask(&self.request)?,
+                        _ => client.ask(&self.request)?,
                     }
                 }
             }
@@ -98,7 +98,7 @@ impl Askers {
             } else if last_moved.elapsed() > self.patience {
                 return Err(ErrorKind::TimedOut.into());
             } else {
-                // If the server has to share this core, let it have it.
+                // If the server has to share this core, let it run.
                 thread::yield_now();
             }
         }
@@ -106,7 +106,7 @@ impl Askers {
     }
 }
 
-impl Asker {
+impl BusyClient {
     fn is_waiting(&self) -> bool {
         self.expected.owed() > 0
     }
@@ -117,13 +117,13 @@ impl Asker {
         self.stream.write_all(request)
     }
 
-    /// Reads what there is; returns whether there was anything.
+    /// Reads what is there. Returns whether there was anything.
     fn read(&mut self) -> io::Result<bool> {
         let mut buffer = [0; 64]; // more than a reply is long
         let count = match self.stream.read(&mut buffer) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(count) => count,
-            // Nothing there yet: the others' turn.
+            // Nothing there yet: on to the next client.
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error),
         };

@@ -1,4 +1,4 @@
-//! The course of a run: waves and rests until the time is up, and the end of the server.
+//! Runs a scenario: waves and rests until the time is up, and the end of the server.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use protocol::Protocol;
 
-use super::outcome::Outcome;
-use super::plan::Plan;
+use super::faults::{Injected, fault};
+use super::report::ChaosReport;
 use super::rest::{Sample, growth};
-use super::torment::{Endured, torment};
+use super::scenario::Scenario;
 use super::wave::{Arrival, Wave};
 use load_generator::Probe;
 use load_generator::report::{Report, Stage};
@@ -22,24 +22,24 @@ use server_process::{NotStarted, told};
 use server_process::{ServerProcess, Target, TargetKind, resolve};
 use system::advice;
 
-/// After so long a time of waves comes a rest.
+/// After waves for this long, there is a rest.
 const BETWEEN_RESTS: Duration = Duration::from_secs(20);
 
-/// How long a visitor waits for an answer, when nobody else is there.
+/// How long a visitor waits for a reply when no other client is connected.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long the server may take to end after Ctrl-C: ours take a second at most, and this
-/// machine may be busy.
+/// How long the server may take to end after Ctrl-C: ours take at most a second, but this machine
+/// may be busy.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many say nothing when Ctrl-C comes.
+/// How many silent clients are connected when Ctrl-C comes.
 const IDLE: usize = 3;
 
-/// After so long, ports of connections that are over can be had again (Linux keeps a loopback
-/// port for a second, tcp_tw_reuse in ip-sysctl.rst; others do for a minute).
+/// After this time, the ports of closed connections are free again (Linux keeps a loopback port for
+/// a second, tcp_tw_reuse in ip-sysctl.rst; other systems keep it for a minute).
 const NEW_PORTS: Duration = Duration::from_secs(2);
 
-/// How many descriptors this program needs besides one for each client.
+/// How many descriptors this program needs in addition to one for each client.
 const SPARE_DESCRIPTORS: u64 = 100;
 
 /// How far a run is.
@@ -47,32 +47,32 @@ const SPARE_DESCRIPTORS: u64 = 100;
 pub struct Progress {
     /// How much of the time is over.
     pub elapsed: Duration,
-    /// What goes on, in a few words.
+    /// What is going on, in a few words.
     pub doing: String,
 }
 
-/// What ends a run early: the rest of the outcome stands.
+/// The run has ended early; the report is filled in up to here.
 struct Ended;
 
-/// Lets chaos loose on a server, as planned.
+/// Runs a scenario against a server.
 ///
-/// Raises the process's soft limit of descriptors to the hard one, and so that of the server that
-/// it starts.
-pub fn run(subject: &Target, plan: &Plan, progress: &dyn Fn(Progress)) -> Outcome {
-    let mut outcome = Outcome::new(subject.to_string(), plan);
+/// Raises the process's soft limit of descriptors to its hard limit. A server that it starts
+/// inherits it.
+pub fn run(subject: &Target, scenario: &Scenario, progress: &dyn Fn(Progress)) -> ChaosReport {
+    let mut outcome = ChaosReport::new(subject.to_string(), scenario);
     let began = Instant::now();
-    outcome.plan = fitting(plan, &mut outcome);
-    let plan = &outcome.plan.clone();
+    outcome.scenario = fitting(scenario, &mut outcome);
+    let scenario = &outcome.scenario.clone();
     let (address, process) = match &subject.kind {
         TargetKind::Address(address) => (resolve(address, PATIENCE), None),
-        TargetKind::Command(words) => match ServerProcess::start(words, plan.start_within) {
+        TargetKind::Command(words) => match ServerProcess::start(words, scenario.start_within) {
             Ok(process) => (Ok(process.address()), Some(process)),
             Err(NotStarted { why, .. }) => (Err(why), None),
         },
     };
     match address {
         Ok(address) => {
-            let mut course = Course { plan, address, process, began, progress, outcome };
+            let mut course = Run { scenario, address, process, began, progress, outcome };
             let ended = course.run();
             outcome = course.outcome;
             debug_assert_eq!(ended.is_err(), !outcome.faults.is_empty());
@@ -83,81 +83,82 @@ pub fn run(subject: &Target, plan: &Plan, progress: &dyn Fn(Progress)) -> Outcom
     outcome
 }
 
-/// The plan as far as this process has descriptors for its clients.
-fn fitting(plan: &Plan, outcome: &mut Outcome) -> Plan {
-    // Should it fail, it is as on a system without such a limit, and the floods find out.
+/// The scenario, with no more clients than this process has descriptors for.
+fn fitting(scenario: &Scenario, outcome: &mut ChaosReport) -> Scenario {
+    // If it fails, we go on as on a system without such a limit, and the floods find out.
     let limit = system::raise_descriptor_limit().unwrap_or(u64::MAX);
     let most =
         usize::try_from(limit.saturating_sub(SPARE_DESCRIPTORS)).unwrap_or(usize::MAX).max(1);
-    if plan.connections > most {
+    if scenario.connections > most {
         outcome.not_tried.push(format!(
-            "more than {most} clients at the same time: this program may have {limit} descriptors \
-             (see `ulimit -n`)"
+            "more than {most} clients at the same time, because this program can have only {limit} \
+             descriptors (see `ulimit -n`)"
         ));
     }
-    Plan { connections: plan.connections.min(most), ..plan.clone() }
+    Scenario { connections: scenario.connections.min(most), ..scenario.clone() }
 }
 
-struct Course<'a> {
-    plan: &'a Plan,
+struct Run<'a> {
+    scenario: &'a Scenario,
     address: SocketAddr,
     process: Option<ServerProcess>,
     began: Instant,
     progress: &'a dyn Fn(Progress),
-    outcome: Outcome,
+    outcome: ChaosReport,
 }
 
-impl Course<'_> {
+impl Run<'_> {
     fn run(&mut self) -> Result<(), Ended> {
         if self.process.is_none() {
             self.outcome.not_tried.push(
-                "stops, descriptors, memory and the end by Ctrl-C: give the server's command \
-                 instead of its address"
+                "stops, descriptors, memory and Ctrl-C, which need the server's process: give its \
+                 command instead of its address"
                     .into(),
             );
         }
-        self.visit("before all this")?;
+        self.visit("before the first wave")?;
         self.still_there()?;
-        self.tell("first look".into());
+        self.announce("first sample".into());
         let process = self.process.as_ref();
         self.outcome.fresh = process.and_then(|process| Sample::settled(process, self.began));
         if self.process.is_some() && self.outcome.fresh.is_none() {
-            let sentence = "memory and descriptors: this system does not tell what a process has";
+            let sentence = "memory and descriptors, because this system doesn't report what a \
+                            process uses";
             self.cannot(true, sentence);
         }
-        // The first sample is what the others are held against, so it comes after as much as
-        // will ever come: by then the server's tables and buffers have their size.
-        let zoo = Wave::zoo(self.plan);
+        // The others are compared with the first sample, so it is taken after the largest wave that
+        // there is: by then, the server's tables and buffers have their final size.
+        let zoo = Wave::zoo(self.scenario);
         self.wave(&zoo, "the first wave, which is always the same")?;
         self.rest();
         self.waves()?;
         self.wave(&zoo, "the last wave, which is the same as the first")?;
         self.rest();
         self.judge_rests()?;
-        self.visit("after all this")?;
+        self.visit("after the last wave")?;
         self.still_there()?;
         if self.outcome.asked == 0 {
-            let fault = "this machine had no port or no descriptor for anybody who asks: try again \
-                         in a minute, or with fewer `--connections`";
+            let fault = "this machine had no port or descriptor left for any client that sends a \
+                         request: try again in a minute, or with fewer `--connections`";
             self.outcome.faults.push(fault.into());
             return Err(Ended);
         }
         self.end()
     }
 
-    /// Until the time is up; at least one wave.
+    /// Sends waves until the time is up, but at least one.
     fn waves(&mut self) -> Result<(), Ended> {
         let mut rested = Instant::now();
         for count in 0.. {
-            let number = self.plan.wave.unwrap_or(count);
-            let wave = Wave::draw(self.plan, number);
+            let number = self.scenario.wave.unwrap_or(count);
+            let wave = Wave::draw(self.scenario, number);
             let what = format!("wave {number}, {} clients", wave.clients());
             self.outcome.waves += 1;
             if let Err(ended) = self.wave(&wave, &what) {
                 self.outcome.failed_wave = Some(wave);
                 return Err(ended);
             }
-            if self.began.elapsed() >= self.plan.time {
+            if self.began.elapsed() >= self.scenario.time {
                 break;
             }
             if rested.elapsed() >= BETWEEN_RESTS {
@@ -169,13 +170,13 @@ impl Course<'_> {
     }
 
     fn wave(&mut self, wave: &Wave, what: &str) -> Result<(), Ended> {
-        self.tell(what.into());
+        self.announce(what.into());
         let (over, is_over) = mpsc::channel();
         let (address, process) = (self.address, self.process.as_ref());
-        let (reports, endured) = thread::scope(|scope| {
-            let torments = process.map(|process| {
-                let torment = move || torment(process, &wave.torments, &is_over);
-                thread::Builder::new().spawn_scoped(scope, torment)
+        let (reports, injected) = thread::scope(|scope| {
+            let faults = process.map(|process| {
+                let fault = move || fault(process, &wave.faults, &is_over);
+                thread::Builder::new().spawn_scoped(scope, fault)
             });
             let flood = |&Arrival { after, ref crowd }| {
                 let flood = move || {
@@ -188,17 +189,17 @@ impl Course<'_> {
             let reports = floods.into_iter().map(|flood| flood.and_then(joined));
             let reports: Vec<io::Result<Report>> = reports.collect();
             drop(over);
-            (reports, torments.map_or(Ok(Endured::default()), |torment| torment.map(joined)))
+            (reports, faults.map_or(Ok(Injected::default()), |fault| fault.map(joined)))
         });
         let mut faults = Vec::new();
         let cannot_go_on =
             |error: io::Error| format!("the client can't go on: {error}{}", advice(&error));
-        let endured = endured.unwrap_or_else(|error| {
+        let injected = injected.unwrap_or_else(|error| {
             faults.push(cannot_go_on(error));
-            Endured::default()
+            Injected::default()
         });
-        self.outcome.stops += endured.stops;
-        self.outcome.squeezes += endured.squeezes;
+        self.outcome.stops += injected.stops;
+        self.outcome.squeezes += injected.squeezes;
         let mut ours = 0;
         for report in reports {
             match report {
@@ -207,40 +208,40 @@ impl Course<'_> {
                     self.outcome.asked += report.asked;
                     self.outcome.answered += report.answered;
                     ours += report.errors.ours();
-                    faults.extend(faults_of(&report, endured.squeezes > 0));
+                    faults.extend(faults_of(&report, injected.squeezes > 0));
                 }
                 Err(error) => faults.push(cannot_go_on(error)),
             }
         }
         if ours > 0 {
             self.outcome.ours += ours as u64;
-            self.tell("waiting for ports".into());
+            self.announce("waiting for ports".into());
             thread::sleep(NEW_PORTS);
         }
         if faults.is_empty() {
-            // Otherwise the reason may well be that the server is gone.
-            self.cannot(endured.no_stops, "stops: this system can't stop a process");
-            let sentence = "descriptors that run out: nobody can set this server's limits from \
-                            outside";
-            self.cannot(endured.no_squeezes, sentence);
+            // Otherwise the reason may be that the server is gone.
+            self.cannot(injected.no_stops, "stops, because this system can't stop a process");
+            let sentence = "running out of descriptors, because this server's limits can't be set \
+                            from outside";
+            self.cannot(injected.no_squeezes, sentence);
             return Ok(());
         }
-        self.outcome.faults.push(format!("in {what}: {}", wave.told()));
+        self.outcome.faults.push(format!("in {what}: {}", wave.description()));
         self.outcome.faults.extend(faults);
         self.fails()
     }
 
-    /// Says once that something could not be tried.
+    /// Records once that something could not be tried.
     fn cannot(&mut self, is_so: bool, sentence: &str) {
-        if is_so && !self.outcome.not_tried.iter().any(|told| told == sentence) {
+        if is_so && !self.outcome.not_tried.iter().any(|known| known == sentence) {
             self.outcome.not_tried.push(sentence.into());
         }
     }
 
     fn rest(&mut self) {
-        self.tell("rest".into());
+        self.announce("rest".into());
         let (Some(process), Some(fresh)) = (&self.process, self.outcome.fresh) else { return };
-        // At first it may have opened less than it needs for clients.
+        // At the start, it may not yet have opened everything that it needs for clients.
         let before = self.outcome.samples.first().unwrap_or(&fresh);
         let sample = Sample::at_rest(process, self.began, before.descriptors);
         self.outcome.samples.extend(sample);
@@ -253,8 +254,8 @@ impl Course<'_> {
             && last.descriptors > first.descriptors
         {
             faults.push(format!(
-                "{} descriptors are open though nobody is there; after the first wave there were \
-                 {}",
+                "{} descriptors are open although no client is connected; after the first wave \
+                 there were {}",
                 last.descriptors, first.descriptors
             ));
         }
@@ -265,13 +266,14 @@ impl Course<'_> {
         self.fails()
     }
 
-    /// Somebody who does nothing special is answered.
+    /// Makes sure that a single client is served.
     fn visit(&mut self, when: &str) -> Result<(), Ended> {
         let visit = || {
-            let mut probe = Probe::connect(self.address, self.plan.protocol, PATIENCE)
+            let mut probe = Probe::connect(self.address, self.scenario.protocol, PATIENCE)
                 .map_err(|error| cannot_reach(&error, &self.address))?;
-            // Who speaks one-shot is through: some servers close then, and some greet again.
-            let is_over = self.plan.protocol == Protocol::OneShot;
+            // In one-shot, the client is done: some servers close the connection now, and some send
+            // another reply.
+            let is_over = self.scenario.protocol == Protocol::OneShot;
             let asked = probe.ask().and_then(|_| if is_over { Ok(()) } else { probe.end() });
             asked.map_err(|error| error.to_string())
         };
@@ -285,43 +287,43 @@ impl Course<'_> {
         }
     }
 
-    /// Somebody is served; but if the process that was started has ended, it is not known by
-    /// whom, and nobody can be stopped, squeezed, looked at or ended.
+    /// Makes sure that the process that was started is still there. If it has ended, another
+    /// process serves the clients, which can't be stopped, squeezed, measured or ended.
     fn still_there(&mut self) -> Result<(), Ended> {
         let death = self.process.as_ref().and_then(ServerProcess::death);
         let Some(death) = death else { return Ok(()) };
         self.outcome.faults.push(format!(
-            "somebody still answers on its port, but what was started is gone; it must stay in the \
-             foreground until Ctrl-C ({death})"
+            "a process still replies on its port, but the one that was started is gone; it has to \
+             stay in the foreground until Ctrl-C ({death})"
         ));
         Err(Ended)
     }
 
-    /// Ctrl-C, while some are there who say nothing.
+    /// Sends Ctrl-C while silent clients are connected.
     fn end(&mut self) -> Result<(), Ended> {
         let Some(process) = self.process.take() else { return Ok(()) };
-        if !self.plan.ctrl_c {
+        if !self.scenario.ctrl_c {
             return Ok(());
         }
-        self.tell("Ctrl-C".into());
+        self.announce("Ctrl-C".into());
         let come = |_| TcpStream::connect_timeout(&self.address, PATIENCE);
         let idle: io::Result<Vec<TcpStream>> = (0..IDLE).map(come).collect();
         let _idle = match idle {
             Ok(idle) => idle,
             Err(error) => {
-                self.outcome.faults.push(format!("at the end nobody can connect: {error}"));
+                self.outcome.faults.push(format!("at the end, no client can connect: {error}"));
                 return Err(Ended);
             }
         };
         let began = Instant::now();
         if !process.interrupt() {
-            let why = "the end: this system has no Ctrl-C that a program could send";
+            let why = "Ctrl-C, because on this system a program can't send it";
             self.cannot(true, why);
             return Ok(());
         }
         match process.wait(LAST_PATIENCE) {
             None => {
-                let fault = format!("it was still there {LAST_PATIENCE:?} after Ctrl-C");
+                let fault = format!("it was still running {LAST_PATIENCE:?} after Ctrl-C");
                 self.outcome.faults.push(fault);
                 Err(Ended)
             }
@@ -333,8 +335,8 @@ impl Course<'_> {
             Some(_) => {
                 let after = began.elapsed();
                 if process.is_survived() {
-                    let fault = "after Ctrl-C, the server ended with status 0, but somebody still \
-                                 listens on its port: one of its processes, most likely";
+                    let fault = "after Ctrl-C, the server ended with status 0, but another process \
+                                 still listens on its port, most likely one of its children";
                     self.outcome.faults.push(fault.into());
                     return Err(Ended);
                 }
@@ -344,19 +346,19 @@ impl Course<'_> {
         }
     }
 
-    /// Ends the run. If the server has died, that is told, too.
+    /// Ends the run. If the server has died, the report says so.
     fn fails<T>(&mut self) -> Result<T, Ended> {
         const MOMENT: Duration = Duration::from_millis(200);
         if let Some(process) = &self.process {
-            process.wait(MOMENT); // who is about to end is given a moment for it
-            // Before what its clients have seen of it.
+            process.wait(MOMENT); // if it is about to end, it gets a moment for that
+            // The report says that before what the clients have seen.
             let at = usize::from(self.outcome.faults.len() > 1);
             process.death().into_iter().for_each(|death| self.outcome.faults.insert(at, death));
         }
         Err(Ended)
     }
 
-    fn tell(&self, doing: String) {
+    fn announce(&self, doing: String) {
         (self.progress)(Progress { elapsed: self.began.elapsed(), doing });
     }
 }
@@ -376,9 +378,9 @@ fn faults_of(report: &Report, lacked_descriptors: bool) -> Vec<String> {
     }
     faults.extend(report.stuck.map(|stuck| match stuck.connecting {
         1.. if lacked_descriptors => format!(
-            "nothing has moved for {:?}, though there are descriptors again: most likely the server \
-             has stopped accepting when there were none, and waits for one of its own connections \
-             to be closed; let it try again after a while, too",
+            "nothing has moved for {:?}, although there are descriptors again: most likely the \
+             server stopped accepting when there were none, and waits until one of its connections \
+             is closed; it should also try again after a while",
             report.crowd.timeout
         ),
         _ => stuck.explanation(&report.crowd),
@@ -390,7 +392,7 @@ fn faults_of(report: &Report, lacked_descriptors: bool) -> Vec<String> {
     faults
 }
 
-/// What a thread has returned; if it has panicked, so does this one.
+/// What a thread has returned; if that thread has panicked, this one panics too.
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
 }

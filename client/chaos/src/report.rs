@@ -1,4 +1,4 @@
-//! What came of a run, as text and as JSON.
+//! The results of a run, as text and as JSON.
 
 use std::io;
 use std::time::Duration;
@@ -6,59 +6,59 @@ use std::time::Duration;
 use protocol::Protocol;
 use serde::Serialize;
 
-use super::plan::Plan;
 use super::rest::{Sample, megabytes};
+use super::scenario::Scenario;
 use super::wave::Wave;
 use load_generator::json::{as_seconds, as_seconds_if_any};
 
-/// What came of a run.
+/// The results of a run.
 #[derive(Clone, Debug, Serialize)]
-pub struct Outcome {
-    /// The subject's name.
+pub struct ChaosReport {
+    /// The server's name.
     pub server: String,
-    /// What was to be done, with as many clients as this process has descriptors for.
-    pub plan: Plan,
-    /// How long it took.
+    /// The scenario, with no more clients than this process has descriptors for.
+    pub scenario: Scenario,
+    /// How long the run took.
     #[serde(rename = "took_s", serialize_with = "as_seconds")]
     pub took: Duration,
-    /// How many waves were drawn and sent; those at the beginning and at the end, which are always
-    /// the same, don't count.
+    /// How many random waves were sent. The first and the last wave, which are always the same,
+    /// don't count.
     pub waves: u64,
-    /// How many clients have come, in all waves together.
+    /// How many clients there were in all waves together.
     pub clients: u64,
-    /// How many requests were asked that are owed an answer.
+    /// How many requests were sent that need a reply.
     pub asked: u64,
     /// How many of them were answered, each exactly once.
     pub answered: u64,
-    /// How many clients could not even begin, because this machine had no port or no descriptor
-    /// left for them. That is no fault of the server.
+    /// How many clients could not even try to connect, because this machine had no port or
+    /// descriptor left for them. That isn't the server's fault.
     pub ours: u64,
-    /// How often the server was stopped and let go on.
+    /// How often the server was stopped and resumed.
     pub stops: u64,
     /// How often descriptors were taken from it.
     pub squeezes: u64,
-    /// What it had when it was started, before the first wave.
+    /// What it used after its start, before the first wave.
     pub fresh: Option<Sample>,
-    /// What it had at each rest. The first comes after the first wave, the last after the last,
-    /// which is the same wave.
+    /// What it used at each rest. The first sample is taken after the first wave and the last one
+    /// after the last wave, which is the same.
     pub samples: Vec<Sample>,
     /// How long it took to end after Ctrl-C.
     #[serde(rename = "ended_after_s", serialize_with = "as_seconds_if_any")]
     pub ended_after: Option<Duration>,
-    /// What was not tried and why, a sentence each.
+    /// What was not tried and why, in one sentence each.
     pub not_tried: Vec<String>,
-    /// What went wrong, as sentences without their full stops; if it is nothing, the server has
-    /// stood it.
+    /// What went wrong, as sentences without their full stops. If there are none, the server
+    /// survived.
     pub faults: Vec<String>,
-    /// The wave in which something went wrong, if it was one that was drawn.
+    /// The wave in which something went wrong, if it was a random one.
     pub failed_wave: Option<Wave>,
 }
 
-impl Outcome {
-    pub(super) fn new(server: String, plan: &Plan) -> Self {
-        Outcome {
+impl ChaosReport {
+    pub(super) fn new(server: String, scenario: &Scenario) -> Self {
+        ChaosReport {
             server,
-            plan: plan.clone(),
+            scenario: scenario.clone(),
             took: Duration::ZERO,
             waves: 0,
             clients: 0,
@@ -76,28 +76,29 @@ impl Outcome {
         }
     }
 
-    /// Whether the server has stood it.
+    /// Whether the server survived.
     pub fn is_good(&self) -> bool {
         self.faults.is_empty()
     }
 
-    /// The options that send again what has failed, as all who make such plans have them; `None`
-    /// if nothing has failed, or nobody has come.
+    /// The options that repeat what has failed, which all programs with such scenarios share;
+    /// `None` if nothing has failed, or no client came.
     pub fn again(&self) -> Option<String> {
         if self.is_good() || self.clients == 0 {
             return None;
         }
-        let Plan { time, seed, wave, connections, protocol, .. } = self.plan;
+        let Scenario { time, seed, wave, connections, protocol, .. } = self.scenario;
         let mut options = format!("--seed {seed}");
         let failed_wave = self.failed_wave.as_ref().map(|wave| wave.number);
         if let Some(number) = failed_wave.or(wave) {
             options += &format!(" --wave {number}");
         }
-        // A wave comes again and again; what adds up takes as long as it has taken.
-        if failed_wave.is_none() && time != Plan::default().time {
+        // A single wave is repeated until it fails; an effect that adds up takes as long as it
+        // took.
+        if failed_wave.is_none() && time != Scenario::default().time {
             options += &format!(" --time {}", typed(time));
         }
-        if connections != Plan::default().connections {
+        if connections != Scenario::default().connections {
             options += &format!(" --connections {connections}");
         }
         if protocol != Protocol::default() {
@@ -106,22 +107,22 @@ impl Outcome {
         Some(options)
     }
 
-    /// The outcome as one JSON object in one line. Units stand in the names.
+    /// The report as one JSON object in one line. Units are in the names.
     ///
     /// # Errors
     ///
-    /// None that is known of.
+    /// None that we know of.
     pub fn json(&self) -> io::Result<String> {
         #[derive(Serialize)]
         struct Object<'a> {
             good: bool,
             #[serde(flatten)]
-            outcome: &'a Outcome,
+            outcome: &'a ChaosReport,
         }
         Ok(serde_json::to_string(&Object { good: self.is_good(), outcome: self })?)
     }
 
-    /// What a person reads, without a line's end at its end.
+    /// The report as text, without a newline at the end.
     pub fn text(&self) -> String {
         let mut lines = vec![self.headline()];
         lines.extend(self.ordeals());
@@ -131,11 +132,11 @@ impl Outcome {
         lines.extend(self.lack_of_ports());
         lines.extend(self.not_tried.iter().map(|sentence| format!("Not tried: {sentence}.")));
         match &self.faults[..] {
-            [] => lines.push("The server has stood it.".into()),
+            [] => lines.push("The server survived.".into()),
             faults => {
                 lines.push(match self.clients {
-                    0 => "\nIt did not come to that:".into(),
-                    _ => "\nThe server has not stood it:".into(),
+                    0 => "\nThe server could not be tried:".into(),
+                    _ => "\nThe server did not survive:".into(),
                 });
                 lines.extend(faults.iter().map(|fault| format!("- {fault}")));
             }
@@ -144,20 +145,20 @@ impl Outcome {
     }
 
     fn headline(&self) -> String {
-        let Outcome { plan, took, waves, clients, asked, answered, .. } = self;
+        let ChaosReport { scenario, took, waves, clients, asked, answered, .. } = self;
         let waves = counted(*waves, "wave");
         let answers = match answered == asked {
-            true if *asked == 0 => "nothing was asked".into(),
+            true if *asked == 0 => "no requests were sent".into(),
             true => format!("all {asked} requests were answered, each exactly once"),
             false => format!("{answered} of {asked} requests were answered"),
         };
-        format!("seed {}: {waves} in {took:.1?}, {clients} clients, {answers}", plan.seed)
+        format!("seed {}: {waves} in {took:.1?}, {clients} clients, {answers}", scenario.seed)
     }
 
     fn ordeals(&self) -> Option<String> {
-        let Outcome { stops, squeezes, .. } = *self;
-        let stopped = format!("stopped and let go on {}", counted(stops, "time"));
-        let squeezed = format!("left nearly without descriptors {}", counted(squeezes, "time"));
+        let ChaosReport { stops, squeezes, .. } = *self;
+        let stopped = format!("stopped and resumed {}", counted(stops, "time"));
+        let squeezed = format!("short of descriptors {}", counted(squeezes, "time"));
         match (stops, squeezes) {
             (0, 0) => None,
             (_, 0) => Some(stopped),
@@ -170,11 +171,11 @@ impl Outcome {
         let (first, last) = (self.samples.first()?, self.samples.last()?);
         let most = self.samples.iter().map(|sample| sample.memory).max()?;
         Some(format!(
-            "memory at rest: {} after the first wave, {} after the last, never more than {} ({})",
+            "memory at rest: {} after the first wave, {} after the last, at most {} ({})",
             megabytes(first.memory),
             megabytes(last.memory),
             megabytes(most),
-            counted(self.samples.len() as u64, "look")
+            counted(self.samples.len() as u64, "sample")
         ))
     }
 
@@ -194,15 +195,15 @@ impl Outcome {
     fn lack_of_ports(&self) -> Option<String> {
         (self.ours > 0).then(|| {
             format!(
-                "{} could not come, because this machine had no port or no descriptor left: no \
-                 fault of the server",
+                "{} could not connect because this machine had no port or descriptor left, which \
+                 isn't the server's fault",
                 counted(self.ours, "client")
             )
         })
     }
 }
 
-/// A time as it is typed, in one word.
+/// A time as you type it, in one word.
 pub fn typed(time: Duration) -> String {
     humantime::format_duration(time).to_string().replace(' ', "")
 }
@@ -217,19 +218,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_again_is_what_has_failed() {
-        let plan = Plan { seed: 7, time: Duration::from_secs(90), ..Plan::default() };
-        let again = |plan: &Plan, failed_wave: Option<u64>| {
-            let mut outcome = Outcome::new("server".into(), plan);
+    fn what_failed_is_what_is_repeated() {
+        let scenario = Scenario { seed: 7, time: Duration::from_secs(90), ..Scenario::default() };
+        let again = |scenario: &Scenario, failed_wave: Option<u64>| {
+            let mut outcome = ChaosReport::new("server".into(), scenario);
             outcome.clients = 1;
-            outcome.failed_wave = failed_wave.map(|number| Wave::draw(plan, number));
+            outcome.failed_wave = failed_wave.map(|number| Wave::draw(scenario, number));
             outcome.faults.push("it is wrong".into());
             outcome.again().unwrap()
         };
-        assert_eq!(again(&plan, Some(3)), "--seed 7 --wave 3");
-        assert_eq!(again(&plan, None), "--seed 7 --time 1m30s", "what adds up takes its time");
-        let one_wave = Plan { wave: Some(5), connections: 9, ..plan };
+        assert_eq!(again(&scenario, Some(3)), "--seed 7 --wave 3");
+        assert_eq!(again(&scenario, None), "--seed 7 --time 1m30s", "what adds up takes its time");
+        let one_wave = Scenario { wave: Some(5), connections: 9, ..scenario };
         assert_eq!(again(&one_wave, None), "--seed 7 --wave 5 --time 1m30s --connections 9");
-        assert_eq!(Outcome::new("server".into(), &one_wave).again(), None, "nothing is wrong");
+        assert_eq!(ChaosReport::new("server".into(), &one_wave).again(), None, "nothing is wrong");
     }
 }

@@ -1,0 +1,68 @@
+//! Text that fits the terminal.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use terminal_size::{Width, terminal_size_of};
+
+/// How many characters fit into a line of standard output; `None` if it isn't a terminal.
+pub fn width() -> Option<usize> {
+    terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into())
+}
+
+/// Wraps lines that are wider than the terminal between words.
+pub fn fit(text: &str) -> String {
+    fit_to(text, width())
+}
+
+/// Wraps lines that are wider than this many characters between words. The rest of a line keeps its
+/// indentation. Escape sequences don't count.
+pub fn fit_to(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let fit_line = |line: &str| {
+        let indentation = &line[..line.len() - line.trim_start().len()];
+        let options = textwrap::Options::new(width)
+            .subsequent_indent(indentation)
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        textwrap::fill(line, options)
+    };
+    text.split('\n').map(fit_line).collect::<Vec<_>>().join("\n")
+}
+
+/// Prints a text, wrapped to the terminal's width, and a newline. Unlike `println!`, this doesn't
+/// panic when standard output is closed. Escape sequences are left out where they don't belong.
+///
+/// # Errors
+///
+/// If it can't be printed.
+pub fn print(text: impl Display) -> io::Result<()> {
+    let text = fit(&text.to_string());
+    writeln!(anstream::stdout(), "{text}").map_err(|error| cannot_print(&error))
+}
+
+/// Adds what could not be done to an error.
+pub fn cannot_print(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("can't print: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_broken_at_words_and_keep_their_indentation() {
+        let text = "one two three\n  four five six\nseveneightnine ten";
+        assert_eq!(fit_to(text, None), text);
+        assert_eq!(
+            fit_to(text, Some(9)),
+            "one two\nthree\n  four\n  five\n  six\nseveneightnine\nten"
+        );
+    }
+
+    #[test]
+    fn escape_sequences_have_no_width() {
+        let green = "\u{1b}[32mone\u{1b}[0m two";
+        assert_eq!(fit_to(green, Some(7)), green);
+    }
+}
