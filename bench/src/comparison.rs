@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use load_generator::json::as_seconds;
 use load_generator::report::{Failure, Latencies, Stage};
 use load_generator::{Crowd, Event, Kind, Order, Phase, Probe, Report, flood};
 use protocol::Protocol;
@@ -441,8 +442,4 @@ impl Visits {
         let rows = visits.into_iter().enumerate().map(row).collect();
         Timeline { rows, length, full_at: None }
     }
-}
-
-fn as_seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.as_secs_f64())
 }

@@ -29,8 +29,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use load_generator::json::as_seconds_if_any;
 use load_generator::report::Latencies;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::cost::LeftOut;
 use crate::load::{Held, PATIENCE, kept_probe, visit};
@@ -254,7 +255,7 @@ pub struct ManyResult {
     /// How many got a reply to their first request, and were held.
     pub held: usize,
     /// How long it took to connect them.
-    #[serde(rename = "connected_s", serialize_with = "as_seconds")]
+    #[serde(rename = "connected_s", serialize_with = "as_seconds_if_any")]
     pub connected: Option<Duration>,
     /// How long a probe waited before the crowd came.
     pub alone: Option<Waits>,
@@ -271,14 +272,10 @@ pub struct ManyResult {
     /// How many got a reply when all of them sent another request.
     pub answered_again: usize,
     /// How long that took.
-    #[serde(rename = "answered_again_s", serialize_with = "as_seconds")]
+    #[serde(rename = "answered_again_s", serialize_with = "as_seconds_if_any")]
     pub all_asked: Option<Duration>,
     /// What went wrong, in words.
     pub trouble: Vec<String>,
-}
-
-fn as_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(|time| time.as_secs_f64()).serialize(serializer)
 }
 
 impl ManyResult {

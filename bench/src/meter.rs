@@ -4,18 +4,17 @@
 pub use elsewhere::Meter;
 #[cfg(target_os = "linux")]
 pub use linux::Meter;
-#[cfg(target_os = "linux")]
-pub(crate) use linux::kibibytes;
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::fs;
+    use std::iter::Sum;
     use std::time::Duration;
 
     use nix::errno::Errno;
     use nix::sys::signal::{Signal, kill};
     use nix::time::{ClockId, clock_getcpuclockid};
     use nix::unistd::Pid;
+    use procfs::process::{Process, Stat, all_processes};
 
     /// Measures a process and its descendants. Two meters are equal if they measure the same
     /// processes.
@@ -27,16 +26,17 @@ mod linux {
     impl Meter {
         /// A meter of this process and of all descendants that it has by now.
         pub fn of(process: u32) -> Self {
-            let all = processes_and_parents();
-            let mut processes = vec![process];
+            // One that ends meanwhile has no more files, and doesn't matter.
+            let stats = all_processes().into_iter().flatten().filter_map(|it| it.ok()?.stat().ok());
+            let all: Vec<Stat> = stats.collect();
+            let mut processes = vec![process.cast_signed()];
             let mut next = 0;
             while let Some(&parent) = processes.get(next) {
-                let is_child = |&&(_, its_parent): &&(u32, u32)| its_parent == parent;
-                processes.extend(all.iter().filter(is_child).map(|&(child, _)| child));
+                let children = all.iter().filter(|stat| stat.ppid == parent);
+                processes.extend(children.map(|stat| stat.pid));
                 next += 1;
             }
-            let pid = |process: u32| Pid::from_raw(process.cast_signed());
-            Meter { processes: processes.into_iter().map(pid).collect() }
+            Meter { processes: processes.into_iter().map(Pid::from_raw).collect() }
         }
 
         /// The processor time that they have used so far, in user and kernel mode.
@@ -54,36 +54,27 @@ mod linux {
 
         /// The memory that they have in use, in bytes (`VmRSS` of proc_pid_status(5)).
         pub fn memory(&self) -> Option<u64> {
-            let of_one = |process: &Pid| {
-                let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-                kibibytes(&status, "VmRSS:")
-            };
-            self.processes.iter().map(of_one).sum()
+            self.sum(|process| Some(1024 * process.status().ok()?.vmrss?))
         }
 
         /// The memory that is theirs alone, in bytes: heaps and stacks, as far as they are in use
         /// (`Anonymous` of smaps_rollup, proc_pid_smaps(5)). It doesn't include the pages of the
         /// program itself, which come and go.
         pub fn own_memory(&self) -> Option<u64> {
-            let of_one = |process: &Pid| {
-                let maps = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
-                kibibytes(&maps, "Anonymous:")
-            };
-            self.processes.iter().map(of_one).sum()
+            self.sum(|process| {
+                let maps = process.smaps_rollup().ok()?.memory_map_rollup;
+                maps.into_iter().next()?.extension.map.get("Anonymous").copied()
+            })
         }
 
         /// How many descriptors they have open.
         pub fn descriptors(&self) -> Option<usize> {
-            let of_one = |process: &Pid| {
-                // proc_pid_fd(5): since Linux 6.2 the size of the folder is their number, so
-                // thousands of entries need not be counted.
-                let folder = format!("/proc/{process}/fd");
-                match fs::metadata(&folder).ok()?.len() {
-                    0 => Some(fs::read_dir(folder).ok()?.count()),
-                    count => usize::try_from(count).ok(),
-                }
-            };
-            self.processes.iter().map(of_one).sum()
+            self.sum(|process| process.fd_count().ok())
+        }
+
+        fn sum<N: Sum>(&self, of_one: impl Fn(&Process) -> Option<N>) -> Option<N> {
+            let processes = self.processes.iter().map(|process| Process::new(process.as_raw()));
+            processes.map(|process| of_one(&process.ok()?)).sum()
         }
 
         /// Pauses them, like Ctrl-Z, until the value is dropped. They may still be finishing a
@@ -112,28 +103,9 @@ mod linux {
         }
     }
 
-    /// A figure, in bytes, from a file of proc(5) with one figure per line.
-    pub(crate) fn kibibytes(text: &str, name: &str) -> Option<u64> {
-        let figure = text.lines().find_map(|line| line.strip_prefix(name))?;
-        Some(1024 * figure.split_whitespace().next()?.parse::<u64>().ok()?)
-    }
-
-    /// All processes of the system, each with its parent.
-    fn processes_and_parents() -> Vec<(u32, u32)> {
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let with_parent = |entry: fs::DirEntry| {
-            let process = entry.file_name().to_str()?.parse().ok()?;
-            // One that ends meanwhile no longer has these files, and doesn't matter.
-            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-            // proc_pid_stat(5): after the name in parentheses come the state and the parent.
-            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
-            Some((process, parent))
-        };
-        processes.filter_map(with_parent).collect()
-    }
-
     #[cfg(test)]
     mod tests {
+        use std::fs;
         use std::io::Read;
         use std::process::{Command, Stdio};
         use std::time::Instant;

@@ -34,16 +34,14 @@ impl Kernel {
     /// `None` where the system doesn't report it.
     #[cfg(target_os = "linux")]
     pub(super) fn read() -> Option<Self> {
-        use crate::meter::kibibytes;
+        use procfs::{Current, Meminfo};
         use std::fs;
-        let memory = fs::read_to_string("/proc/meminfo").ok()?;
-        let figures = ["Slab:", "KernelStack:", "PageTables:"];
-        let bytes: Option<u64> = figures.iter().map(|name| kibibytes(&memory, name)).sum();
+        let memory = Meminfo::current().ok()?;
         // Objects may be readable for root only, and not every kernel is built with TCP.
         let sockets = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
         let objects = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
         let mut kernel = Kernel {
-            bytes: bytes?,
+            bytes: memory.slab + memory.kernel_stack? + memory.page_tables?,
             under_way: pages_of_tcp(&sockets).unwrap_or(0) * PAGE,
             objects: objects.lines().filter_map(objects_in).collect(),
         };

@@ -23,8 +23,9 @@ impl Quantity {
         }
     }
 
-    /// The largest unit of which the value is at least one.
-    fn unit(self, value: f64) -> (f64, &'static str) {
+    /// The largest unit of which the value is at least one: how many base units it has, and its
+    /// name, after a space.
+    pub fn unit(self, value: f64) -> (f64, &'static str) {
         let units = self.units();
         // A value that is rounded up to a unit is given in it.
         let fits = units.iter().rev().find(|(size, _)| value.abs() + step(value) / 2.0 >= *size);

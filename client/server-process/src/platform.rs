@@ -96,10 +96,11 @@ mod proc {
     use std::io::{self, BufRead, BufReader};
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
     use std::ops::Range;
-    use std::path::{Path, PathBuf};
     use std::thread;
     use std::time::{Duration, Instant};
 
+    use procfs::process::{FDInfo, FDTarget, ProcState, Process, Stat, all_processes};
+    use procfs::{ProcResult, ticks_per_second};
     use rlimit::{Resource, prlimit};
 
     use super::Cost;
@@ -162,74 +163,36 @@ mod proc {
     /// for.
     pub(crate) fn cost(group: u32) -> Option<Cost> {
         let mut cost = Cost::default();
-        for process in processes(group)? {
+        for (process, stat) in processes(group)? {
+            // Their own time, and that of children that have been waited for.
+            let ticks = stat.utime + stat.stime + (stat.cutime + stat.cstime).unsigned_abs();
             // A process that ends meanwhile has no more files; then its parent's figures include
             // it.
-            if let Some(of_one) = cost_of_one(process) {
-                cost.processor_time += of_one.processor_time;
-                cost.waited += of_one.waited;
-                cost.resident += of_one.resident;
-            }
+            let Ok(status) = process.status() else { continue };
+            cost.processor_time += Duration::from_secs(ticks) / ticks_per_second() as u32;
+            cost.waited += waited(&process).unwrap_or_default();
+            // A process that has ended and wasn't waited for has no memory any more.
+            cost.resident += 1024 * status.vmrss.unwrap_or(0);
         }
         Some(cost)
     }
 
-    /// The numbers of the processes of a group.
-    fn processes(group: u32) -> Option<Vec<u32>> {
-        let entries = fs::read_dir("/proc").ok()?.flatten();
-        let all = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let is_in_it =
-            |&process: &u32| stat(process).is_some_and(|stat| stat.field(5) == Some(group.into()));
-        Some(all.filter(is_in_it).collect())
+    /// The processes of a group.
+    fn processes(group: u32) -> Option<Vec<(Process, Stat)>> {
+        let with_stat = |process: ProcResult<Process>| {
+            let process = process.ok()?;
+            let stat = process.stat().ok()?;
+            (stat.pgrp == group.cast_signed()).then_some((process, stat))
+        };
+        Some(all_processes().ok()?.filter_map(with_stat).collect())
     }
 
-    fn files_of(process: u32) -> PathBuf {
-        Path::new("/proc").join(process.to_string())
-    }
-
-    /// The fields of proc_pid_stat(5).
-    struct Stat(String);
-
-    fn stat(process: u32) -> Option<Stat> {
-        fs::read_to_string(files_of(process).join("stat")).ok().map(Stat)
-    }
-
-    impl Stat {
-        /// The first field after the name in parentheses is the third one.
-        fn field(&self, number: usize) -> Option<u64> {
-            self.0.rsplit_once(')')?.1.split_whitespace().nth(number - 3)?.parse().ok()
-        }
-    }
-
-    fn cost_of_one(process: u32) -> Option<Cost> {
-        let stat = stat(process)?;
-        let field = |number| stat.field(number);
-        let process = &files_of(process);
-        // utime, stime, and the same of children that have been waited for, in clock ticks,
-        // of which Linux has 100 a second for all programs.
-        let ticks = field(14)? + field(15)? + field(16)? + field(17)?;
-        let status = fs::read_to_string(process.join("status")).ok()?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = resident.and_then(|text| text.split_whitespace().next()?.parse().ok());
-        Some(Cost {
-            processor_time: Duration::from_millis(10 * ticks),
-            waited: waited(process).unwrap_or_default(),
-            // A process that has ended and wasn't waited for has no memory any more.
-            resident: 1024 * kibibytes.unwrap_or(0),
-        })
-    }
-
-    /// The second figure of `schedstat`, in nanoseconds, of all threads (sched-stats.rst of the
-    /// kernel). A kernel that is built without it has no such file.
-    fn waited(process: &Path) -> Option<Duration> {
-        let mut nanoseconds = 0;
-        for thread in fs::read_dir(process.join("task")).ok()?.flatten() {
-            // A thread that ends meanwhile no longer matters.
-            let stat = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-            let figure = stat.split_whitespace().nth(1).and_then(|figure| figure.parse().ok());
-            nanoseconds += figure.unwrap_or(0);
-        }
-        Some(Duration::from_nanos(nanoseconds))
+    /// How long all of its threads could have run, but waited for a processor. A kernel that is
+    /// built without schedstat (sched-stats.rst of the kernel) doesn't report it.
+    fn waited(process: &Process) -> Option<Duration> {
+        // A thread that ends meanwhile no longer matters.
+        let stats = process.tasks().ok()?.filter_map(|thread| thread.ok()?.schedstat().ok());
+        Some(Duration::from_nanos(stats.map(|stat| stat.run_delay).sum()))
     }
 
     /// Waits until every thread of the group has stopped: a signal takes effect after it is sent,
@@ -237,7 +200,8 @@ mod proc {
     pub(crate) fn wait_until_paused(group: u32) -> bool {
         const PATIENCE: Duration = Duration::from_secs(5);
         let deadline = Instant::now() + PATIENCE;
-        while !processes(group).is_some_and(|all| all.into_iter().all(has_stopped)) {
+        let have_stopped = |all: Vec<(Process, _)>| all.iter().all(|(it, _)| has_stopped(it));
+        while !processes(group).is_some_and(have_stopped) {
             if Instant::now() >= deadline {
                 return false;
             }
@@ -247,44 +211,25 @@ mod proc {
     }
 
     /// Whether no thread of the process runs.
-    fn has_stopped(process: u32) -> bool {
-        let threads = fs::read_dir(files_of(process).join("task")).into_iter().flatten().flatten();
-        let is_stopped = |stat: String| {
-            // The state is the first field after the name: stopped, a zombie, or dead.
-            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 'Z', 'X']))
-        };
+    fn has_stopped(process: &Process) -> bool {
         // A thread that ends meanwhile has no more files.
-        let mut stats = threads.filter_map(|it| fs::read_to_string(it.path().join("stat")).ok());
-        stats.all(is_stopped)
+        let threads = process.tasks().into_iter().flatten();
+        let mut states = threads.filter_map(|thread| thread.ok()?.stat().ok()?.state().ok());
+        states.all(|it| matches!(it, ProcState::Stopped | ProcState::Zombie | ProcState::Dead))
     }
 
     /// How many descriptors the processes of a group have open, together.
     pub(crate) fn descriptors(group: u32) -> Option<u64> {
         // A process that ends meanwhile has none any more.
-        Some(processes(group)?.into_iter().filter_map(descriptors_of_one).sum())
-    }
-
-    fn descriptors_of_one(process: u32) -> Option<u64> {
-        Some(numbers_of_descriptors(process)?.count() as u64)
-    }
-
-    fn numbers_of_descriptors(process: u32) -> Option<impl Iterator<Item = u64>> {
-        let entries = fs::read_dir(files_of(process).join("fd")).ok()?.flatten();
-        Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
-    }
-
-    /// Whether a descriptor is a socket. A server may inherit other descriptors with high numbers.
-    fn is_socket(process: u32, descriptor: u64) -> bool {
-        let link = files_of(process).join("fd").join(descriptor.to_string());
-        fs::read_link(link)
-            .is_ok_and(|it| it.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+        let counts = processes(group)?.into_iter().filter_map(|(it, _)| it.fd_count().ok());
+        Some(counts.sum::<usize>() as u64)
     }
 
     /// Processes whose soft limits of descriptors are lowered. Dropping this restores the limits.
     pub struct Squeezed {
         group: u32,
         /// The soft limits before, by the processes' numbers.
-        before: BTreeMap<u32, u64>,
+        before: BTreeMap<i32, u64>,
     }
 
     /// Leaves each process of the group `spare` descriptors in addition to those that it has open,
@@ -292,20 +237,21 @@ mod proc {
     /// they belong to another user (prlimit(2), EPERM), or are gone.
     pub(crate) fn squeeze(group: u32, spare: u64) -> Option<Squeezed> {
         let mut squeezed = Squeezed { group, before: BTreeMap::new() };
-        for process in processes(group)? {
-            let Some(open) = numbers_of_descriptors(process) else { continue };
-            let open: Vec<u64> = open.collect();
+        for (process, _) in processes(group)? {
+            let Ok(descriptors) = process.fd() else { continue };
+            let open: Vec<FDInfo> = descriptors.filter_map(Result::ok).collect();
             // The limit applies to the numbers of descriptors. If a connection's number were above
             // the limit, the server could still use the free ones below it, and would then have
             // more descriptors than the limit. That never happens by itself, and poll(2) rejects it
-            // (EINVAL).
+            // (EINVAL). A server may inherit other descriptors with high numbers.
             let low = open.len() as u64 + spare;
-            let sockets = open.into_iter().filter(|&it| it >= low && is_socket(process, it));
-            let limit = sockets.max().map_or(low, |highest| highest + 1);
+            let sockets = open.iter().filter(|it| matches!(it.target, FDTarget::Socket(_)));
+            let highest = sockets.map(|it| u64::from(it.fd.cast_unsigned())).max();
+            let limit = highest.map_or(low, |highest| low.max(highest + 1));
             // Never more than before: select(2) can't handle more than 1024.
-            let set = |(soft, _)| set_soft_limit(process, limit.min(soft)).map(|()| soft);
-            if let Ok(before) = limits(process).and_then(set) {
-                squeezed.before.insert(process, before);
+            let set = |(soft, _)| set_soft_limit(process.pid, limit.min(soft)).map(|()| soft);
+            if let Ok(before) = limits(process.pid).and_then(set) {
+                squeezed.before.insert(process.pid, before);
             }
         }
         (!squeezed.before.is_empty()).then_some(squeezed)
@@ -316,27 +262,27 @@ mod proc {
             // A process that was started meanwhile has inherited the low limit of its parent, which
             // is most probably among the first.
             let of_a_parent = self.before.values().next().copied();
-            for process in processes(self.group).unwrap_or_default() {
-                if let Some(before) = self.before.get(&process).copied().or(of_a_parent) {
+            for (process, _) in processes(self.group).unwrap_or_default() {
+                if let Some(before) = self.before.get(&process.pid).copied().or(of_a_parent) {
                     // It fails only for a process that is gone.
-                    set_soft_limit(process, before).ok();
+                    set_soft_limit(process.pid, before).ok();
                 }
             }
         }
     }
 
     /// The soft and the hard limit.
-    fn limits(process: u32) -> io::Result<(u64, u64)> {
+    fn limits(process: i32) -> io::Result<(u64, u64)> {
         let (mut soft, mut hard) = (0, 0);
         let limits = Some((&mut soft, &mut hard));
-        prlimit(process.cast_signed(), Resource::NOFILE, None, limits)?;
+        prlimit(process, Resource::NOFILE, None, limits)?;
         Ok((soft, hard))
     }
 
     /// Keeps the hard limit, so that the soft one can be raised again.
-    fn set_soft_limit(process: u32, soft: u64) -> io::Result<()> {
+    fn set_soft_limit(process: i32, soft: u64) -> io::Result<()> {
         let (_, hard) = limits(process)?;
-        prlimit(process.cast_signed(), Resource::NOFILE, Some((soft.min(hard), hard)), None)
+        prlimit(process, Resource::NOFILE, Some((soft.min(hard), hard)), None)
     }
 
     #[cfg(test)]
@@ -388,11 +334,8 @@ mod proc {
             super::super::in_a_group_of_its_own(&mut command);
             let sleeper = Sleeper(command.arg("1000").spawn().unwrap());
             let group = sleeper.0.id();
-            let limit = || {
-                let limits = fs::read_to_string(files_of(group).join("limits")).unwrap();
-                let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
-                line.split_whitespace().nth(3).unwrap().parse::<u64>().unwrap()
-            };
+            let limit = || limits(group.cast_signed()).unwrap().0;
+            let process = Process::new(group.cast_signed()).unwrap();
             let before = limit();
             // It is stopped first, because it opens and closes files while it starts.
             assert!(super::super::pause(group));
@@ -405,7 +348,7 @@ mod proc {
             assert_eq!(limit(), before);
 
             assert!(super::super::resume(group));
-            while has_stopped(group) {
+            while has_stopped(&process) {
                 thread::yield_now();
             }
             drop(sleeper);

@@ -4,11 +4,11 @@
 //! seconds, those seconds would squeeze everything else into the first pixel. So they are drawn as
 //! a narrow, torn strip, which says how long they lasted.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::{Ending, Timeline};
 use load_generator::report::Stage;
+use output::figures::Quantity;
 
 /// The share of the axis that the torn strip takes.
 const TORN_SHARE: f64 = 0.2;
@@ -91,15 +91,15 @@ impl Axis {
         let length = self.to_scale().as_secs_f64();
         let most = ((self.right_to_scale() - self.left) / BETWEEN_TICKS).floor().max(1.0);
         let step = round_up(length / most);
-        let (unit, name) = unit(length);
+        let (unit, name) = Quantity::Time.unit(self.to_scale().as_nanos() as f64);
         let count = (length / step + 1e-9).floor() as usize;
         let tick = |number| {
             let at = number as f64 * step;
             // Ticks are multiples of 1, 2 or 5 times a power of ten, so three digits after
             // the point are exact.
-            let label = format!("{:.3}", at / unit);
+            let label = format!("{:.3}", at * 1e9 / unit);
             let label = label.trim_end_matches('0').trim_end_matches('.');
-            (Duration::from_secs_f64(at), format!("{label} {name}"))
+            (Duration::from_secs_f64(at), format!("{label}{name}"))
         };
         (0..=count).map(tick).collect()
     }
@@ -129,48 +129,14 @@ pub(super) fn round_up(number: f64) -> f64 {
     digit.unwrap_or(10.0) * power
 }
 
-/// The unit, in seconds, in which so many seconds are best read, and its name.
-fn unit(seconds: f64) -> (f64, &'static str) {
-    match seconds {
-        0.0..1e-6 => (1e-9, "ns"),
-        1e-6..1e-3 => (1e-6, "µs"),
-        1e-3..1.0 => (1e-3, "ms"),
-        _ => (1.0, "s"),
-    }
-}
-
-/// A time as it is written: three digits, and the unit that needs the fewest.
-#[derive(Clone, Copy)]
-pub(super) struct Span(pub(super) Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64();
-        let (unit, name) = unit(seconds);
-        let number = seconds / unit;
-        let digits = match number {
-            0.0 => 0,
-            ..10.0 => 2,
-            ..100.0 => 1,
-            _ => 0,
-        };
-        write!(f, "{number:.digits$} {name}")
-    }
+/// A time with three digits, and the unit that needs the fewest.
+pub(super) fn told(time: Duration) -> String {
+    Quantity::Time.told(time.as_nanos() as f64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_have_three_digits() {
-        let spans = [0, 7, 999, 1_000, 12_345, 999_999, 1_000_000, 61_000_000_000];
-        let spans = spans.map(|nanoseconds| Span(Duration::from_nanos(nanoseconds)).to_string());
-        assert_eq!(
-            spans,
-            ["0 ns", "7.00 ns", "999 ns", "1.00 µs", "12.3 µs", "1000 µs", "1.00 ms", "61.0 s"]
-        );
-    }
 
     #[test]
     fn ticks_are_round_and_few() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use svg::Document;
 use svg::node::element::{Description, Group as Element, Rectangle, Style, Title};
 
-use super::axis::{Axis, Span};
+use super::axis::{Axis, told};
 use super::bars::{Bar, bars, client_name};
 use super::groups::groups;
 use super::legend::{Sample, legend};
@@ -175,7 +175,7 @@ impl Picture {
         if let Some(full_at) = timeline.full_at {
             notes.push(format!(
                 "The recording was full after {}; later events are not drawn.",
-                Span(full_at)
+                told(full_at)
             ));
         }
         let mut bars = groups.iter().flat_map(|group| &group.rows).flat_map(|(_, bars)| bars);
@@ -183,7 +183,7 @@ impl Picture {
             notes.push(format!(
                 "Phases shorter than {} are drawn together with the next ones, in the colour of \
                  the longest.",
-                Span(shortest)
+                told(shortest)
             ));
         }
         notes.push(
@@ -358,7 +358,7 @@ fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
             "{}: {} at {}: {}",
             client_name(row),
             failure.stage.name(),
-            Span(at),
+            told(at),
             failure.why
         );
         lane = lane.add(cross(axis.x(at), middle).add(Title::new(printable(&what))));
@@ -366,8 +366,7 @@ fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
         && pitch >= PITCH_WITH_TIMES
     {
         let end = bars.last().map_or(last, |bar| bar.to.max(last));
-        lane =
-            lane.add(text(&Span(last).to_string(), axis.x(end) + 8.0, middle + 3.6, 10.0, "faint"));
+        lane = lane.add(text(&told(last), axis.x(end) + 8.0, middle + 3.6, 10.0, "faint"));
     }
     lane
 }
@@ -402,7 +401,7 @@ fn labels(axis: &Axis, y: f64) -> Element {
     let mut limit = f64::INFINITY;
     if let Some(tear) = &axis.tear {
         let middle = f64::midpoint(axis.x(tear.from), right);
-        let how_long = format!("for {}", Span(tear.stall));
+        let how_long = format!("for {}", told(tear.stall));
         labels = labels.add(centred("nothing moved", middle, "ink", 1.0));
         labels = labels.add(centred(&how_long, middle, "ink", 2.0));
         limit = middle - 75.0; // half of these words and half of a tick's label

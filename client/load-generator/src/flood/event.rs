@@ -1,0 +1,79 @@
+//! What the flood reports while it goes on.
+
+use std::time::{Duration, Instant};
+
+use crate::phase::Phase;
+use crate::report::Failure;
+
+/// What happens in a flood, reported while it goes on. Clients are numbered from 0.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A client enters another phase. The first phase of each client is [`Phase::Connecting`].
+    Entered {
+        /// Its number.
+        client: usize,
+        /// The phase.
+        phase: Phase,
+        /// When it began.
+        at: Instant,
+    },
+    /// A client is connected.
+    Connected {
+        /// Its number.
+        client: usize,
+        /// How long it took since the call of `connect`.
+        after: Duration,
+    },
+    /// A client has read these bytes. They are not checked yet.
+    Received {
+        /// Its number.
+        client: usize,
+        /// Perhaps only a part of a reply.
+        bytes: &'a [u8],
+    },
+    /// A client has got a whole reply, in which every byte is right.
+    Answered {
+        /// Its number.
+        client: usize,
+        /// How long it took; `None` if that isn't measured, because the request belongs to the
+        /// warm-up or the client is non-reading.
+        latency: Option<Latency>,
+    },
+    /// A request will not be answered any more. The wait in vain is reported like a latency, if it
+    /// is measured.
+    Unanswered {
+        /// Its number.
+        client: usize,
+        /// `None` also if the request wasn't even sent.
+        since_sent: Option<Duration>,
+        /// See [`Latency::since_due`].
+        since_due: Option<Duration>,
+    },
+    /// Something went wrong for a client, and its connection is closed.
+    Failed {
+        /// Its number.
+        client: usize,
+        /// What went wrong.
+        failure: &'a Failure,
+    },
+    /// A client has done everything that it had to do, and its connection is closed.
+    Closed {
+        /// Its number.
+        client: usize,
+        /// When.
+        at: Instant,
+    },
+    /// Some time has passed: reported about ten times a second, whatever else happens.
+    Tick,
+}
+
+/// How long a reply took, by two clocks that differ only in an open loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latency {
+    /// Since the last byte of the request was sent.
+    pub since_sent: Duration,
+    /// Since the request was due by the schedule (see [`Crowd::rate`](crate::Crowd::rate)). Without a schedule, the
+    /// same as `since_sent`.
+    pub since_due: Duration,
+}
