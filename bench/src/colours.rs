@@ -6,14 +6,7 @@
 //! those of Okabe and Ito, but darker on light and lighter on dark, so that text in them is
 //! readable.
 
-/// A colour, for light and for dark backgrounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Colour {
-    /// On a light background, as `#rrggbb`.
-    pub light: &'static str,
-    /// On a dark background.
-    pub dark: &'static str,
-}
+use drawing::Colour;
 
 /// By label; servers of this workspace, then peers.
 const COLOURS: [(&str, Colour); 19] = [

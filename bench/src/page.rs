@@ -8,6 +8,7 @@ use timeline::Picture;
 use crate::ServerResult;
 use crate::colours::{self, class};
 use crate::table::{table, troubles};
+use drawing::Colour;
 use output::figures::told;
 
 /// The most rows a timeline has: few enough to see three timelines without much scrolling.
@@ -91,7 +92,7 @@ pub fn page(
 
 /// Gives a row of the table the colour that its server has in every picture.
 fn colour(server: &str) -> String {
-    let colours::Colour { light, dark } = colours::of(server);
+    let Colour { light, dark } = colours::of(server);
     format!("--server: light-dark({light}, {dark})")
 }
 

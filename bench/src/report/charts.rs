@@ -1,7 +1,5 @@
 //! The charts, and what each shows.
 
-use std::io;
-
 use super::Figures;
 use super::costs::LoadCosts;
 use super::dots::{Dot, Dots};
@@ -27,19 +25,19 @@ pub(super) struct Chart {
 const VARIANTS: [&str; 2] = ["busy-server --nap 20ms", "prefork-server --reuse-port"];
 
 /// Every chart for which there are figures.
-pub(super) fn charts(figures: &Figures) -> io::Result<Vec<Chart>> {
+pub(super) fn charts(figures: &Figures) -> Vec<Chart> {
     let suite = &figures.suite;
     let mut charts = Vec::new();
     let grown = [slow_clients(suite), idle_connections(suite), wait_cost(suite), chain(suite)];
     for chart in grown.iter().filter(|chart| !chart.lines.is_empty()) {
-        charts.push(finished(&chart.picture, chart.svg()?));
+        charts.push(finished(&chart.picture, chart.svg()));
     }
     let compared = [connect_and_ask(suite)].into_iter().chain(costs(&figures.costs));
     for mut chart in compared.filter(|chart| !chart.dots.is_empty()) {
-        let svg = chart.svg()?;
+        let svg = chart.svg();
         charts.push(finished(&chart.picture, svg));
     }
-    Ok(charts)
+    charts
 }
 
 fn finished(picture: &Picture, svg: String) -> Chart {

@@ -1,22 +1,11 @@
 //! A chart that compares servers: a row for each, sorted, with a dot at its figure.
 
-use std::io;
-
-use plotters::chart::{ChartBuilder, ChartContext};
-use plotters::coord::cartesian::Cartesian2d;
-use plotters::coord::combinators::IntoLogRange;
-use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
-use plotters::coord::types::RangedCoordf64;
-use plotters::element::{Circle, PathElement};
-use plotters::prelude::SVGBackend;
-use plotters::style::Color;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use svg::node::element::Group;
-
-use super::picture::{Area, BELOW, Drawn, MARGIN, Picture, WORDS, with_first_tick, words};
-use super::theme::Theme;
-use crate::Interval;
+use drawing::{MARGIN, Page, circle, line, text};
 use output::figures::Quantity;
+
+use super::picture::{Picture, WIDTH, WORDS, axis_below, fill, stroke};
+use super::scale::Scale;
+use crate::Interval;
 
 /// A row.
 pub(super) struct Dot {
@@ -39,107 +28,67 @@ pub(super) struct Dots {
 }
 
 /// The height of a row, in pixels like the other sizes.
-const ROW: u32 = 22;
+const ROW: f64 = 22.0;
 
-/// The width of the servers' names.
-const NAMES: u32 = 214;
+/// Where the rows begin, right of the servers' names.
+const LEFT: f64 = 214.0;
 
-/// The width of the figure next to a dot at the right edge.
-const RIGHT: u32 = 78;
-
-/// The space above the rows.
-const ABOVE: u32 = 14;
+/// Where they end, with room for the figure next to a dot.
+const RIGHT: f64 = WIDTH - 78.0;
 
 /// The radius of a dot.
-const DOT: u32 = 5;
+const DOT: f64 = 5.0;
 
 /// The gap between the bounds of a figure and its text.
-const GAP: i32 = 10;
+const GAP: f64 = 10.0;
 
 /// If the largest figure is this many times the smallest, the axis is logarithmic; on a linear one,
 /// the small figures could not be told apart.
 const WIDE: f64 = 20.0;
 
-type Plot<'a, 'b, X> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, RangedCoordf64>>;
-
 impl Dots {
-    pub(super) fn svg(&mut self) -> io::Result<String> {
+    pub(super) fn svg(&mut self) -> String {
         self.dots.sort_by(|one, other| one.value.median.total_cmp(&other.value.median));
-        let height = ABOVE + self.dots.len() as u32 * ROW + BELOW;
+        let servers = self.dots.iter().map(|dot| dot.server.as_str());
+        self.picture.svg(servers, |page| self.plot(page))
+    }
+
+    fn plot(&self, page: &mut Page) {
+        let across = self.across();
+        let top = page.y;
+        page.y += self.dots.len() as f64 * ROW;
+        let tick = |value| (across.place(value), self.quantity.tick(value));
+        axis_below(page, top, (LEFT, RIGHT), across.ticks().into_iter().map(tick), self.x);
+        for (row, dot) in self.dots.iter().enumerate() {
+            self.row(page, dot, &across, top + (row as f64 + 0.5) * ROW);
+        }
+    }
+
+    fn across(&self) -> Scale {
         let least = self.dots.iter().map(|dot| dot.value.low).fold(f64::MAX, f64::min);
         let most = self.dots.iter().map(|dot| dot.value.high).fold(0.0, f64::max);
-        self.picture.svg(height, |area, theme| {
-            if least > 0.0 && most / least > WIDE {
-                let (low, high) = (least.log10().floor(), most.log10().ceil());
-                self.plot(
-                    with_first_tick(10_f64.powf(low)..10_f64.powf(high)).log_scale(),
-                    area,
-                    theme,
-                )
-            } else {
-                self.plot(least.min(0.0)..most.max(f64::MIN_POSITIVE) * 1.05, area, theme)
-            }
-        })
-    }
-
-    fn plot<X>(&self, across: X, area: &Area<'_>, theme: &mut Theme) -> Drawn<Group>
-    where
-        X: AsRangedCoord<Value = f64>,
-        X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
-    {
-        let rows = -0.5..self.dots.len() as f64 - 0.5;
-        let mut plot = ChartBuilder::on(area)
-            .margin_top(ABOVE)
-            .margin_left(NAMES)
-            .margin_right(RIGHT)
-            .x_label_area_size(BELOW)
-            .build_cartesian_2d(across, rows.end..rows.start)?;
-        plot.configure_mesh()
-            .disable_y_mesh()
-            .disable_y_axis()
-            .light_line_style(Theme::GRID.mix(0.0))
-            .bold_line_style(Theme::GRID)
-            .axis_style(Theme::AXIS)
-            .label_style(words(WORDS - 1.0, Theme::FAINT))
-            .axis_desc_style(words(WORDS, Theme::FAINT))
-            .x_labels(5)
-            .x_desc(self.x)
-            .x_label_formatter(&|&value| self.quantity.tick(value))
-            .draw()?;
-        for (row, dot) in self.dots.iter().enumerate() {
-            self.row(row as f64, dot, &mut plot, area, theme)?;
+        if least > 0.0 && most / least > WIDE {
+            let (low, high) = (least.log10().floor(), most.log10().ceil());
+            let decades = 10_f64.powf(low)..10_f64.powf(high);
+            return Scale::logarithmic(decades, (LEFT, RIGHT), 10.0);
         }
-        Ok(Group::new())
+        let values = least.min(0.0)..most.max(f64::MIN_POSITIVE) * 1.05;
+        Scale::linear(values, (LEFT, RIGHT), 5.0)
     }
 
-    fn row<X: Ranged<ValueType = f64>>(
-        &self,
-        row: f64,
-        dot: &Dot,
-        plot: &mut Plot<'_, '_, X>,
-        area: &Area<'_>,
-        theme: &mut Theme,
-    ) -> Drawn<()> {
-        let Interval { low, median, high } = dot.value;
-        let colour = theme.server(&dot.server);
-        let edge = plot.x_range().start;
-        plot.draw_series([PathElement::new([(edge, row), (median, row)], Theme::GRID)])?;
-        plot.draw_series([PathElement::new([(low, row), (high, row)], colour.stroke_width(2))])?;
-        let whole = Circle::new((median, row), DOT, colour.filled());
-        plot.draw_series([whole])?;
+    fn row(&self, page: &mut Page, dot: &Dot, across: &Scale, y: f64) {
+        let [low, median, high] = <[f64; 3]>::from(dot.value).map(|value| across.place(value));
+        let (fill, stroke) = (fill(&dot.server), stroke(&dot.server));
+        page.add(line("grid", (LEFT, y), (median, y)));
+        page.add(line(&stroke, (low, y), (high, y)).set("stroke-width", 2));
+        page.add(circle(&fill, (median, y), DOT));
         if dot.is_peer {
-            plot.draw_series([Circle::new((median, row), DOT - 2, Theme::PAPER.filled())])?;
+            page.add(circle("paper", (median, y), DOT - 2.0));
         }
-        let beside_dot = Pos::new(HPos::Left, VPos::Center);
-        let ink = words(WORDS, Theme::INK).pos(beside_dot);
-        let (x, y) = plot.backend_coord(&(high.max(median), row));
-        let top = area.get_base_pixel().1;
-        area.draw_text(&dot.server, &ink, (MARGIN as i32, y - top))?;
+        let base = y + WORDS * 0.36;
+        page.add(text(&dot.server, MARGIN, base, WORDS, "ink"));
         let at_least = if dot.at_least { "≥ " } else { "" };
-        area.draw_text(
-            &format!("{at_least}{}", self.quantity.told(median)),
-            &ink,
-            (x + GAP, y - top),
-        )
+        let figure = format!("{at_least}{}", self.quantity.told(dot.value.median));
+        page.add(text(&figure, high.max(median) + GAP, base, WORDS, "ink"));
     }
 }

@@ -1,25 +1,15 @@
 //! A chart of how figures grow: lines over logarithmic axes, with names at their ends.
 
-use std::io;
 use std::ops::Range;
 
-use plotters::chart::{ChartBuilder, ChartContext};
-use plotters::coord::cartesian::Cartesian2d;
-use plotters::coord::combinators::{IntoLogRange, LogCoord};
-use plotters::element::{Circle, PathElement};
-use plotters::prelude::SVGBackend;
-use plotters::series::LineSeries;
-use plotters::style::Color;
-use svg::node::element::{Group, Line as Stroke, TSpan, Text};
+use drawing::{CHARACTER, Page, circle, line, text};
+use output::figures::{Quantity, thousands};
+use svg::node::element::{Polyline, TSpan, Text};
 
 use super::labels::{Wanted, spread};
-use super::picture::{
-    Area, BELOW, CHARACTER, Drawn, MARGIN, Picture, WORDS, with_first_tick, words,
-};
-use super::theme::{DASHED, FILL, STROKE, Theme};
+use super::picture::{Picture, WIDTH, WORDS, axis_below, axis_left, fill, stroke};
+use super::scale::Scale;
 use crate::Interval;
-use crate::colours::class;
-use output::figures::{Quantity, thousands};
 
 /// A line.
 pub(super) struct Line {
@@ -61,20 +51,15 @@ pub(super) struct Lines {
     pub(super) lines: Vec<Line>,
 }
 
-type Plot<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<LogCoord<f64>, LogCoord<f64>>>;
-
 /// The height of the plot without the text at its axes, in pixels like the other sizes, unless its
 /// labels need more.
-const PLOT: u32 = 290;
+const PLOT: f64 = 290.0;
 
-/// The space left of the plot, for the labels of the ticks.
-const LEFT: u32 = 66;
+/// Where the plot begins, right of the labels of the ticks.
+const LEFT: f64 = 66.0;
 
-/// The space above the plot, for the label of the vertical axis.
-const ABOVE: u32 = 30;
-
-/// The space right of the plot, for the names at the ends of the lines.
-const RIGHT: u32 = 178;
+/// Where it ends, with room for the names at the ends of the lines.
+const RIGHT: f64 = WIDTH - 178.0;
 
 /// The gap between the plot and the names.
 const GAP: f64 = 18.0;
@@ -86,97 +71,94 @@ const LABEL_LINE: f64 = 17.0;
 const APART: f64 = 4.0;
 
 /// The radius of a dot.
-const DOT: u32 = 3;
+const DOT: f64 = 3.0;
+
+/// Where values are in the plot.
+struct Plane {
+    across: Scale,
+    up: Scale,
+}
+
+impl Plane {
+    fn place(&self, x: f64, y: f64) -> (f64, f64) {
+        (self.across.place(x), self.up.place(y))
+    }
+}
 
 impl Lines {
-    pub(super) fn svg(&self) -> io::Result<String> {
-        let labels = (self.lines.len() as f64 * LABEL_LINE) as u32;
-        let height = ABOVE + PLOT.max(labels) + BELOW;
-        self.picture.svg(height, |area, theme| self.plot(area, theme))
+    pub(super) fn svg(&self) -> String {
+        let servers = self.lines.iter().map(|line| line.server.as_str());
+        self.picture.svg(servers, |page| self.plot(page))
     }
 
-    fn plot(&self, area: &Area<'_>, theme: &mut Theme) -> Drawn<Group> {
-        area.draw_text(self.y, &words(WORDS, Theme::FAINT), (MARGIN as i32, 10))?;
-        let mut plot = ChartBuilder::on(area)
-            .margin_top(ABOVE)
-            .margin_right(RIGHT)
-            .x_label_area_size(BELOW)
-            .y_label_area_size(LEFT)
-            .build_cartesian_2d(
-                with_first_tick(self.columns()).log_scale().base(self.step),
-                with_first_tick(self.decades()).log_scale(),
-            )?;
-        self.mesh(&mut plot)?;
+    fn plot(&self, page: &mut Page) {
+        page.paragraph(self.y, WORDS, "faint");
+        let top = page.y + 8.0;
+        let bottom = top + PLOT.max(self.lines.len() as f64 * LABEL_LINE);
+        page.y = bottom;
+        let plane = Plane {
+            across: Scale::logarithmic(self.columns(), (LEFT, RIGHT), self.step),
+            up: Scale::logarithmic(self.decades(), (bottom, top), 10.0),
+        };
+        let count = |x| if Some(x) == self.zero() { "0".into() } else { thousands(x) };
+        let columns = plane.across.ticks().into_iter().map(|x| (plane.across.place(x), count(x)));
+        let rows = plane.up.ticks().into_iter();
+        let rows = rows.map(|time| (plane.up.place(time), Quantity::Time.tick(time)));
+        axis_left(page, (LEFT, RIGHT), (top, bottom), rows);
+        axis_below(page, top, (LEFT, RIGHT), columns, self.x);
         // Short lines are drawn last: a longer line could hide them, but not the other way round.
         let mut lines: Vec<&Line> = self.lines.iter().collect();
         lines.sort_by(|one, other| other.last().total_cmp(&one.last()));
         for line in lines {
-            self.line(line, &mut plot, theme)?;
+            self.line(page, line, &plane);
         }
-        Ok(self.labels(&plot))
+        self.labels(page, &plane, top, bottom);
     }
 
-    fn mesh(&self, plot: &mut Plot<'_, '_>) -> Drawn<()> {
-        let (columns, rows) = (self.columns(), self.decades());
-        let zero = self.zero();
-        plot.configure_mesh()
-            .light_line_style(Theme::GRID.mix(0.0))
-            .bold_line_style(Theme::GRID)
-            .axis_style(Theme::AXIS)
-            .label_style(words(WORDS - 1.0, Theme::FAINT))
-            .axis_desc_style(words(WORDS, Theme::FAINT))
-            .x_labels(steps(&columns, self.step))
-            .y_labels(steps(&rows, 10.0))
-            .x_desc(self.x)
-            .x_label_formatter(&|&x| if Some(x) == zero { "0".into() } else { thousands(x) })
-            .y_label_formatter(&|&time| Quantity::Time.tick(time))
-            .draw()
-    }
-
-    fn line(&self, line: &Line, plot: &mut Plot<'_, '_>, theme: &mut Theme) -> Drawn<()> {
-        let place = |&(x, y): &(f64, Interval)| (self.column(x), y);
-        let points: Vec<(f64, Interval)> = line.points.iter().map(place).collect();
+    fn line(&self, page: &mut Page, drawn: &Line, plane: &Plane) {
+        let (fill, stroke) = (fill(&drawn.server), stroke(&drawn.server));
         // The point at 0 is not joined with the others: on this axis, 0 is infinitely far away.
-        let joined = points.iter().filter(|(x, _)| Some(*x) != self.zero());
-        let joined = joined.map(|(x, y)| (*x, y.median));
-        if line.kind == Kind::Dashed {
-            plot.draw_series(LineSeries::new(joined, theme.dashed(&line.server)))?;
-            return Ok(());
+        let joined = drawn.points.iter().filter(|(x, _)| *x > 0.0);
+        let points = joined.map(|(x, y)| {
+            let (x, y) = plane.place(*x, y.median);
+            format!("{x:.1},{y:.1}")
+        });
+        let polyline = Polyline::new()
+            .set("class", stroke.as_str())
+            .set("points", points.collect::<Vec<_>>().join(" "))
+            .set("fill", "none")
+            .set("stroke-linejoin", "round");
+        if drawn.kind == Kind::Dashed {
+            return page.add(polyline.set("stroke-dasharray", "5 4"));
         }
-        let colour = theme.server(&line.server);
-        plot.draw_series(LineSeries::new(joined, colour.stroke_width(2)))?;
-        let bounds =
-            |&(x, y): &(f64, Interval)| PathElement::new([(x, y.low), (x, y.high)], colour);
-        plot.draw_series(points.iter().map(bounds))?;
-        let dot = |&(x, y): &(f64, Interval)| Circle::new((x, y.median), DOT, colour.filled());
-        plot.draw_series(points.iter().map(dot))?;
-        if line.kind == Kind::Hollow {
-            let hole = |&(x, y): &(f64, Interval)| {
-                Circle::new((x, y.median), DOT - 1, Theme::PAPER.filled())
-            };
-            plot.draw_series(points.iter().map(hole))?;
+        page.add(polyline.set("stroke-width", 2));
+        for &(x, Interval { low, median, high }) in &drawn.points {
+            let x = self.column(x);
+            let centre = plane.place(x, median);
+            page.add(line(&stroke, plane.place(x, low), plane.place(x, high)));
+            page.add(circle(&fill, centre, DOT));
+            if drawn.kind == Kind::Hollow {
+                page.add(circle("paper", centre, DOT - 1.0));
+            }
         }
-        Ok(())
     }
 
     /// The names next to the plot, each as close to the end of its line as the others allow.
-    fn labels(&self, plot: &Plot<'_, '_>) -> Group {
-        let (across, down) = plot.plotting_area().get_pixel_range();
-        let mut labels = self.ends(plot);
+    fn labels(&self, page: &mut Page, plane: &Plane, top: f64, bottom: f64) {
+        let mut labels = self.ends(plane);
         labels.sort_by(|one, other| one.end.1.total_cmp(&other.end.1));
         let labels = labels.into_iter().fold(Vec::new(), joined);
         let wanted = labels.iter().map(Label::wanted).collect::<Vec<_>>();
-        let edge = f64::from(across.end);
-        let tops = spread(&wanted, f64::from(down.start) - LABEL_LINE / 2.0, f64::from(down.end));
-        let drawn = labels.iter().zip(tops).map(|(label, top)| label.drawn(edge, top));
-        drawn.fold(Group::new(), Group::add)
+        let tops = spread(&wanted, top - LABEL_LINE / 2.0, bottom);
+        for (label, top) in labels.iter().zip(tops) {
+            label.draw(page, top);
+        }
     }
 
-    fn ends<'a>(&'a self, plot: &Plot<'_, '_>) -> Vec<Label<'a>> {
+    fn ends<'a>(&'a self, plane: &Plane) -> Vec<Label<'a>> {
         let end = |line: &'a Line| {
             let &(x, y) = line.points.last()?;
-            let (x, y) = plot.backend_coord(&(self.column(x), y.median));
-            Some(Label { lines: vec![line], end: (f64::from(x), f64::from(y)) })
+            Some(Label { lines: vec![line], end: plane.place(self.column(x), y.median) })
         };
         self.lines.iter().filter_map(end).collect()
     }
@@ -219,11 +201,6 @@ impl Lines {
     }
 }
 
-/// How many ticks a range has.
-fn steps(range: &Range<f64>, step: f64) -> usize {
-    (range.end / range.start).log(step).round() as usize + 1
-}
-
 /// The names of lines that end at the same place.
 struct Label<'a> {
     lines: Vec<&'a Line>,
@@ -254,7 +231,7 @@ impl Label<'_> {
 
     /// The names, as many to a row as fit next to the plot.
     fn rows(&self) -> Vec<Vec<&Line>> {
-        let room = ((f64::from(RIGHT) - GAP) / (WORDS * CHARACTER)) as usize;
+        let room = ((WIDTH - RIGHT - GAP) / (WORDS * CHARACTER)) as usize;
         let mut rows: Vec<Vec<&Line>> = Vec::new();
         let mut length = 0;
         for line in &self.lines {
@@ -270,48 +247,31 @@ impl Label<'_> {
         rows
     }
 
-    /// Draws it next to a plot that ends at `edge`, with its own upper edge at `top`; with a leader
-    /// from the end of the line, if that is elsewhere.
-    fn drawn(&self, edge: f64, top: f64) -> Group {
-        let mut group = Group::new();
+    /// Draws it next to the plot, with its upper edge at `top`; with a leader from the end of the
+    /// line, if that is elsewhere.
+    fn draw(&self, page: &mut Page, top: f64) {
         let rows = self.rows();
         let middle = top + rows.len() as f64 * LABEL_LINE / 2.0;
         let (x, y) = self.end;
-        if edge - x > GAP || (middle - y).abs() > LABEL_LINE / 4.0 {
-            group = group.add(leader((x + f64::from(DOT) + 2.0, y), (edge + GAP - 4.0, middle)));
+        if RIGHT - x > GAP || (middle - y).abs() > LABEL_LINE / 4.0 {
+            let leader = line("axis", (x + DOT + 2.0, y), (RIGHT + GAP - 4.0, middle));
+            page.add(leader.set("stroke-dasharray", "1 3"));
         }
         for (index, row) in rows.iter().enumerate() {
             let base = top + (index as f64 + 0.76) * LABEL_LINE;
-            let is_last = index + 1 == rows.len();
-            group = group.add(names(row, is_last, edge + GAP, base));
+            page.add(names(row, index + 1 == rows.len(), base));
         }
-        group
     }
-}
-
-fn leader(from: (f64, f64), to: (f64, f64)) -> Stroke {
-    Stroke::new()
-        .set("class", format!("axis{STROKE}"))
-        .set("stroke-dasharray", "1 3")
-        .set("x1", from.0)
-        .set("y1", from.1)
-        .set("x2", to.0)
-        .set("y2", to.1)
 }
 
 /// Names in the colours of their lines, with commas between them.
-fn names(row: &[&Line], is_last: bool, x: f64, y: f64) -> Text {
-    let mut text = Text::new("")
-        .set("class", format!("faint{FILL}"))
-        .set("x", x)
-        .set("y", y.round())
-        .set("font-size", WORDS);
+fn names(row: &[&Line], is_last: bool, y: f64) -> Text {
+    let mut names = text("", RIGHT + GAP, y.round(), WORDS, "faint");
     for (index, line) in row.iter().enumerate() {
-        let kind = if line.kind == Kind::Dashed { DASHED } else { "" };
-        let colour = format!("{}{kind}{FILL}", class(&line.server));
         let comma = if is_last && index + 1 == row.len() { "" } else { "," };
         // In the file, each is followed by a line break, which is shown as a space.
-        text = text.add(TSpan::new(format!("{}{comma}", line.name)).set("class", colour));
+        let name = TSpan::new(format!("{}{comma}", line.name));
+        names = names.add(name.set("class", fill(&line.server)));
     }
-    text
+    names
 }

@@ -14,9 +14,9 @@ mod lines;
 mod machine;
 mod picture;
 mod readme;
+mod scale;
 mod suite;
 mod tables;
-mod theme;
 
 use std::fs;
 use std::io;
@@ -178,7 +178,7 @@ fn write(folder: &Path, figures: &Figures) -> io::Result<()> {
 
 /// The names and contents of all files of a set.
 fn files(figures: &Figures) -> io::Result<Vec<(String, String)>> {
-    let charts = charts::charts(figures)?;
+    let charts = charts::charts(figures);
     let raw = serde_json::to_string_pretty(figures)? + "\n";
     let mut files = vec![
         ("README.md".into(), readme::readme(figures, &charts)),

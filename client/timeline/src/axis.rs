@@ -6,9 +6,11 @@
 
 use std::time::Duration;
 
-use super::{Ending, Timeline};
+use drawing::round_up;
 use load_generator::report::Stage;
 use output::figures::Quantity;
+
+use super::{Ending, Timeline};
 
 /// The share of the axis that the torn strip takes.
 const TORN_SHARE: f64 = 0.2;
@@ -119,14 +121,6 @@ fn last_moved_before_giving_up(timeline: &Timeline) -> Option<Duration> {
         }
     }
     is_given_up.then_some(moved)
-}
-
-/// The next number that is 1, 2 or 5 times a power of ten.
-pub(super) fn round_up(number: f64) -> f64 {
-    let power = 10_f64.powf(number.log10().floor());
-    // A number that the division makes a little too large must not become the next larger one.
-    let digit = [1.0, 2.0, 5.0].into_iter().find(|digit| number <= digit * power * (1.0 + 1e-9));
-    digit.unwrap_or(10.0) * power
 }
 
 /// A time with three digits, and the unit that needs the fewest.

@@ -26,7 +26,8 @@
 //! Read in this order: `recorder` turns events into rows; `groups` chooses the rows that are shown;
 //! `bars` makes bars of steps, and joins those that are too narrow to be seen; `axis` says where an
 //! instant is in the picture; `picture` puts everything in its place, with the `legend`, in
-//! `shapes`, `style` and [`palette`]; `replay` animates it.
+//! `shapes` and `style`; `replay` animates it. What all pictures share is in the package
+//! `drawing`.
 
 #![forbid(unsafe_code)]
 
@@ -34,7 +35,6 @@ mod axis;
 mod bars;
 mod groups;
 mod legend;
-pub mod palette;
 mod picture;
 mod recorder;
 mod replay;

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use svg::Document;
-use svg::node::element::{Description, Group as Element, Rectangle, Style, Title};
+use drawing::{MARGIN, Page, line, printable, text};
+use load_generator::Crowd;
+use load_generator::report::{Report, shown};
+use svg::node::element::{Group as Element, Title};
 
 use super::axis::{Axis, told};
 use super::bars::{Bar, bars, client_name};
 use super::groups::groups;
 use super::legend::{Sample, legend};
 use super::replay::Replay;
-use super::shapes::{bar, before, cross, line, printable, replies, text, torn};
+use super::shapes::{bar, before, cross, replies, torn};
 use super::style::sheet;
 use super::{Row, Timeline};
-use load_generator::Crowd;
-use load_generator::report::{Report, shown};
 
 /// What is around the rows, and how large they are drawn.
 #[derive(Clone, Debug)]
@@ -83,10 +83,7 @@ impl Picture {
 /// In a narrower picture, the legend would not fit.
 const NARROWEST: u32 = 320;
 
-/// Around everything, in pixels.
-const MARGIN: f64 = 20.0;
-
-/// Where the rows begin; the clients' numbers are on the left.
+/// Where the rows begin, in pixels; the clients' numbers are on the left.
 const LEFT: f64 = 62.0;
 
 /// Room for the time next to a reply at the very end.
@@ -104,10 +101,6 @@ pub(super) const PITCH_WITH_TIMES: f64 = 14.0;
 /// The minimum width of a bar, in pixels.
 const NARROWEST_BAR: f64 = 1.0;
 
-/// An average character's width as a share of the font's size: rather too much than too little,
-/// because we don't know the font.
-const CHARACTER: f64 = 0.56;
-
 /// Room before time 0, so that what happens then isn't mistaken for the edge, in pixels.
 const BEFORE_ZERO: f64 = 8.0;
 
@@ -119,45 +112,24 @@ impl Picture {
         let width = f64::from(self.width.max(NARROWEST));
         let axis = Axis::new(timeline, self.until, LEFT + BEFORE_ZERO, width - RIGHT);
         let (groups, shortest) = drawn(timeline, self.rows, axis.pixel());
-        let mut page = Page { document: self.document(), width, y: MARGIN };
-        page.paragraph(&self.title, 20.0, "ink bold");
+        let description: Vec<&str> =
+            self.lines.iter().chain(&self.caption).map(String::as_str).collect();
+        let mut page =
+            Page::new(&self.id, width, &self.title, &description.join(" "), &sheet(&self.id));
+        page.heading(&self.title);
         for line in &self.lines {
             page.paragraph(line, 14.0, "faint");
         }
         if let Some(caption) = &self.caption {
             page.paragraph(caption, 14.0, "caption");
         }
-        page.legend(&legend(&groups, &axis));
-        page.plot(&groups, &axis, self.replay.then(|| Replay::new(&axis)).as_ref(), &self.id);
+        draw_legend(&mut page, &legend(&groups, &axis));
+        let replay = self.replay.then(|| Replay::new(&axis));
+        plot(&mut page, &groups, &axis, replay.as_ref(), &self.id);
         for note in self.notes(timeline, &groups, &axis, shortest) {
             page.paragraph(&note, 12.0, "faint");
         }
         page.finish()
-    }
-
-    fn document(&self) -> Document {
-        let description = self.lines.iter().chain(&self.caption).map(String::as_str);
-        let description = description.collect::<Vec<_>>().join(" ");
-        let [title, description] = [&self.title, &description].map(|text| printable(text));
-        Document::new()
-            .set("id", self.id.as_str())
-            .set("role", "img")
-            .set("aria-labelledby", format!("{0}-title {0}-description", self.id))
-            .set("style", "max-width: 100%; height: auto")
-            .add(Title::new(title).set("id", format!("{}-title", self.id)))
-            .add(
-                Description::new()
-                    .set("id", format!("{}-description", self.id))
-                    .add(svg::node::Text::new(description)),
-            )
-            .add(Style::new(sheet(&self.id)))
-            .add(
-                Rectangle::new()
-                    .set("class", "paper")
-                    .set("width", "100%")
-                    .set("height", "100%")
-                    .set("rx", 8),
-            )
     }
 
     /// What a reader has to know in order not to misread the picture.
@@ -227,97 +199,69 @@ pub(super) fn rows<'a, 'g>(
     groups.iter().flat_map(|group| &group.rows)
 }
 
-/// The part of the picture that is drawn so far, from top to bottom.
-struct Page {
-    document: Document,
-    width: f64,
-    /// Where the next element goes.
-    y: f64,
+fn draw_legend(page: &mut Page, samples: &[Sample]) {
+    const SIZE: f64 = 12.0;
+    const SAMPLE: f64 = 24.0;
+    page.y += 18.0;
+    let mut x = MARGIN;
+    for sample in samples {
+        let length = SAMPLE + 6.0 + sample.name().chars().count() as f64 * SIZE * 0.5;
+        if x + length > page.width - MARGIN && x > MARGIN {
+            x = MARGIN;
+            page.y += 20.0;
+        }
+        let middle = page.y + 6.0;
+        match sample {
+            Sample::Before => page.add(before(x, x + SAMPLE, middle)),
+            Sample::Bar(phase) => page.add(bar(*phase, x, x + SAMPLE, middle, 15.0)),
+            Sample::Reply { .. } => page.add(replies(&[x + SAMPLE / 2.0], page.y - 2.0, 16.0)),
+            Sample::Failure(_) => page.add(cross(x + SAMPLE / 2.0, middle)),
+        }
+        page.add(text(sample.name(), x + SAMPLE + 6.0, page.y + 10.0, SIZE, "ink"));
+        x += length + 16.0;
+    }
+    page.y += 20.0;
 }
 
-impl Page {
-    fn add(&mut self, node: impl Into<Box<dyn svg::Node>>) {
-        svg::Node::append(&mut self.document, node);
+/// The rows and the time axis below them.
+fn plot(page: &mut Page, groups: &[Drawn<'_>], axis: &Axis, replay: Option<&Replay>, id: &str) {
+    let pitch = pitch(groups);
+    const HEADING: f64 = 26.0;
+    let top = page.y;
+    let heights = groups.iter().map(|group| HEADING + group.rows.len() as f64 * pitch);
+    let bottom = top + heights.sum::<f64>() + 8.0;
+    page.add(grid(axis, top, bottom));
+    let mut headings = Vec::new();
+    for group in groups {
+        let heading = text(&group.heading, MARGIN, page.y + 18.0, 13.0, "ink");
+        headings.push(heading.set("font-weight", "bold"));
+        page.y += HEADING;
+        for (row, bars) in &group.rows {
+            page.add(lane(row, bars, axis, page.y, pitch));
+            let size = (pitch - 1.0_f64).min(11.0);
+            let number = text(
+                &row.number.to_string(),
+                LEFT - 8.0,
+                page.y + pitch / 2.0 + size * 0.36,
+                size,
+                "faint",
+            );
+            page.add(number.set("text-anchor", "end"));
+            page.y += pitch;
+        }
     }
-
-    fn paragraph(&mut self, words: &str, size: f64, class: &str) {
-        let columns = (self.width - 2.0 * MARGIN) / (size * CHARACTER);
-        for line in textwrap::wrap(words, columns as usize) {
-            self.y += size * 1.3;
-            self.add(text(&line, MARGIN, self.y, size, class));
-        }
-        self.y += size * 0.2;
+    if let Some(tear) = &axis.tear {
+        let middle = f64::midpoint(axis.x(tear.from), axis.x(axis.end));
+        page.add(torn(middle, top, bottom));
     }
-
-    fn legend(&mut self, samples: &[Sample]) {
-        const SIZE: f64 = 12.0;
-        const SAMPLE: f64 = 24.0;
-        self.y += 18.0;
-        let mut x = MARGIN;
-        for sample in samples {
-            let length = SAMPLE + 6.0 + sample.name().chars().count() as f64 * SIZE * 0.5;
-            if x + length > self.width - MARGIN && x > MARGIN {
-                x = MARGIN;
-                self.y += 20.0;
-            }
-            let middle = self.y + 6.0;
-            match sample {
-                Sample::Before => self.add(before(x, x + SAMPLE, middle)),
-                Sample::Bar(phase) => self.add(bar(*phase, x, x + SAMPLE, middle, 15.0)),
-                Sample::Reply { .. } => self.add(replies(&[x + SAMPLE / 2.0], self.y - 2.0, 16.0)),
-                Sample::Failure(_) => self.add(cross(x + SAMPLE / 2.0, middle)),
-            }
-            self.add(text(sample.name(), x + SAMPLE + 6.0, self.y + 10.0, SIZE, "ink"));
-            x += length + 16.0;
-        }
-        self.y += 20.0;
+    if let Some(replay) = replay {
+        page.add(replay.curtain(axis, top, bottom, id));
     }
-
-    /// The rows and the time axis below them.
-    fn plot(&mut self, groups: &[Drawn<'_>], axis: &Axis, replay: Option<&Replay>, id: &str) {
-        let pitch = pitch(groups);
-        const HEADING: f64 = 26.0;
-        let top = self.y;
-        let heights = groups.iter().map(|group| HEADING + group.rows.len() as f64 * pitch);
-        let bottom = top + heights.sum::<f64>() + 8.0;
-        self.add(grid(axis, top, bottom));
-        let mut headings = Vec::new();
-        for group in groups {
-            headings.push(text(&group.heading, MARGIN, self.y + 18.0, 13.0, "ink bold"));
-            self.y += HEADING;
-            for (row, bars) in &group.rows {
-                self.add(lane(row, bars, axis, self.y, pitch));
-                let size = (pitch - 1.0_f64).min(11.0);
-                let number = text(
-                    &row.number.to_string(),
-                    LEFT - 8.0,
-                    self.y + pitch / 2.0 + size * 0.36,
-                    size,
-                    "faint",
-                );
-                self.add(number.set("text-anchor", "end"));
-                self.y += pitch;
-            }
-        }
-        if let Some(tear) = &axis.tear {
-            let middle = f64::midpoint(axis.x(tear.from), axis.x(axis.end));
-            self.add(torn(middle, top, bottom));
-        }
-        if let Some(replay) = replay {
-            self.add(replay.curtain(axis, top, bottom, id));
-        }
-        for heading in headings {
-            self.add(heading);
-        }
-        self.add(labels(axis, bottom));
-        self.y = bottom + 40.0;
+    for heading in headings {
+        page.add(heading);
     }
-
-    fn finish(self) -> String {
-        let (width, height) = (self.width, (self.y + MARGIN).round());
-        let document = self.document.set("viewBox", (0, 0, width, height));
-        document.set("width", width).set("height", height).to_string()
-    }
+    page.add(labels(axis, bottom));
+    page.y = bottom + 40.0;
 }
 
 /// How far apart rows are, in pixels.

@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
+use drawing::{line, pixels, round_up};
 use svg::node::element::{Group, Rectangle, Style};
 
-use super::axis::{Axis, round_up};
-use super::shapes::{line, pixels};
+use super::axis::Axis;
 
 /// How long a replay lasts at least, in seconds; it is less than three times as long.
 const SHORTEST: f64 = 5.0;

@@ -1,9 +1,10 @@
-//! What a picture is made of: bars, marks, lines and text, at given places.
+//! What a timeline is made of: bars and marks, at given places.
 
-use svg::node::element::{Group, Line, Path, Rectangle, Text};
+use drawing::{line, pixels};
+use load_generator::Phase;
+use svg::node::element::{Group, Line, Path, Rectangle};
 
 use super::style::{class, height};
-use load_generator::Phase;
 
 /// If marks are closer together, beads on them would hide the distance.
 const BETWEEN_BEADS: f64 = 14.0;
@@ -76,32 +77,4 @@ pub(super) fn torn(x: f64, top: f64, bottom: f64) -> Group {
     Group::new()
         .add(Path::new().set("class", "paper").set("d", gap))
         .add(Path::new().set("class", "axis").set("fill", "none").set("d", lines))
-}
-
-pub(super) fn line(class: &str, from: (f64, f64), to: (f64, f64)) -> Line {
-    Line::new()
-        .set("class", class)
-        .set("x1", pixels(from.0))
-        .set("y1", pixels(from.1))
-        .set("x2", pixels(to.0))
-        .set("y2", pixels(to.1))
-}
-
-pub(super) fn text(words: &str, x: f64, y: f64, size: f64, class: &str) -> Text {
-    Text::new(printable(words))
-        .set("class", class)
-        .set("x", pixels(x))
-        .set("y", pixels(y))
-        .set("font-size", size)
-}
-
-/// Rounds to a tenth of a pixel, which is too little to be seen.
-pub(super) fn pixels(number: f64) -> f64 {
-    (number * 10.0).round() / 10.0
-}
-
-/// Replaces the characters that XML can't represent, not even escaped.
-pub(super) fn printable(words: &str) -> String {
-    let is_forbidden = |it: char| it.is_control() || matches!(it, '\u{fffe}' | '\u{ffff}');
-    words.replace(is_forbidden, "\u{fffd}")
 }

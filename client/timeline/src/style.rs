@@ -4,38 +4,23 @@
 //! one that waits for others has a thin bar, and an idle one has a hairline, so that they can be
 //! distinguished without colours too. Bars of the same height have colours that differ for every
 //! kind of colour blindness; they are close to those of Okabe and Ito.
-//!
-//! The background is drawn, so that a picture in an `<img>` is readable on any page. It is light or
-//! dark, as the reader's system prefers (`prefers-color-scheme`).
 
-use std::fmt::Write;
-
-use super::palette::{AXIS, FAINT, GRID, INK, PAPER};
+use drawing::{Colour, Rule};
 use load_generator::Phase;
 
-/// A class, which of its attributes has a colour, and the colours in light and dark mode.
-type Colour = (&'static str, &'static str, &'static str, &'static str);
-
-const COLOURS: [Colour; 19] = [
-    ("paper", "fill", PAPER.0, PAPER.1),
-    ("halo", "stroke", PAPER.0, PAPER.1), // around a mark
-    ("ink", "fill", INK.0, INK.1),
-    ("faint", "fill", FAINT.0, FAINT.1),
-    ("caption", "fill", "#b3261e", "#ff9b8f"),
-    ("grid", "stroke", GRID.0, GRID.1),
-    ("axis", "stroke", AXIS.0, AXIS.1),
-    ("hand", "stroke", INK.0, INK.1),
-    ("before", "stroke", "#aab2bd", "#565e69"),
-    ("connecting", "fill", "#e8912d", "#e08a2b"),
-    ("held", "fill", "#97a5bd", "#66748a"),
-    ("sending", "fill", "#0072b2", "#3fa2e6"),
-    ("blocked", "fill", "#c163a0", "#d67fb6"),
-    ("awaiting-reply", "fill", "#f3dfa2", "#665a30"),
-    ("reading", "fill", "#009e73", "#2fd0a0"),
-    ("resting", "fill", "#a9afb8", "#5b636e"),
-    ("awaiting-end", "fill", "#93dcc4", "#2a6a57"),
-    ("reply", "stroke", "#00805d", "#35dcaa"),
-    ("failure", "stroke", "#d7191c", "#ff5a52"),
+const COLOURS: [Rule<&str>; 12] = [
+    ("caption", "fill", Colour { light: "#b3261e", dark: "#ff9b8f" }),
+    ("before", "stroke", Colour { light: "#aab2bd", dark: "#565e69" }),
+    ("connecting", "fill", Colour { light: "#e8912d", dark: "#e08a2b" }),
+    ("held", "fill", Colour { light: "#97a5bd", dark: "#66748a" }),
+    ("sending", "fill", Colour { light: "#0072b2", dark: "#3fa2e6" }),
+    ("blocked", "fill", Colour { light: "#c163a0", dark: "#d67fb6" }),
+    ("awaiting-reply", "fill", Colour { light: "#f3dfa2", dark: "#665a30" }),
+    ("reading", "fill", Colour { light: "#009e73", dark: "#2fd0a0" }),
+    ("resting", "fill", Colour { light: "#a9afb8", dark: "#5b636e" }),
+    ("awaiting-end", "fill", Colour { light: "#93dcc4", dark: "#2a6a57" }),
+    ("reply", "stroke", Colour { light: "#00805d", dark: "#35dcaa" }),
+    ("failure", "stroke", Colour { light: "#d7191c", dark: "#ff5a52" }),
 ];
 
 /// A phase in the legend and in tooltips.
@@ -77,19 +62,10 @@ pub(super) fn height(phase: Phase) -> f64 {
 
 /// The style sheet for the picture whose root has this `id`, and for nothing else on the page.
 pub(super) fn sheet(id: &str) -> String {
-    let mut light = String::new();
-    let mut dark = String::new();
-    for (class, attribute, on_light, on_dark) in COLOURS {
-        for (sheet, colour) in [(&mut light, on_light), (&mut dark, on_dark)] {
-            // Writing into a string can't fail.
-            let _ = writeln!(sheet, "#{id} .{class} {{ {attribute}: {colour} }}");
-        }
-    }
+    let colours = drawing::sheet(id, &COLOURS);
     format!(
-        "#{id} text {{ font-family: system-ui, sans-serif }}\n\
-         #{id} .bold {{ font-weight: bold }}\n\
-         #{id} .before {{ stroke-dasharray: 1 3 }}\n\
+        "#{id} .before {{ stroke-dasharray: 1 3 }}\n\
          #{id} .failure {{ fill: none; stroke-width: 2.2; stroke-linecap: round }}\n\
-         {light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+         {colours}"
     )
 }
