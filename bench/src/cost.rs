@@ -381,9 +381,10 @@ fn connect_idle(
 ) -> io::Result<Vec<Silent>> {
     let mut idle = Vec::new();
     for first in (0..count).step_by(AT_ONCE) {
-        let paused = meter.pause();
-        idle.push(Silent::connect(program, server.address(), AT_ONCE.min(count - first))?);
-        drop(paused);
+        {
+            let _paused = meter.pause();
+            idle.push(Silent::connect(program, server.address(), AT_ONCE.min(count - first))?);
+        }
         visit(server.address())?; // so that these are accepted before the next ones connect
     }
     Ok(idle)
