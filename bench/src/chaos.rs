@@ -102,10 +102,10 @@ fn cells(report: &ChaosReport) -> [Cell; COLUMNS.len()] {
     };
     let rests = report.samples.first().zip(report.samples.last());
     // The text has the values after the first wave and after the last, CSV and JSON the last.
-    let rest = |figure: fn(&Sample) -> u64, told: fn(u64) -> String| match rests {
+    let rest = |figure: fn(&Sample) -> u64, format: fn(u64) -> String| match rests {
         Some((first, last)) => {
             let [first, last] = [figure(first), figure(last)];
-            Cell::number(last as f64, format!("{} → {}", told(first), told(last)))
+            Cell::number(last as f64, format!("{} → {}", format(first), format(last)))
         }
         None => Cell::unknown("unknown"),
     };
@@ -116,7 +116,7 @@ fn cells(report: &ChaosReport) -> [Cell; COLUMNS.len()] {
         Cell::number(report.answered as f64, answered),
         count(report.stops),
         count(report.squeezes),
-        rest(|sample| sample.memory, |bytes| Quantity::Memory.told(bytes as f64)),
+        rest(|sample| sample.memory, |bytes| Quantity::Memory.format(bytes as f64)),
         rest(|sample| sample.descriptors, |count| count.to_string()),
         match report.ended_after {
             Some(after) => Cell::number(after.as_secs_f64(), format!("{} ms", after.as_millis())),

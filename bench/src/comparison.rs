@@ -388,7 +388,7 @@ fn visit(address: SocketAddr) -> Visit {
     let visit = || {
         let mut probe = Probe::connect(address, Protocol::Lines, PROBE_PATIENCE)?;
         let connected = Instant::now();
-        probe.ask()?;
+        probe.request()?;
         let answered = Instant::now();
         probe.end()?;
         Ok((connected, answered))

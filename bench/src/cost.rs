@@ -303,9 +303,9 @@ impl Candidate {
 impl Running {
     fn take_turn(&mut self) -> io::Result<()> {
         let Scene { clients, meter, .. } = &mut self.scene;
-        clients.ask(self.times.div_ceil(WARM_UP))?;
+        clients.request(self.times.div_ceil(WARM_UP))?;
         let (began, used_before) = (Instant::now(), meter.processor_time());
-        clients.ask(self.times)?;
+        clients.request(self.times)?;
         let (took, used) = (began.elapsed(), meter.processor_time());
         self.turns.push(Turn {
             requests: (self.times * clients.count() as u64) as f64,
@@ -335,7 +335,7 @@ impl Scene {
         let memory_before = before.memory();
         let idle = connect_idle(plan.idle, &server, &before, program)?;
         let mut clients = BusyClients::connect(server.address(), plan.active, PATIENCE)?;
-        clients.ask(1)?;
+        clients.request(1)?;
         let meter = Meter::of(server.id());
         let memory = meter.memory().zip(memory_before).filter(|_| meter == before);
         let memory_per_connection = memory
@@ -349,7 +349,7 @@ impl Scene {
         let mut times = 1;
         loop {
             let before = Instant::now();
-            self.clients.ask(times)?;
+            self.clients.request(times)?;
             if began.elapsed() >= TRIAL {
                 return Ok(before.elapsed().div_f64(times as f64));
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{ComparisonPlan, Model, ServerResult};
-use output::figures::{grouped, multiple, percent, told};
+use output::figures::{format_time, grouped, multiple, percent};
 
 /// What these figures show. There is no sentence that they don't support, and none about a server
 /// that left requests without a reply, or was done before a single probe came.
@@ -54,7 +54,7 @@ fn waiting(plan: &ComparisonPlan, rows: &[&ServerResult]) -> Option<String> {
         0 => format!("With {connections} prompt clients connected"),
         _ => format!("While {slow} of {connections} clients dribbled"),
     };
-    let (longest, shortest) = (told(median(slowest)), told(median(quickest)));
+    let (longest, shortest) = (format_time(median(slowest)), format_time(median(quickest)));
     Some(if times >= NOTABLE {
         format!(
             "{scene}, a well-behaved client waited {} times as long at {} ({longest}, the median) \
@@ -125,11 +125,11 @@ fn cost(rows: &[&ServerResult]) -> Option<String> {
     let costs = Cost::in_order(rows);
     let each = |cost: &Cost| {
         let calls = cost.calls.as_ref().map(|calls| format!(" and {calls} calls"));
-        format!("{}{} at {}", told(cost.time), calls.unwrap_or_default(), cost.server)
+        format!("{}{} at {}", format_time(cost.time), calls.unwrap_or_default(), cost.server)
     };
     let extreme = |cost: &Cost| {
         let calls = cost.calls.as_ref().map(|calls| format!(", with {calls} calls"));
-        format!("{} ({}{})", cost.server, told(cost.time), calls.unwrap_or_default())
+        format!("{} ({}{})", cost.server, format_time(cost.time), calls.unwrap_or_default())
     };
     match &costs[..] {
         [] => None,
@@ -230,7 +230,7 @@ impl Cost {
         Some(Cost {
             server: row.server,
             time: usage.processor_time_per_request()?,
-            calls: usage.calls_told(),
+            calls: usage.format_calls_per_request(),
             sleeps: process.sleeps.map(|sleeps| sleeps as f64 / requests),
         })
     }

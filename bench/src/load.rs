@@ -31,7 +31,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Those of [`Probe`].
 pub fn kept_probe(address: SocketAddr) -> io::Result<Probe> {
     let mut probe = Probe::connect(address, Protocol::Lines, PATIENCE)?;
-    probe.ask()?;
+    probe.request()?;
     Ok(probe)
 }
 
@@ -44,7 +44,7 @@ pub fn kept_probe(address: SocketAddr) -> io::Result<Probe> {
 pub fn visit(address: SocketAddr) -> io::Result<Duration> {
     let began = Instant::now();
     let mut probe = Probe::connect(address, Protocol::Lines, PATIENCE)?;
-    probe.ask()?;
+    probe.request()?;
     let waited = began.elapsed();
     probe.end()?;
     Ok(waited)

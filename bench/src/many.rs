@@ -223,7 +223,7 @@ impl Waits {
     /// Sends the requests of a probe to this address.
     fn of_probe(address: SocketAddr) -> io::Result<Self> {
         let mut probe = kept_probe(address)?;
-        let kept = repeated(|| probe.ask())?;
+        let kept = repeated(|| probe.request())?;
         probe.end()?;
         let visit = repeated(|| visit(address))?;
         Ok(Waits { kept, visit })

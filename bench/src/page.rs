@@ -9,7 +9,7 @@ use crate::ServerResult;
 use crate::colours::{self, class};
 use crate::table::{table, troubles};
 use drawing::Colour;
-use output::figures::told;
+use output::figures::format_time;
 
 /// The most rows a timeline has: few enough to see three timelines without much scrolling.
 const ROWS: usize = 24;
@@ -99,7 +99,7 @@ fn colour(server: &str) -> String {
 fn figures(row: &ServerResult) -> String {
     format!(
         "A well-behaved client waited {} here (the median), {} at most.",
-        told(row.probe.quantile(0.5)),
-        told(row.probe.max())
+        format_time(row.probe.quantile(0.5)),
+        format_time(row.probe.max())
     )
 }

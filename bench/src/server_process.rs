@@ -20,7 +20,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use output::figures::calls_told;
+use output::figures::format_calls;
 use serde::{Deserialize, Serialize};
 use server_kit::{Console, Counters, NoOptions, OwnOptions, Serve, ServeWith, Settings, Stop};
 
@@ -105,9 +105,9 @@ impl Usage {
     }
 
     /// The same, as people read it.
-    pub fn calls_told(&self) -> Option<String> {
+    pub fn format_calls_per_request(&self) -> Option<String> {
         let at_least = if self.calls_not_counted.is_some() { "≥ " } else { "" };
-        Some(format!("{at_least}{}", calls_told(self.calls_per_request()?)))
+        Some(format!("{at_least}{}", format_calls(self.calls_per_request()?)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The comparison as a table.
 
-use output::figures::{multiple, percent, told};
+use output::figures::{format_time, multiple, percent};
 use output::{Cell, Column, Table};
 
 use crate::{ServerResult, Usage};
@@ -34,7 +34,7 @@ fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
     };
     let latency = |quantile| {
         let time = result.probe.quantile(quantile);
-        Cell::number(1e6 * time.as_secs_f64(), told(time))
+        Cell::number(1e6 * time.as_secs_f64(), format_time(time))
     };
     let answered = match result.answered == result.asked {
         true => result.answered.to_string(),
@@ -45,15 +45,15 @@ fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
     [
         Cell::text(result.server),
         Cell::number(result.answered as f64, answered),
-        Cell::number(result.took.as_secs_f64(), told(result.took)),
+        Cell::number(result.took.as_secs_f64(), format_time(result.took)),
         Cell::number(result.probe.count() as f64, result.probe.count().to_string()),
         latency(0.5),
         latency(0.99),
         latency(1.0),
         known(result.share_of_a_core(), &percent),
-        time.map_or_else(unknown, |it| Cell::number(1e6 * it.as_secs_f64(), told(it))),
+        time.map_or_else(unknown, |it| Cell::number(1e6 * it.as_secs_f64(), format_time(it))),
         known(usage.and_then(Usage::calls_per_request), &|_| {
-            usage.and_then(Usage::calls_told).unwrap_or_default()
+            usage.and_then(Usage::format_calls_per_request).unwrap_or_default()
         }),
         known(result.to_poll_server, &multiple),
     ]

@@ -45,7 +45,7 @@ struct Load {
 pub fn benches(criterion: &mut Criterion) {
     measure(criterion, "busy_connections", |scene, times| {
         let began = Instant::now();
-        scene.clients.ask(times)?;
+        scene.clients.request(times)?;
         Ok(began.elapsed())
     });
     if Meter::of(std::process::id()).processor_time().is_none() {
@@ -54,7 +54,7 @@ pub fn benches(criterion: &mut Criterion) {
     }
     measure(criterion, "processor_time", |scene, times| {
         let before = scene.processor_time()?;
-        scene.clients.ask(times)?;
+        scene.clients.request(times)?;
         Ok(scene.processor_time()? - before)
     });
 }
@@ -97,7 +97,7 @@ impl Scene {
     fn prepare(server: &ServerProcess, active: usize, all: usize) -> io::Result<Self> {
         let silent = Silent::connect(program(), server.address(), all - active)?;
         let mut clients = BusyClients::connect(server.address(), active, PATIENCE)?;
-        clients.ask(1)?;
+        clients.request(1)?;
         Ok(Scene { clients, _silent: silent, server: Meter::of(server.id()) })
     }
 

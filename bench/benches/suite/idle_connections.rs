@@ -33,7 +33,7 @@ pub fn benches(criterion: &mut Criterion) {
                 Ok((kept_probe(server.address())?, silent))
             };
             bench_at_server(&mut group, model, idle, prepare, |(probe, _), times| {
-                (0..times).map(|_| probe.ask()).sum()
+                (0..times).map(|_| probe.request()).sum()
             });
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Cost;
 use crate::{Interval, Model};
-use output::figures::{Quantity, calls_told, grouped, percent};
+use output::figures::{Quantity, format_calls, grouped, percent};
 use output::{Cell, Column, Table};
 
 const COLUMNS: [Column; 7] = [
@@ -36,13 +36,13 @@ fn cells(cost: &Cost, base: Option<&Cost>) -> [Cell; COLUMNS.len()] {
         median(&cost.requests_per_s, &grouped),
         median(&cost.share_of_a_core, &percent),
         figure(Interval::of(&cost.processor_us), &|it| {
-            Quantity::Time.told_with_bounds(it.times(1e3)) // nanoseconds
+            Quantity::Time.format_with_bounds(it.times(1e3)) // nanoseconds
         }),
         figure(base.and_then(|base| cost.ratio_to(base)), &|it| {
-            Quantity::Number.told_with_bounds(it)
+            Quantity::Number.format_with_bounds(it)
         }),
-        median(&cost.calls_per_request, &|calls| format!("{at_least}{}", calls_told(calls))),
-        median(&cost.memory_per_connection, &|bytes| Quantity::Memory.told(bytes)),
+        median(&cost.calls_per_request, &|calls| format!("{at_least}{}", format_calls(calls))),
+        median(&cost.memory_per_connection, &|bytes| Quantity::Memory.format(bytes)),
     ]
 }
 

@@ -9,13 +9,14 @@
 //! reports what it has done in lines of JSON, gets its commands in plain lines, and ends when its
 //! standard input ends, so it can't outlive its parent.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use clap::Args;
+use load_generator::Probe;
 use protocol::Protocol;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -32,7 +33,7 @@ pub(crate) struct HoldTask {
     from: Option<IpAddr>,
     /// Send a request on each, and again for each line of input; reset them at the end
     #[arg(long)]
-    ask: bool,
+    requests: bool,
 }
 
 impl HoldTask {
@@ -44,7 +45,7 @@ impl HoldTask {
         if let Some(from) = self.from {
             command.args(["--from", &from.to_string()]);
         }
-        command.args(self.ask.then_some("--ask"));
+        command.args(self.requests.then_some("--requests"));
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let said = process.stdout.take().map(BufReader::new);
         Ok(Holder { process, said })
@@ -67,7 +68,7 @@ impl Silent {
         if count == 0 {
             return Ok(Silent { _holder: None });
         }
-        let task = HoldTask { address, count, from: None, ask: false };
+        let task = HoldTask { address, count, from: None, requests: false };
         let mut holder = task.start(program)?;
         match holder.connect(&mut |_| {})? {
             (_, None) => Ok(Silent { _holder: Some(holder) }),
@@ -108,7 +109,7 @@ impl Held {
         // One source after the other, so that never more connections are pending than one of them
         // opens.
         for &(from, count) in sources {
-            let mut holder = HoldTask { address, count, from, ask: true }.start(program)?;
+            let mut holder = HoldTask { address, count, from, requests: true }.start(program)?;
             let (connected, trouble) = holder.connect(connected)?;
             held.holders.push(holder);
             held.count += connected;
@@ -183,7 +184,7 @@ impl Holder {
 
     fn request_all(&mut self) -> io::Result<()> {
         let stdin = self.process.stdin.as_mut();
-        stdin.map_or(Ok(()), |stdin| writeln!(stdin, "ask"))
+        stdin.map_or(Ok(()), |stdin| writeln!(stdin, "request"))
     }
 
     fn listen(&mut self) -> io::Result<HolderMessage> {
@@ -219,18 +220,19 @@ pub(crate) fn hold(task: &HoldTask) -> io::Result<()> {
     HolderMessage::Held { held: connections.len(), trouble }.print()?;
     for line in io::stdin().lines() {
         line?;
-        request_on_all(&connections).print()?;
+        request_on_all(&mut connections).print()?;
     }
-    if task.ask {
+    if task.requests {
         // socket(7): with no time to linger, close(2) resets the connection.
         let no_time = Some(Duration::ZERO);
-        connections.iter().try_for_each(|stream| SockRef::from(stream).set_linger(no_time))?;
+        let reset = |connection: &Probe| SockRef::from(connection.stream()).set_linger(no_time);
+        connections.iter().try_for_each(reset)?;
     }
     Ok(())
 }
 
 /// If something goes wrong, `connections` has those that were connected, and got a reply, before.
-fn connect_all(task: &HoldTask, connections: &mut Vec<TcpStream>) -> io::Result<()> {
+fn connect_all(task: &HoldTask, connections: &mut Vec<Probe>) -> io::Result<()> {
     while connections.len() < task.count {
         let before = connections.len();
         let more = AT_ONCE.min(task.count - before);
@@ -238,19 +240,17 @@ fn connect_all(task: &HoldTask, connections: &mut Vec<TcpStream>) -> io::Result<
         let mut trouble = Ok(());
         for _ in 0..more {
             match connect(task) {
-                Ok(stream) => connections.push(stream),
+                Ok(connection) => connections.push(connection),
                 Err(error) => {
                     trouble = Err(error);
                     break;
                 }
             }
         }
-        if task.ask {
-            for place in before..connections.len() {
-                if let Err(error) = receive(&connections[place]) {
-                    connections.truncate(place);
-                    return Err(error);
-                }
+        for place in before..connections.len() {
+            if let Err(error) = receive(&mut connections[place]) {
+                connections.truncate(place);
+                return Err(error);
             }
         }
         trouble?;
@@ -259,17 +259,16 @@ fn connect_all(task: &HoldTask, connections: &mut Vec<TcpStream>) -> io::Result<
     Ok(())
 }
 
-fn connect(task: &HoldTask) -> io::Result<TcpStream> {
-    let stream = match task.from {
-        None => TcpStream::connect_timeout(&task.address, PATIENCE)?,
-        Some(from) => connect_from(from, task.address)?,
+fn connect(task: &HoldTask) -> io::Result<Probe> {
+    let connect = || match task.from {
+        None => TcpStream::connect_timeout(&task.address, PATIENCE),
+        Some(from) => connect_from(from, task.address),
     };
-    if task.ask {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        send(&stream)?;
+    let mut connection = Probe::connect_with(connect, Protocol::Lines, PATIENCE)?;
+    if task.requests {
+        connection.send()?;
     }
-    Ok(stream)
+    Ok(connection)
 }
 
 fn connect_from(from: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
@@ -284,11 +283,11 @@ fn connect_from(from: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Sends a request on all connections, and then receives all replies.
-fn request_on_all(connections: &[TcpStream]) -> HolderMessage {
-    let sent: Vec<io::Result<()>> = connections.iter().map(send).collect();
+fn request_on_all(connections: &mut [Probe]) -> HolderMessage {
+    let sent: Vec<io::Result<()>> = connections.iter_mut().map(Probe::send).collect();
     let (mut answered, mut trouble) = (0, None);
-    for (stream, sent) in connections.iter().zip(sent) {
-        match sent.and_then(|()| receive(stream)) {
+    for (connection, sent) in connections.iter_mut().zip(sent) {
+        match sent.and_then(|()| receive(connection)) {
             Ok(()) => answered += 1,
             Err(error) => {
                 trouble.get_or_insert(error.to_string());
@@ -301,29 +300,13 @@ fn request_on_all(connections: &[TcpStream]) -> HolderMessage {
     HolderMessage::Answered { answered, trouble }
 }
 
-fn send(mut stream: &TcpStream) -> io::Result<()> {
-    stream.write_all(&Protocol::Lines.request("hello from one of many"))
-}
-
-/// Reads one reply.
-fn receive(mut stream: &TcpStream) -> io::Result<()> {
-    let expected = Protocol::Lines.reply();
-    let mut reply = vec![0; expected.len()];
-    stream.read_exact(&mut reply).map_err(|error| match error.kind() {
-        ErrorKind::UnexpectedEof => {
-            io::Error::new(ErrorKind::UnexpectedEof, "the server has closed the connection")
-        }
-        // A time-out is WouldBlock on Unix, TimedOut on Windows.
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+/// Reads the reply, if a request was sent.
+fn receive(connection: &mut Probe) -> io::Result<()> {
+    connection.receive().map_err(|error| match error.kind() {
+        ErrorKind::TimedOut => {
             let what = format!("no reply came within {}", humantime::format_duration(PATIENCE));
             io::Error::new(ErrorKind::TimedOut, what)
         }
         _ => error,
-    })?;
-    if reply != expected {
-        let received = String::from_utf8_lossy(&reply).into_owned();
-        let what = format!("{received:?} isn't the expected reply");
-        return Err(io::Error::new(ErrorKind::InvalidData, what));
-    }
-    Ok(())
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Growth, ManyPlan, ManyResult, Measured, ObjectsForEach, ResourceUse, Waits};
-use output::figures::{Quantity, grouped, percent, thousands, told};
+use output::figures::{Quantity, format_time, grouped, percent, thousands};
 use output::{Cell, Column, Table};
 
 const COLUMNS: [Column; 10] = [
@@ -48,11 +48,11 @@ fn cells(result: &ManyResult) -> [Cell; COLUMNS.len()] {
     };
     let known = |cell: Option<Cell>| cell.unwrap_or_else(|| Cell::unknown(UNKNOWN));
     let time = |time: Option<Duration>, unit: f64| {
-        known(time.map(|time| Cell::number(time.as_secs_f64() * unit, told(time))))
+        known(time.map(|time| Cell::number(time.as_secs_f64() * unit, format_time(time))))
     };
     let wait = |of_what: fn(&Waits) -> Duration| time(result.beside.as_ref().map(of_what), 1e6);
     let memory = |bytes: Option<f64>| {
-        known(bytes.map(|bytes| Cell::number(bytes, Quantity::Memory.told(bytes))))
+        known(bytes.map(|bytes| Cell::number(bytes, Quantity::Memory.format(bytes))))
     };
     [
         Cell::text(result.server),
@@ -118,11 +118,11 @@ fn slower(row: &ManyResult) -> Option<String> {
             "With the silent connections, {} took {} for a reply on a kept connection, {} times as \
              long as without them ({}); a visit took {} ({} without them).",
             row.server,
-            told(kept),
+            format_time(kept),
             grouped(times),
-            told(kept_alone),
-            told(visit),
-            told(visit_alone),
+            format_time(kept_alone),
+            format_time(visit),
+            format_time(visit_alone),
         )
     })
 }
@@ -152,7 +152,7 @@ fn at_rest(rows: &[ManyResult]) -> Option<String> {
 
 /// What the two ends of a connection cost the kernel.
 fn bare_ends(bare: &Growth) -> String {
-    let memory = |bytes| Quantity::Memory.told(bytes);
+    let memory = |bytes| Quantity::Memory.format(bytes);
     let (both, half) = (memory(bare.per_connection), memory(bare.per_connection / 2.0));
     let text = format!(
         "A connection that no server waits for takes {both} of kernel memory, about half of it \
@@ -202,7 +202,7 @@ fn stays(rows: &[ManyResult]) -> Option<String> {
         |(_, memory): &&(&ManyResult, ResourceUse)| memory.kept() as f64 >= SOME * taken(memory);
     let kept = known.iter().filter(keeps).map(|(row, memory)| {
         let [kept, taken] =
-            [memory.kept() as f64, taken(memory)].map(|bytes| Quantity::Memory.told(bytes));
+            [memory.kept() as f64, taken(memory)].map(|bytes| Quantity::Memory.format(bytes));
         format!("{} {kept} ({taken})", row.server)
     });
     let kept: Vec<_> = kept.collect();

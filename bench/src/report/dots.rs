@@ -88,7 +88,7 @@ impl Dots {
         let base = y + WORDS * 0.36;
         page.add(text(&dot.server, MARGIN, base, WORDS, "ink"));
         let at_least = if dot.at_least { "≥ " } else { "" };
-        let figure = format!("{at_least}{}", self.quantity.told(dot.value.median));
+        let figure = format!("{at_least}{}", self.quantity.format(dot.value.median));
         page.add(text(&figure, high.max(median) + GAP, base, WORDS, "ink"));
     }
 }

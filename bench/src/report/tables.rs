@@ -42,7 +42,7 @@ fn section(group: &Group, estimates: &[&Estimate], quick: bool) -> String {
         _ => parameters.iter().map(|parameter| heading(parameter)).collect(),
     };
     let row = |function: &&str| {
-        let cells = parameters.iter().map(|it| groups::cell(estimates, function, it).map(told));
+        let cells = parameters.iter().map(|it| groups::cell(estimates, function, it).map(cell));
         [Some((*function).to_owned())].into_iter().chain(cells).collect()
     };
     let mut rows: Vec<Vec<Option<String>>> = groups::functions(estimates).iter().map(row).collect();
@@ -79,24 +79,24 @@ fn heading(parameter: &str) -> String {
 }
 
 /// The time, and the bytes per second if the benchmark counts bytes.
-fn told(estimate: &Estimate) -> String {
-    let time = Quantity::Time.told_with_bounds(estimate.nanoseconds);
+fn cell(estimate: &Estimate) -> String {
+    let time = Quantity::Time.format_with_bounds(estimate.nanoseconds);
     match estimate.bytes {
         Some(bytes) => {
             let in_a_second = bytes * 1e9 / estimate.nanoseconds.median;
-            format!("{time}, {}/s", Quantity::Memory.told(in_a_second))
+            format!("{time}, {}/s", Quantity::Memory.format(in_a_second))
         }
         None => time,
     }
 }
 
 fn in_2010(way: &str, seconds: &[f64], parameters: &[&str]) -> Vec<Option<String>> {
-    let told = |parameter: &&str| {
+    let cell = |parameter: &&str| {
         let index =
             kerrisk::DESCRIPTORS.iter().position(|count| count.to_string() == **parameter)?;
-        Some(Quantity::Time.told(kerrisk::nanoseconds(*seconds.get(index)?)))
+        Some(Quantity::Time.format(kerrisk::nanoseconds(*seconds.get(index)?)))
     };
-    let cells = parameters.iter().map(told);
+    let cells = parameters.iter().map(cell);
     [Some(format!("{way} in 2010"))].into_iter().chain(cells).collect()
 }
 
@@ -140,10 +140,10 @@ fn cost_section(costs: &LoadCosts) -> String {
 }
 
 fn cost_row(cost: &Cost, reference: Option<&Cost>) -> Vec<Option<String>> {
-    let number = |interval| Quantity::Number.told_with_bounds(interval);
+    let number = |interval| Quantity::Number.format_with_bounds(interval);
     let at_least = if cost.calls_not_counted.is_some() { "≥ " } else { "" };
     let time = Interval::of(&cost.processor_us)
-        .map(|time| Quantity::Time.told_with_bounds(time.times(1e3)));
+        .map(|time| Quantity::Time.format_with_bounds(time.times(1e3)));
     let calls = Interval::of(&cost.calls_per_request);
     let memory = Interval::of(&cost.memory_per_connection);
     vec![
@@ -153,7 +153,7 @@ fn cost_row(cost: &Cost, reference: Option<&Cost>) -> Vec<Option<String>> {
         Interval::of(&cost.requests_per_s).map(number),
         Interval::of(&cost.share_of_a_core).map(number),
         calls.map(|calls| format!("{at_least}{}", number(calls))),
-        memory.map(|memory| Quantity::Memory.told_with_bounds(memory)),
+        memory.map(|memory| Quantity::Memory.format_with_bounds(memory)),
     ]
 }
 

@@ -143,7 +143,7 @@ fn every_figure_is_in_a_table() {
         assert_eq!(rows, expected, "{label} in\n{tables}");
     }
     for estimate in &figures.suite {
-        let cell = output::figures::Quantity::Time.told_with_bounds(estimate.nanoseconds);
+        let cell = output::figures::Quantity::Time.format_with_bounds(estimate.nanoseconds);
         assert!(tables.contains(&cell), "{estimate:?}");
     }
     assert!(tables.contains("| sync-server | 60.0 µs [57.0, 64.2] | 250 ms"), "{tables}");

@@ -49,9 +49,9 @@ fn busy_clients_send_the_right_number_of_requests_and_silent_ones_send_none() {
     let server = start(Model::POLL);
     let silent = Silent::connect(program(), server.address(), 30).unwrap();
     let mut clients = BusyClients::connect(server.address(), 7, PATIENCE).unwrap();
-    clients.ask(100).unwrap();
-    clients.ask(0).unwrap();
-    clients.ask(1).unwrap();
+    clients.request(100).unwrap();
+    clients.request(0).unwrap();
+    clients.request(1).unwrap();
     kept_probe(server.address()).unwrap();
     drop((silent, clients));
     let usage = server.stop().unwrap().usage.unwrap();
@@ -62,9 +62,9 @@ fn busy_clients_send_the_right_number_of_requests_and_silent_ones_send_none() {
 fn if_a_server_ends_its_busy_clients_fail() {
     let server = start(Model::POLL);
     let mut clients = BusyClients::connect(server.address(), 3, PATIENCE).unwrap();
-    clients.ask(1).unwrap();
+    clients.request(1).unwrap();
     drop(server);
-    clients.ask(1000).unwrap_err();
+    clients.request(1000).unwrap_err();
 }
 
 fn cost(arguments: &[&str]) -> Output {

@@ -12,6 +12,7 @@
 mod available;
 mod bad_input;
 mod chaos;
+mod colours;
 #[cfg(unix)]
 #[path = "../../../client/tests/all/ignoring.rs"]
 mod ignoring;

@@ -18,7 +18,7 @@ use super::wave::{Arrival, Wave};
 use load_generator::Probe;
 use load_generator::report::{Report, Stage};
 use load_generator::{START_ONE, cannot_reach, flood};
-use server_process::{NotStarted, told};
+use server_process::{NotStarted, describe_exit};
 use server_process::{ServerProcess, Target, TargetKind, resolve};
 use system::advice;
 
@@ -274,7 +274,7 @@ impl Run<'_> {
             // In one-shot, the client is done: some servers close the connection now, and some send
             // another reply.
             let is_over = self.scenario.protocol == Protocol::OneShot;
-            let asked = probe.ask().and_then(|_| if is_over { Ok(()) } else { probe.end() });
+            let asked = probe.request().and_then(|_| if is_over { Ok(()) } else { probe.end() });
             asked.map_err(|error| error.to_string())
         };
         match visit() {
@@ -328,7 +328,9 @@ impl Run<'_> {
                 Err(Ended)
             }
             Some(status) if !status.success() => {
-                let how = process.death().unwrap_or_else(|| format!("the server {}", told(status)));
+                let how = process
+                    .death()
+                    .unwrap_or_else(|| format!("the server {}", describe_exit(status)));
                 self.outcome.faults.push(format!("after Ctrl-C, {how}"));
                 Err(Ended)
             }

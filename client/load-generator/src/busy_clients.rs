@@ -24,7 +24,7 @@ use crate::expected::Expected;
 ///
 /// let address = DEFAULT_ADDRESS.parse().unwrap();
 /// let mut clients = BusyClients::connect(address, 100, Duration::from_secs(5))?;
-/// clients.ask(1000)?; // 100,000 requests
+/// clients.request(1000)?; // 100,000 requests
 /// # std::io::Result::Ok(())
 /// ```
 pub struct BusyClients {
@@ -72,13 +72,13 @@ impl BusyClients {
     ///
     /// Those of [`Probe`](crate::Probe), and [`WouldBlock`](ErrorKind::WouldBlock) if a socket has
     /// no room for a request, which can't happen after the reply to the previous one.
-    pub fn ask(&mut self, times: u64) -> io::Result<()> {
+    pub fn request(&mut self, times: u64) -> io::Result<()> {
         if times == 0 {
             return Ok(());
         }
         for client in &mut self.clients {
             client.to_ask = times;
-            client.ask(&self.request)?;
+            client.send(&self.request)?;
         }
         let mut asking = self.clients.len();
         let mut last_moved = Instant::now();
@@ -89,7 +89,7 @@ impl BusyClients {
                 if !client.is_waiting() {
                     match client.to_ask {
                         0 => asking -= 1,
-                        _ => client.ask(&self.request)?,
+                        _ => client.send(&self.request)?,
                     }
                 }
             }
@@ -111,7 +111,7 @@ impl BusyClient {
         self.expected.owed() > 0
     }
 
-    fn ask(&mut self, request: &[u8]) -> io::Result<()> {
+    fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.to_ask -= 1;
         self.expected.asked();
         self.stream.write_all(request)
@@ -127,12 +127,7 @@ impl BusyClient {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error),
         };
-        let mut bytes = &buffer[..count];
-        while !bytes.is_empty() {
-            self.expected
-                .take(&mut bytes)
-                .map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
-        }
+        self.expected.take_all(&buffer[..count])?;
         Ok(true)
     }
 }

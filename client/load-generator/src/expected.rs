@@ -1,5 +1,7 @@
 //! Checks every byte that comes from a server, however the stream is cut into pieces.
 
+use std::io;
+
 use protocol::Protocol;
 
 /// The replies that a connection still has to get.
@@ -54,6 +56,14 @@ impl Expected {
         let was_owed = self.owed > 0;
         self.owed = self.owed.saturating_sub(1);
         Ok(was_owed)
+    }
+
+    /// Takes all of these bytes. The error is [`InvalidData`](io::ErrorKind::InvalidData).
+    pub(crate) fn take_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.take(&mut bytes).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+        }
+        Ok(())
     }
 }
 

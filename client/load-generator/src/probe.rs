@@ -22,7 +22,7 @@ use crate::expected::Expected;
 /// let mut probe = Probe::connect(address, Protocol::Lines, Duration::from_secs(5))?;
 /// println!("connected in {:?}", probe.connected_after());
 /// for _ in 0..10 {
-///     println!("answered in {:?}", probe.ask()?);
+///     println!("answered in {:?}", probe.request()?);
 /// }
 /// probe.end()?;
 /// # std::io::Result::Ok(())
@@ -43,8 +43,17 @@ pub struct Probe {
 impl Probe {
     /// Connects. Neither this nor any later call takes longer than `timeout`.
     pub fn connect(address: SocketAddr, protocol: Protocol, timeout: Duration) -> io::Result<Self> {
+        Probe::connect_with(|| TcpStream::connect_timeout(&address, timeout), protocol, timeout)
+    }
+
+    /// Connects in the given way. No later call takes longer than `timeout`.
+    pub fn connect_with(
+        connect: impl FnOnce() -> io::Result<TcpStream>,
+        protocol: Protocol,
+        timeout: Duration,
+    ) -> io::Result<Self> {
         let start = Instant::now();
-        let stream = TcpStream::connect_timeout(&address, timeout)?;
+        let stream = connect()?;
         let connected_after = start.elapsed();
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(timeout))?;
@@ -57,6 +66,11 @@ impl Probe {
         })
     }
 
+    /// The socket.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// How long it took to connect.
     pub fn connected_after(&self) -> Duration {
         self.connected_after
@@ -64,17 +78,33 @@ impl Probe {
 
     /// Sends a request and reads exactly the reply. Returns how long it took, from before the first
     /// byte was sent until the last one had come.
-    pub fn ask(&mut self) -> io::Result<Duration> {
+    pub fn request(&mut self) -> io::Result<Duration> {
         let start = Instant::now();
+        self.send()?;
+        self.receive_since(start)?;
+        Ok(start.elapsed())
+    }
+
+    /// Sends a request, and doesn't wait for the reply.
+    pub fn send(&mut self) -> io::Result<()> {
         self.stream.write_all(&self.request).map_err(same_on_all_systems)?;
         self.expected.asked();
+        Ok(())
+    }
+
+    /// Reads exactly the replies to all that was sent.
+    pub fn receive(&mut self) -> io::Result<()> {
+        self.receive_since(Instant::now())
+    }
+
+    fn receive_since(&mut self, start: Instant) -> io::Result<()> {
         while self.expected.owed() > 0 {
             if self.read_some(start)? == 0 {
                 let why = "the server closed the connection before the whole reply had come";
                 return Err(io::Error::new(ErrorKind::UnexpectedEof, why));
             }
         }
-        Ok(start.elapsed())
+        Ok(())
     }
 
     /// Closes the sending half and reads to the end of the stream, before which nothing more may
@@ -99,12 +129,7 @@ impl Probe {
             Err(error) if error.kind() == ErrorKind::Interrupted => return self.read_some(start),
             Err(error) => return Err(same_on_all_systems(error)),
         };
-        let mut bytes = &buffer[..count];
-        while !bytes.is_empty() {
-            self.expected
-                .take(&mut bytes)
-                .map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
-        }
+        self.expected.take_all(&buffer[..count])?;
         Ok(count)
     }
 }

@@ -33,14 +33,14 @@ impl Quantity {
     }
 
     /// A value with three significant digits.
-    pub fn told(self, value: f64) -> String {
+    pub fn format(self, value: f64) -> String {
         let (size, unit) = self.unit(value);
         let step = step(value) / size;
         format!("{}{unit}", in_steps(value / size, step))
     }
 
     /// A median and its bounds, in the unit of the median: `187 µs [181, 195]`.
-    pub fn told_with_bounds(self, interval: impl Into<[f64; 3]>) -> String {
+    pub fn format_with_bounds(self, interval: impl Into<[f64; 3]>) -> String {
         let [low, median, high] = interval.into();
         let (size, unit) = self.unit(median);
         let step = step(median) / size;
@@ -82,7 +82,7 @@ pub fn percent(share: f64) -> String {
 }
 
 /// A time with about three digits: `1.23ms`.
-pub fn told(time: Duration) -> String {
+pub fn format_time(time: Duration) -> String {
     let digits = match time.as_nanos().checked_ilog10() {
         None => return "0s".into(),
         Some(power) => 2 - (power % 3) as usize,
@@ -124,7 +124,7 @@ pub fn multiple(ratio: f64) -> String {
 }
 
 /// A number of calls: a small number exactly, a large one roughly.
-pub fn calls_told(calls: f64) -> String {
+pub fn format_calls(calls: f64) -> String {
     let digits = if calls < 0.1 { 3 } else { usize::from(calls < 100.0) * 2 };
     format!("{calls:.digits$}")
 }
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn times_have_three_digits_and_ratios_two() {
         let nanoseconds = [0, 7, 1_234, 56_789, 999_999, 1_234_567_890];
-        let times = nanoseconds.map(|time| told(Duration::from_nanos(time)));
+        let times = nanoseconds.map(|time| format_time(Duration::from_nanos(time)));
         assert_eq!(times, ["0s", "7.00ns", "1.23µs", "56.8µs", "1000µs", "1.23s"]);
         assert_eq!([2.04, 87.6, 12_345.0].map(grouped), ["2", "88", "12,000"]);
         assert_eq!([0.067, 0.5, 0.996].map(percent), ["6.7%", "50%", "100%"]);
@@ -146,18 +146,21 @@ mod tests {
     #[test]
     fn quantities_have_three_digits_and_the_unit_of_the_median() {
         let times = [0.0, 7.0, 1_234.0, 56_789.0, 999_999.0, 1_234_567_890.0];
-        let told = times.map(|time| Quantity::Time.told(time));
-        assert_eq!(told, ["0 ns", "7.00 ns", "1.23 µs", "56.8 µs", "1.00 ms", "1.23 s"]);
+        let formatted = times.map(|time| Quantity::Time.format(time));
+        assert_eq!(formatted, ["0 ns", "7.00 ns", "1.23 µs", "56.8 µs", "1.00 ms", "1.23 s"]);
         let bounds = [181_000.0, 187_400.0, 1_195_000.0];
-        assert_eq!(Quantity::Time.told_with_bounds(bounds), "187 µs [181, 1,195]");
-        assert_eq!(Quantity::Memory.told(4_096.0), "4.10 kB");
-        assert_eq!([0.0214, 226_125.0].map(|it| Quantity::Number.told(it)), ["0.0214", "226,000"]);
+        assert_eq!(Quantity::Time.format_with_bounds(bounds), "187 µs [181, 1,195]");
+        assert_eq!(Quantity::Memory.format(4_096.0), "4.10 kB");
+        assert_eq!(
+            [0.0214, 226_125.0].map(|it| Quantity::Number.format(it)),
+            ["0.0214", "226,000"]
+        );
         let ticks = [0.0, 1.0, 100.0, 10_000.0, 0.5e6, 1e6].map(|time| Quantity::Time.tick(time));
         assert_eq!(ticks, ["0", "1 ns", "100 ns", "10 µs", "500 µs", "1 ms"]);
     }
 
     #[test]
     fn few_calls_are_exact_and_many_are_rounded() {
-        assert_eq!([0.01, 2.14, 456.78].map(calls_told), ["0.010", "2.14", "457"]);
+        assert_eq!([0.01, 2.14, 456.78].map(format_calls), ["0.010", "2.14", "457"]);
     }
 }

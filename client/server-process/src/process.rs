@@ -130,7 +130,7 @@ impl ServerProcess {
             }
             let last_words = || self.said.last_words();
             if let Some(status) = ended {
-                let how = told(status);
+                let how = describe_exit(status);
                 return Err(format!(
                     "the server {how} before it listened on port {port}{}",
                     last_words()
@@ -156,7 +156,7 @@ impl ServerProcess {
         // A server that no longer listens is most probably about to end, and may print more until
         // then.
         let listens = platform::listener_on(self.address.port()).is_some();
-        let how = told(if listens { self.ended()? } else { self.wait(LAST_BREATH)? });
+        let how = describe_exit(if listens { self.ended()? } else { self.wait(LAST_BREATH)? });
         Some(format!("the server {how}{}", self.said.last_words()))
     }
 
@@ -259,7 +259,7 @@ pub fn kill_all_and_exit(status: i32) -> ! {
 }
 
 /// How a process has ended, in words: `ended with status 1`.
-pub fn told(status: ExitStatus) -> String {
+pub fn describe_exit(status: ExitStatus) -> String {
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt;

@@ -124,8 +124,8 @@ fn last_moved_before_giving_up(timeline: &Timeline) -> Option<Duration> {
 }
 
 /// A time with three digits, and the unit that needs the fewest.
-pub(super) fn told(time: Duration) -> String {
-    Quantity::Time.told(time.as_nanos() as f64)
+pub(super) fn format_time(time: Duration) -> String {
+    Quantity::Time.format(time.as_nanos() as f64)
 }
 
 #[cfg(test)]

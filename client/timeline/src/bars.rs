@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::Row;
-use super::axis::told;
+use super::axis::format_time;
 use super::style::name;
 use load_generator::Phase;
 
@@ -55,7 +55,7 @@ impl Bar {
     pub(super) fn tooltip(&self, row: &Row) -> String {
         let phases = Phase::ALL.into_iter().filter(|&phase| !self.took[phase as usize].is_zero());
         let mut words: Vec<String> = phases
-            .map(|phase| format!("{} {}", name(phase), told(self.took[phase as usize])))
+            .map(|phase| format!("{} {}", name(phase), format_time(self.took[phase as usize])))
             .collect();
         match self.replies {
             0 => {}
@@ -63,7 +63,12 @@ impl Bar {
             replies => words.push(format!("{replies} replies")),
         }
         let what = words.join(", ");
-        format!("{}: {what} (from {} to {})", client_name(row), told(self.from), told(self.to))
+        format!(
+            "{}: {what} (from {} to {})",
+            client_name(row),
+            format_time(self.from),
+            format_time(self.to)
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use load_generator::Crowd;
 use load_generator::report::{Report, shown};
 use svg::node::element::{Group as Element, Title};
 
-use super::axis::{Axis, told};
+use super::axis::{Axis, format_time};
 use super::bars::{Bar, bars, client_name};
 use super::groups::groups;
 use super::legend::{Sample, legend};
@@ -147,7 +147,7 @@ impl Picture {
         if let Some(full_at) = timeline.full_at {
             notes.push(format!(
                 "The recording was full after {}; later events are not drawn.",
-                told(full_at)
+                format_time(full_at)
             ));
         }
         let mut bars = groups.iter().flat_map(|group| &group.rows).flat_map(|(_, bars)| bars);
@@ -155,7 +155,7 @@ impl Picture {
             notes.push(format!(
                 "Phases shorter than {} are drawn together with the next ones, in the colour of \
                  the longest.",
-                told(shortest)
+                format_time(shortest)
             ));
         }
         notes.push(
@@ -302,7 +302,7 @@ fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
             "{}: {} at {}: {}",
             client_name(row),
             failure.stage.name(),
-            told(at),
+            format_time(at),
             failure.why
         );
         lane = lane.add(cross(axis.x(at), middle).add(Title::new(printable(&what))));
@@ -310,7 +310,7 @@ fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
         && pitch >= PITCH_WITH_TIMES
     {
         let end = bars.last().map_or(last, |bar| bar.to.max(last));
-        lane = lane.add(text(&told(last), axis.x(end) + 8.0, middle + 3.6, 10.0, "faint"));
+        lane = lane.add(text(&format_time(last), axis.x(end) + 8.0, middle + 3.6, 10.0, "faint"));
     }
     lane
 }
@@ -345,7 +345,7 @@ fn labels(axis: &Axis, y: f64) -> Element {
     let mut limit = f64::INFINITY;
     if let Some(tear) = &axis.tear {
         let middle = f64::midpoint(axis.x(tear.from), right);
-        let how_long = format!("for {}", told(tear.stall));
+        let how_long = format!("for {}", format_time(tear.stall));
         labels = labels.add(centred("nothing moved", middle, "ink", 1.0));
         labels = labels.add(centred(&how_long, middle, "ink", 2.0));
         limit = middle - 75.0; // half of these words and half of a tick's label

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::fixture::{CheckFailure, CheckResult, Fixture, broken};
-use server_process::told;
+use server_process::describe_exit;
 
 /// The promise is a second. The rest is for a machine that is busy with other checks.
 const BOUND: Duration = Duration::from_millis(1500);
@@ -22,9 +22,9 @@ pub(super) fn ctrl_c(fixture: &Fixture) -> CheckResult {
     }
     match process.wait(BOUND) {
         None => broken(format!("the server was still running {BOUND:?} after Ctrl-C")),
-        Some(status) if !status.success() => {
-            broken(process.death().unwrap_or_else(|| format!("the server {}", told(status))))
-        }
+        Some(status) if !status.success() => broken(
+            process.death().unwrap_or_else(|| format!("the server {}", describe_exit(status))),
+        ),
         Some(_) => {
             let after = began.elapsed().as_millis();
             if process.is_survived() {

@@ -21,7 +21,7 @@ fn it_sends_many_requests() {
     let mut probe = probe(polite_server());
     assert!(probe.connected_after() > Duration::ZERO);
     for _ in 0..10 {
-        assert!(probe.ask().unwrap() > Duration::ZERO);
+        assert!(probe.request().unwrap() > Duration::ZERO);
     }
     probe.end().unwrap();
 }
@@ -37,7 +37,7 @@ fn it_measures_until_the_last_byte() {
             stream.write_all(&[*last])
         })
     });
-    assert!(probe(address).ask().unwrap() >= PAUSE);
+    assert!(probe(address).request().unwrap() >= PAUSE);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn it_does_not_wait_for_ever() {
     });
     let patience = Duration::from_millis(100);
     let mut probe = Probe::connect(address, Protocol::Lines, patience).unwrap();
-    assert_eq!(probe.ask().unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(probe.request().unwrap_err().kind(), ErrorKind::TimedOut);
     assert_eq!(probe.end().unwrap_err().kind(), ErrorKind::TimedOut);
 }
 
@@ -66,15 +66,15 @@ fn a_trickle_does_not_stretch_its_patience() {
     });
     let patience = Duration::from_millis(200);
     let mut probe = Probe::connect(address, Protocol::Lines, patience).unwrap();
-    assert_eq!(probe.ask().unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(probe.request().unwrap_err().kind(), ErrorKind::TimedOut);
 }
 
 #[test]
 fn it_reports_what_a_server_does_wrong() {
     let early = server(|stream| read_once(&stream).map(drop));
-    assert_eq!(probe(early).ask().unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(probe(early).request().unwrap_err().kind(), ErrorKind::UnexpectedEof);
     let wrong = server(|stream| for_each_line(stream, |stream| stream.write_all(b"Bye!\n")));
-    let error = probe(wrong).ask().unwrap_err();
+    let error = probe(wrong).request().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
     assert!(error.to_string().contains("Bye!"), "{error}");
 }
