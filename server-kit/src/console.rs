@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use terminal_size::{Width, terminal_size_of};
+
 /// How much the console prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
@@ -67,10 +69,35 @@ impl Console {
         ENDING.store(true, Ordering::Relaxed);
     }
 
+    /// Prints the last words, which may be longer than a line of the terminal.
+    pub(crate) fn tell_at_the_end(&mut self, words: &impl fmt::Display) {
+        let columns = terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns);
+        self.tell(Verbosity::Normal, format_args!("{}", wrapped(&words.to_string(), columns)));
+    }
+
     /// Prints an error to standard error. If that fails, too, there is nowhere left to report it.
     pub fn complain(error: fmt::Arguments<'_>) {
-        writeln!(io::stderr(), "{error}").ok();
+        let columns = terminal_size_of(io::stderr()).map(|(Width(columns), _)| columns);
+        writeln!(io::stderr(), "{}", wrapped(&error.to_string(), columns)).ok();
     }
+}
+
+/// Breaks lines between words, so that they fit so many columns; `None`: leaves them as they are.
+fn wrapped(text: &str, columns: Option<u16>) -> String {
+    let Some(columns) = columns else { return text.to_owned() };
+    let mut wrapped = String::new();
+    let mut used = 0;
+    for word in text.split_inclusive([' ', '\n']) {
+        let length = word.trim_end().chars().count();
+        if used > 0 && used + length > usize::from(columns) {
+            wrapped.truncate(wrapped.trim_end().len());
+            wrapped.push('\n');
+            used = 0;
+        }
+        wrapped.push_str(word);
+        used = if word.ends_with('\n') { 0 } else { used + word.chars().count() };
+    }
+    wrapped
 }
 
 /// Bytes from a client, made safe for a terminal: in quotes, with unprintable bytes escaped, and
@@ -106,5 +133,14 @@ mod tests {
         assert_eq!(shown("привет".as_bytes()), "\"привет\"");
         assert_eq!(shown(b"\x1b[2J\xff"), r#""\u{1b}[2J\xff""#);
         assert_eq!(shown(&[b'a'; 100]), format!("\"{}\"... (100 bytes)", "a".repeat(60)));
+    }
+
+    #[test]
+    fn what_is_longer_than_a_line_is_broken_between_words() {
+        let text = "one two three\nfour fivesixseven eight";
+        assert_eq!(wrapped(text, None), text);
+        assert_eq!(wrapped(text, Some(80)), text);
+        assert_eq!(wrapped(text, Some(9)), "one two\nthree\nfour\nfivesixseven\neight");
+        assert_eq!(wrapped("a line of 16: no", Some(16)), "a line of 16: no");
     }
 }

@@ -93,7 +93,7 @@ fn serve_until_stopped<Own: OwnOptions>(
     );
     let counters = serve(listener, settings, own, &stop)?;
     console.tell(Verbosity::Normal, format_args!("Server stopped! Thank you for using!"));
-    console.tell(Verbosity::Normal, format_args!("{counters}"));
+    console.tell_at_the_end(&counters);
     Ok(())
 }
 
