@@ -11,7 +11,7 @@ use protocol::Protocol;
 
 use crate::matrix::Limit;
 #[cfg(unix)]
-use crate::peers::Peer;
+use crate::peers::{Peer, stand_in::stand_in};
 use crate::server_process::ChildServer;
 
 /// A way to wait, and the server that uses it.
@@ -295,7 +295,7 @@ impl Model {
             },
         ],
         available: || Peer::PYTHON_ASYNCIO.available(),
-        serve: |child| child.stand_in_for(&Peer::PYTHON_ASYNCIO),
+        serve: |child| stand_in(&Peer::PYTHON_ASYNCIO, child.arguments),
         ..PEER
     };
 
@@ -304,7 +304,7 @@ impl Model {
         label: Peer::PYTHON_SELECTORS.name,
         needs_descriptors: Some(NEVER_TRIES_AGAIN),
         available: || Peer::PYTHON_SELECTORS.available(),
-        serve: |child| child.stand_in_for(&Peer::PYTHON_SELECTORS),
+        serve: |child| stand_in(&Peer::PYTHON_SELECTORS, child.arguments),
         ..PEER
     };
 
@@ -314,7 +314,7 @@ impl Model {
         limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
         needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
         available: || Peer::NODE.available(),
-        serve: |child| child.stand_in_for(&Peer::NODE),
+        serve: |child| stand_in(&Peer::NODE, child.arguments),
         ..PEER
     };
 
@@ -322,7 +322,7 @@ impl Model {
     pub const GO: Model = Model {
         label: Peer::GO.name,
         available: || Peer::GO.available(),
-        serve: |child| child.stand_in_for(&Peer::GO),
+        serve: |child| stand_in(&Peer::GO, child.arguments),
         ..PEER
     };
 
@@ -332,7 +332,7 @@ impl Model {
         limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
         needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
         available: || Peer::LIBUV.available(),
-        serve: |child| child.stand_in_for(&Peer::LIBUV),
+        serve: |child| stand_in(&Peer::LIBUV, child.arguments),
         ..PEER
     };
 
@@ -343,7 +343,7 @@ impl Model {
         most_connections: IN_A_SET,
         needs_descriptors: Some(NEVER_TRIES_AGAIN),
         available: || Peer::C_SELECT.available(),
-        serve: |child| child.stand_in_for(&Peer::C_SELECT),
+        serve: |child| stand_in(&Peer::C_SELECT, child.arguments),
         ..PEER
     };
 
@@ -353,7 +353,7 @@ impl Model {
         label: Peer::C_EPOLL.name,
         needs_descriptors: Some(NEVER_TRIES_AGAIN),
         available: || Peer::C_EPOLL.available(),
-        serve: |child| child.stand_in_for(&Peer::C_EPOLL),
+        serve: |child| stand_in(&Peer::C_EPOLL, child.arguments),
         ..PEER
     };
 }

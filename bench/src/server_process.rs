@@ -25,8 +25,6 @@ use serde::{Deserialize, Serialize};
 use server_kit::{Console, Counters, NoOptions, OwnOptions, Serve, ServeWith, Settings, Stop};
 
 use crate::Model;
-#[cfg(unix)]
-use crate::peers::{Peer, stand_in::stand_in};
 
 /// How long a server may take to start or to stop before it counts as hung: far more than any
 /// server needs, because the machine may be busy with other things.
@@ -188,12 +186,6 @@ impl ChildServer {
     /// For a server that has options of its own.
     pub(crate) fn serve_with<Own: OwnOptions>(self, serve: ServeWith<Own>) -> ExitCode {
         self.run(serve)
-    }
-
-    /// Runs a peer instead.
-    #[cfg(unix)]
-    pub(crate) fn stand_in_for(self, peer: &Peer) -> ExitCode {
-        stand_in(peer, self.arguments)
     }
 
     fn run<Own: OwnOptions>(

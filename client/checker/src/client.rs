@@ -55,6 +55,16 @@ impl Client {
         connect().or_else(cannot_connect)
     }
 
+    /// Checks that a new client is served: it connects, sends a request, gets its reply, and
+    /// leaves.
+    pub(super) fn visit(fixture: &Fixture) -> CheckResult<()> {
+        let mut client = Client::connect(fixture)?;
+        client.send_request()?;
+        client.replies(1)?;
+        client.leave();
+        Ok(())
+    }
+
     fn over(socket: Socket, fixture: &Fixture, at_most: Duration) -> io::Result<Self> {
         socket.connect_timeout(&fixture.address.into(), at_most)?;
         // Without this, the kernel would hold single bytes back and send several at once.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use protocol::Protocol;
 
-use super::client::Client;
 use server_process::{Cost, ServerProcess};
 
 /// The result of a check: if all is well, perhaps a figure for the table.
@@ -126,15 +125,5 @@ impl Fixture {
             waited: after.waited.saturating_sub(before.waited),
             resident: after.resident.saturating_sub(before.resident),
         })
-    }
-
-    /// Checks that a new client is served: it connects, sends a request, gets its reply, and
-    /// leaves.
-    pub(super) fn check_new_client(&self) -> CheckResult<()> {
-        let mut client = Client::connect(self)?;
-        client.send_request()?;
-        client.replies(1)?;
-        client.leave();
-        Ok(())
     }
 }

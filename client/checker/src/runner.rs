@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use protocol::Protocol;
 
 use super::checks::{ALL, Check, Pace};
+use super::client::Client;
 use super::fixture::{CheckFailure, CheckResult, Fixture, NOT_STARTED, NOT_THERE};
 use super::matrix::{Cell, Column, Matrix, Verdict};
 use server_process::{NotStarted, START, lock};
@@ -208,9 +209,7 @@ fn try_at(check: &Check, fixture: &Fixture) -> CheckResult {
         return attempt;
     }
     let afterwards = match &attempt {
-        Ok(_) => {
-            fixture.check_new_client().map_err(|why| why.when("to a new client after the check"))
-        }
+        Ok(_) => Client::visit(fixture).map_err(|why| why.when("to a new client after the check")),
         Err(_) => Ok(()),
     };
     match (attempt, afterwards) {

@@ -1,7 +1,7 @@
 //! What the legend of a picture explains.
 
 use super::axis::Axis;
-use super::picture::{Drawn, PITCH_WITH_TIMES, begins, pitch, rows};
+use super::drawn::{Drawn, PITCH_WITH_TIMES, begins, pitch, rows};
 use super::style::name;
 use load_generator::Phase;
 use load_generator::report::Stage;

@@ -25,14 +25,15 @@
 //!
 //! Read in this order: `recorder` turns events into rows; `groups` chooses the rows that are shown;
 //! `bars` makes bars of steps, and joins those that are too narrow to be seen; `axis` says where an
-//! instant is in the picture; `picture` puts everything in its place, with the `legend`, in
-//! `shapes` and `style`; `replay` animates it. What all pictures share is in the package
-//! `drawing`.
+//! instant is in the picture; `drawn` puts these together, so that `legend` can say what there is
+//! to explain; `picture` puts everything in its place, in the `shapes` and colours of `style`;
+//! `replay` animates it. What all pictures share is in the package `drawing`.
 
 #![forbid(unsafe_code)]
 
 mod axis;
 mod bars;
+mod drawn;
 mod groups;
 mod legend;
 mod picture;

@@ -8,8 +8,8 @@ use load_generator::report::{Report, shown};
 use svg::node::element::{Group as Element, Title};
 
 use super::axis::{Axis, format_time};
-use super::bars::{Bar, bars, client_name};
-use super::groups::groups;
+use super::bars::{Bar, client_name};
+use super::drawn::{Drawn, PITCH_WITH_TIMES, begins, drawn, pitch};
 use super::legend::{Sample, legend};
 use super::replay::Replay;
 use super::shapes::{bar, before, cross, replies, torn};
@@ -89,14 +89,8 @@ const LEFT: f64 = 62.0;
 /// Room for the time next to a reply at the very end.
 const RIGHT: f64 = 64.0;
 
-/// With more bars, at 200 bytes each, the file would be larger than about a megabyte.
-const MOST_BARS: usize = 4000;
-
 /// How far apart marks of replies have to be to be distinguished, in pixels.
 const BETWEEN_REPLIES: f64 = 3.0;
-
-/// Rows of this height have room for a time.
-pub(super) const PITCH_WITH_TIMES: f64 = 14.0;
 
 /// The minimum width of a bar, in pixels.
 const NARROWEST_BAR: f64 = 1.0;
@@ -165,40 +159,6 @@ impl Picture {
     }
 }
 
-/// A group with the bars of its rows.
-pub(super) struct Drawn<'a> {
-    heading: String,
-    pub(super) rows: Vec<(&'a Row, Vec<Bar>)>,
-}
-
-/// What is drawn, and how short a bar may be: at least as long as a `pixel`, and longer if there
-/// would be too many bars.
-fn drawn(timeline: &Timeline, most_rows: usize, pixel: Duration) -> (Vec<Drawn<'_>>, Duration) {
-    let mut shortest = pixel;
-    loop {
-        let with_bars = |row| (row, bars(row, timeline.length, shortest));
-        let groups: Vec<_> = groups(timeline, most_rows)
-            .into_iter()
-            .map(|group| Drawn {
-                heading: group.heading,
-                rows: group.rows.into_iter().map(with_bars).collect(),
-            })
-            .collect();
-        let count: usize = rows(&groups).map(|(_, bars)| bars.len()).sum();
-        // The loop ends, because each row always has at least one bar.
-        if count <= MOST_BARS || shortest > timeline.length {
-            return (groups, shortest);
-        }
-        shortest *= 2;
-    }
-}
-
-pub(super) fn rows<'a, 'g>(
-    groups: &'g [Drawn<'a>],
-) -> impl Iterator<Item = &'g (&'a Row, Vec<Bar>)> {
-    groups.iter().flat_map(|group| &group.rows)
-}
-
 fn draw_legend(page: &mut Page, samples: &[Sample]) {
     const SIZE: f64 = 12.0;
     const SAMPLE: f64 = 24.0;
@@ -262,22 +222,6 @@ fn plot(page: &mut Page, groups: &[Drawn<'_>], axis: &Axis, replay: Option<&Repl
     }
     page.add(labels(axis, bottom));
     page.y = bottom + 40.0;
-}
-
-/// How far apart rows are, in pixels.
-pub(super) fn pitch(groups: &[Drawn<'_>]) -> f64 {
-    match rows(groups).count() {
-        ..=24 => 18.0,
-        25..=36 => 14.0,
-        _ => 11.0,
-    }
-}
-
-/// Where a row begins, in pixels, if that is visibly later than the others.
-pub(super) fn begins(row: &Row, bars: &[Bar], axis: &Axis) -> Option<f64> {
-    let begins = bars.first().map(|bar| bar.from).or(row.ending.at());
-    let begins = axis.x(begins.unwrap_or(axis.end));
-    (begins > axis.x(Duration::ZERO) + 2.0).then_some(begins)
 }
 
 /// A client's bars and marks.

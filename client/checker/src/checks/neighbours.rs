@@ -29,7 +29,7 @@ fn slow(fixture: &Fixture, beginning: &[u8], circumstances: &str) -> CheckResult
         client.send(beginning)?;
         slow.push(client);
     }
-    fixture.check_new_client().map_err(|why| why.when(circumstances))?;
+    Client::visit(fixture).map_err(|why| why.when(circumstances))?;
     for mut client in slow {
         client.send_request()?;
         client.replies(1).map_err(|why| {
@@ -56,8 +56,7 @@ pub(super) fn dribbling(fixture: &Fixture) -> CheckResult {
         let dribbling = dribbling.map_err(why)?;
         let served = (0..3).try_for_each(|_| {
             thread::sleep(2 * DRIBBLE);
-            fixture
-                .check_new_client()
+            Client::visit(fixture)
                 .map_err(|why| why.when("while another client sent a byte every 20 ms"))
         });
         drop(stop);

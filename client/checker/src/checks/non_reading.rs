@@ -52,8 +52,7 @@ impl NonReading {
 
 pub(super) fn neighbour(fixture: &Fixture) -> CheckResult {
     let non_reading = NonReading::send_until_full(fixture)?;
-    fixture
-        .check_new_client()
+    Client::visit(fixture)
         .map_err(|why| why.when("while another client didn't read its replies"))?;
     non_reading.leave();
     Ok(None)
@@ -66,7 +65,7 @@ pub(super) fn replies(fixture: &Fixture) -> CheckResult {
 }
 
 pub(super) fn memory(fixture: &Fixture) -> CheckResult {
-    fixture.check_new_client()?;
+    Client::visit(fixture)?;
     let before = fixture.cost()?.resident;
     let non_reading = NonReading::send_until_full(fixture)?;
     let grown = fixture.cost()?.resident.saturating_sub(before);

@@ -13,7 +13,7 @@ use crate::fixture::{CheckResult, Fixture};
 const APART: Duration = Duration::from_millis(10);
 
 pub(super) fn answers(fixture: &Fixture) -> CheckResult {
-    fixture.check_new_client()?;
+    Client::visit(fixture)?;
     Ok(None)
 }
 
