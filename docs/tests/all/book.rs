@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use docs::{pages, workspace};
+use regex::Regex;
 
 /// What stands in each chapter, in this order.
 const FORM: [&str; 6] =
@@ -64,6 +65,22 @@ fn it_can_be_built_and_every_link_leads_somewhere() {
     assert!(pages.len() > 30);
     for (_, page) in pages {
         assert!(folder.path().join(&page).with_extension("html").exists(), "{}", page.display());
+    }
+}
+
+/// The book's own links are checked when it is built.
+#[test]
+fn links_of_the_pages_outside_the_book_lead_to_files() {
+    let link = Regex::new(r"\]\(([^)#:]+)\)").unwrap();
+    for page in ["README.md", ".github/CONTRIBUTING.md"] {
+        let page = workspace().join(page);
+        let text = fs::read_to_string(&page).unwrap();
+        let folder = page.parent().unwrap();
+        let links: Vec<&str> = link.captures_iter(&text).map(|it| it.extract::<1>().1[0]).collect();
+        assert!(links.len() > 5, "{}: {links:?}", page.display());
+        for to in links {
+            assert!(folder.join(to).exists(), "{}: {to}", page.display());
+        }
     }
 }
 
