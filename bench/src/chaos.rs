@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use chaos::{ChaosReport, Progress, Sample, Scenario, run};
-use output::figures::Quantity;
+use output::figures::{Quantity, out_of};
 use output::{Cell, Column, Table};
 
 use crate::Model;
@@ -96,10 +96,6 @@ pub fn spared(models: &[Model]) -> Vec<String> {
 
 fn cells(report: &ChaosReport) -> [Cell; COLUMNS.len()] {
     let count = |count: u64| Cell::number(count as f64, count.to_string());
-    let answered = match report.answered == report.asked {
-        true => report.answered.to_string(),
-        false => format!("{} of {}", report.answered, report.asked),
-    };
     let rests = report.samples.first().zip(report.samples.last());
     // The text has the values after the first wave and after the last, CSV and JSON the last.
     let rest = |figure: fn(&Sample) -> u64, format: fn(u64) -> String| match rests {
@@ -113,7 +109,7 @@ fn cells(report: &ChaosReport) -> [Cell; COLUMNS.len()] {
         Cell::text(&report.server),
         count(report.waves),
         count(report.clients),
-        Cell::number(report.answered as f64, answered),
+        Cell::number(report.answered as f64, out_of(report.answered, report.asked)),
         count(report.stops),
         count(report.squeezes),
         rest(|sample| sample.memory, |bytes| Quantity::Memory.format(bytes as f64)),

@@ -1,6 +1,6 @@
 //! The comparison as a table.
 
-use output::figures::{format_time, multiple, percent};
+use output::figures::{format_time, multiple, out_of, percent};
 use output::{Cell, Column, Table};
 
 use crate::{ServerResult, Usage};
@@ -36,15 +36,11 @@ fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
         let time = result.probe.quantile(quantile);
         Cell::number(1e6 * time.as_secs_f64(), format_time(time))
     };
-    let answered = match result.answered == result.asked {
-        true => result.answered.to_string(),
-        false => format!("{} of {}", result.answered, result.asked),
-    };
     let usage = result.usage.as_ref();
     let time = usage.and_then(Usage::processor_time_per_request);
     [
         Cell::text(result.server),
-        Cell::number(result.answered as f64, answered),
+        Cell::number(result.answered as f64, out_of(result.answered, result.asked)),
         Cell::number(result.took.as_secs_f64(), format_time(result.took)),
         Cell::number(result.probe.count() as f64, result.probe.count().to_string()),
         latency(0.5),

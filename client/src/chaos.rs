@@ -127,18 +127,18 @@ fn left_out(name: &str) -> Result<LeftOut, String> {
 }
 
 impl Options {
-    /// The order that these options give.
+    /// The job that these options describe.
     ///
     /// # Errors
     ///
     /// A sentence, if they make no sense together.
-    pub(crate) fn order(self) -> Result<Order, String> {
-        let subject = match self.server {
+    pub(crate) fn job(self) -> Result<Job, String> {
+        let target = match self.server {
             Some(ref server) => server.clone(),
             None if !self.command.is_empty() => Target::command(self.command.clone())?,
             None => Target::usual()?,
         };
-        let same_options = same_options(&self, &subject);
+        let same_options = same_options(&self, &target);
         let is_left = |it: LeftOut| !self.without.contains(&it);
         let scenario = Scenario {
             time: self.time,
@@ -155,12 +155,12 @@ impl Options {
             protocol: self.protocol,
         };
         scenario.check()?;
-        Ok(Order { subject, scenario, json: self.json, quiet: self.quiet, same_options })
+        Ok(Job { target, scenario, json: self.json, quiet: self.quiet, same_options })
     }
 }
 
 /// The options that depend on the server, as they were given, and the server.
-fn same_options(options: &Options, subject: &Target) -> String {
+fn same_options(options: &Options, target: &Target) -> String {
     let mut words = String::new();
     let usual = Scenario::default();
     if options.backlog != usual.backlog {
@@ -176,12 +176,12 @@ fn same_options(options: &Options, subject: &Target) -> String {
         let names: Vec<&str> = options.without.iter().map(|it| it.name()).collect();
         words += &format!(" --without {}", names.join(","));
     }
-    format!("{words} {}", shell_words::quote(&subject.to_string()))
+    format!("{words} {}", shell_words::quote(&target.to_string()))
 }
 
 /// What to send to which server, and how to print the results.
-pub(crate) struct Order {
-    subject: Target,
+pub(crate) struct Job {
+    target: Target,
     scenario: Scenario,
     json: bool,
     quiet: bool,
@@ -189,7 +189,7 @@ pub(crate) struct Order {
     same_options: String,
 }
 
-impl Order {
+impl Job {
     /// Runs the scenario, prints the results, and returns the exit status.
     ///
     /// # Errors
@@ -199,40 +199,40 @@ impl Order {
         // A server that it has started must not be left running, nor stopped. If there is no
         // handler, the server still sees the end of its standard input.
         system::on_termination(|| kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
-        let outcome = self.run();
-        let mut text = if self.json { outcome.json()? } else { outcome.text() };
+        let report = self.run();
+        let mut text = if self.json { report.json()? } else { report.text() };
         if !self.json {
-            text += &self.next_command(&outcome).map_or(String::new(), |it| format!("\n{it}"));
+            text += &self.next_command(&report).map_or(String::new(), |it| format!("\n{it}"));
         }
         print(text)?;
-        Ok(if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     /// If something went wrong: the next command to type.
-    fn next_command(&self, outcome: &ChaosReport) -> Option<String> {
-        if let Some(again) = outcome.again() {
-            let what = if outcome.failed_wave.is_some() { "only that wave" } else { "everything" };
+    fn next_command(&self, report: &ChaosReport) -> Option<String> {
+        if let Some(again) = report.again() {
+            let what = if report.failed_wave.is_some() { "only that wave" } else { "everything" };
             return Some(format!("To repeat {what}: client chaos {again}{}", self.same_options));
         }
-        let server = self.subject.to_string();
+        let server = self.target.to_string();
         let server = shell_words::quote(&server);
         let why = format!("To find out what is most likely wrong: client check {server}");
-        (!outcome.is_good()).then_some(why)
+        (!report.is_good()).then_some(why)
     }
 
     /// Draws a progress bar if standard error is a terminal.
     fn run(&self) -> ChaosReport {
         if self.quiet || !io::stderr().is_terminal() {
-            return run(&self.subject, &self.scenario, &|_| {});
+            return run(&self.target, &self.scenario, &|_| {});
         }
         let style = ProgressStyle::with_template("{elapsed} {wide_bar} {msg}");
         let length = u64::try_from(self.scenario.time.as_millis()).unwrap_or(u64::MAX);
         let bar = ProgressBar::new(length).with_style(style.expect("the template is right"));
-        let outcome = run(&self.subject, &self.scenario, &|Progress { elapsed, doing }| {
+        let report = run(&self.target, &self.scenario, &|Progress { elapsed, doing }| {
             bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
             bar.set_message(doing);
         });
         bar.finish_and_clear();
-        outcome
+        report
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use output::{Format, FormatOptions, print, width};
+use output::{Format, FormatOptions, print};
 use protocol::Protocol;
 
 use checker::{ALL, Check, CheckOptions, Matrix, Progress, run};
@@ -93,21 +93,22 @@ impl From<Color> for ColorChoice {
 }
 
 impl Options {
-    /// The order that these options give.
+    /// The job that these options describe.
     ///
     /// # Errors
     ///
     /// A sentence, if they make no sense together.
-    pub(crate) fn order(self) -> Result<Order, String> {
-        let mut subjects = self.servers;
+    pub(crate) fn job(self) -> Result<Job, String> {
+        let mut targets = self.servers;
         if !self.command.is_empty() {
-            subjects.push(Target::command(self.command)?);
+            targets.push(Target::command(self.command)?);
         }
-        if subjects.is_empty() {
-            subjects.push(Target::usual()?);
+        if targets.is_empty() {
+            targets.push(Target::usual()?);
         }
         let Options { patience, start_within, .. } = self;
-        let mut plan = CheckOptions { patience, start_within, ..CheckOptions::all(self.protocol) };
+        let mut options =
+            CheckOptions { patience, start_within, ..CheckOptions::all(self.protocol) };
         if patience < Duration::from_millis(10) {
             return Err(
                 "with `--patience` below 10ms no server can reply in time; try `--patience 2s`"
@@ -122,11 +123,11 @@ impl Options {
             ));
         }
         if !self.only.is_empty() {
-            plan.checks.retain(|check| self.only.iter().any(|only| only.name == check.name));
+            options.checks.retain(|check| self.only.iter().any(|only| only.name == check.name));
         }
-        Ok(Order {
-            subjects,
-            plan,
+        Ok(Job {
+            targets,
+            options,
             list: self.list,
             format: self.format.format(),
             color: self.color,
@@ -135,15 +136,15 @@ impl Options {
 }
 
 /// What to check, and how to print the results.
-pub(crate) struct Order {
-    subjects: Vec<Target>,
-    plan: CheckOptions,
+pub(crate) struct Job {
+    targets: Vec<Target>,
+    options: CheckOptions,
     list: bool,
     format: Format,
     color: Color,
 }
 
-impl Order {
+impl Job {
     /// Runs the checks, prints the results, and returns the exit status.
     ///
     /// # Errors
@@ -152,30 +153,25 @@ impl Order {
     pub(crate) fn execute(&self) -> io::Result<ExitCode> {
         ColorChoice::from(self.color).write_global();
         if self.list {
-            print(list(&self.plan))?;
+            print(list(&self.options))?;
             return Ok(ExitCode::SUCCESS);
         }
         // No server that it has started may be left running. If there is no handler, a server still
         // sees the end of its standard input.
         system::on_termination(|| kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
         let matrix = self.run();
-        print(match self.format {
-            Format::Table => matrix.text(width()),
-            Format::Markdown => matrix.table().markdown(),
-            Format::Csv => matrix.table().csv()?,
-            Format::Json => matrix.json()?,
-        })?;
+        print(matrix.formatted(self.format, &[])?)?;
         Ok(if matrix.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     /// Draws a progress bar if standard error is a terminal.
     fn run(&self) -> Matrix {
         if !io::stderr().is_terminal() {
-            return run(&self.subjects, &self.plan, &|_| {});
+            return run(&self.targets, &self.options, &|_| {});
         }
         let style = ProgressStyle::with_template("{elapsed} {wide_bar} {pos} of {len} {msg}");
         let bar = ProgressBar::new(0).with_style(style.expect("the template is right"));
-        let matrix = run(&self.subjects, &self.plan, &|Progress { done, all, check }| {
+        let matrix = run(&self.targets, &self.options, &|Progress { done, all, check }| {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
             bar.set_message(check.name);
@@ -185,15 +181,15 @@ impl Order {
     }
 }
 
-fn list(plan: &CheckOptions) -> String {
-    let width = plan.checks.iter().map(|check| check.name.len()).max().unwrap_or(0) + 2;
+fn list(options: &CheckOptions) -> String {
+    let width = options.checks.iter().map(|check| check.name.len()).max().unwrap_or(0) + 2;
     let indent = " ".repeat(width);
     let columns = output::width().map_or(90, |columns| columns.min(90));
-    let lines = plan.checks.iter().map(|check| {
+    let lines = options.checks.iter().map(|check| {
         let name = format!("{:width$}", check.name);
-        let options =
+        let paragraph =
             textwrap::Options::new(columns).initial_indent(&name).subsequent_indent(&indent);
-        textwrap::fill(check.tries, options)
+        textwrap::fill(check.tries, paragraph)
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -16,8 +16,6 @@ use output::print;
 use server_process::addresses_of;
 use timeline::{Picture, Recorder};
 
-use crate::chaos::Options as ChaosOptions;
-use crate::check::Options as CheckOptions;
 use crate::console::{self, Console, INTERRUPTED_STATUS};
 use crate::hdr::{HdrFile, HdrLog};
 use crate::options::{Options, Other, OutputOptions, Server};
@@ -33,8 +31,8 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub fn run() -> ExitCode {
     let mut options = Options::parse();
     match options.other.take() {
-        Some(Other::Check(options)) => return check(options),
-        Some(Other::Chaos(options)) => return chaos(options),
+        Some(Other::Check(options)) => return ended(options.job().map(|job| job.execute())),
+        Some(Other::Chaos(options)) => return ended(options.job().map(|job| job.execute())),
         Some(Other::Talk(Server { address })) => {
             let talked = talk::talk(&address);
             return talked.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
@@ -62,16 +60,10 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn check(options: CheckOptions) -> ExitCode {
-    match options.order() {
-        Ok(order) => order.execute().unwrap_or_else(|error| failed(&error)),
-        Err(why) => Options::command().error(ErrorKind::ValueValidation, why).exit(),
-    }
-}
-
-fn chaos(options: ChaosOptions) -> ExitCode {
-    match options.order() {
-        Ok(order) => order.execute().unwrap_or_else(|error| failed(&error)),
+/// The exit status of a subcommand: of what it has done, or of options that make no sense together.
+fn ended(done: Result<io::Result<ExitCode>, String>) -> ExitCode {
+    match done {
+        Ok(done) => done.unwrap_or_else(|error| failed(&error)),
         Err(why) => Options::command().error(ErrorKind::ValueValidation, why).exit(),
     }
 }

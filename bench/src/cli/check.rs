@@ -5,7 +5,7 @@ use std::io;
 
 use checker::Progress;
 use clap::Args;
-use output::{Format, FormatOptions, print, width};
+use output::{FormatOptions, print};
 use protocol::Protocol;
 
 use super::{Choice, progress_bar};
@@ -42,24 +42,11 @@ impl Options {
         progress.finish_and_clear();
         let matrix = matrix?;
         let columns = models.iter().zip(&matrix.columns);
-        let surprises: Vec<_> =
-            columns.flat_map(|(&model, column)| surprises(model, column)).collect();
-        let text = match format.format() {
-            Format::Table => {
-                let mut text = matrix.text(width()) + "\n";
-                for sentence in limits(&models).iter().chain(&left_out) {
-                    text += &format!("\n{sentence}");
-                }
-                for surprise in &surprises {
-                    text += &format!("\nUnexpected: {surprise}");
-                }
-                text
-            }
-            Format::Markdown => matrix.table().markdown(),
-            Format::Csv => matrix.table().csv()?,
-            Format::Json => matrix.json()?,
-        };
-        print(text.trim_end())?;
-        Ok(surprises.is_empty())
+        let unexpected = columns.flat_map(|(&model, column)| surprises(model, column));
+        let unexpected: Vec<_> = unexpected.map(|what| format!("Unexpected: {what}")).collect();
+        let is_good = unexpected.is_empty();
+        let sentences = [limits(&models), left_out, unexpected].concat();
+        print(matrix.formatted(format.format(), &sentences)?)?;
+        Ok(is_good)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Growth, ManyPlan, ManyResult, Measured, ObjectsForEach, ResourceUse, Waits};
-use output::figures::{Quantity, format_time, grouped, percent, thousands};
+use output::figures::{Quantity, format_time, grouped, out_of, percent, thousands};
 use output::{Cell, Column, Table};
 
 const COLUMNS: [Column; 10] = [
@@ -41,11 +41,7 @@ pub fn table(results: &[ManyResult]) -> Table {
 }
 
 fn cells(result: &ManyResult) -> [Cell; COLUMNS.len()] {
-    let count = |count: usize| thousands(count as f64);
-    let held = match result.held == result.wanted {
-        true => count(result.held),
-        false => format!("{} of {}", count(result.held), count(result.wanted)),
-    };
+    let [held, wanted] = [result.held, result.wanted].map(|count| thousands(count as f64));
     let known = |cell: Option<Cell>| cell.unwrap_or_else(|| Cell::unknown(UNKNOWN));
     let time = |time: Option<Duration>, unit: f64| {
         known(time.map(|time| Cell::number(time.as_secs_f64() * unit, format_time(time))))
@@ -56,7 +52,7 @@ fn cells(result: &ManyResult) -> [Cell; COLUMNS.len()] {
     };
     [
         Cell::text(result.server),
-        Cell::number(result.held as f64, held),
+        Cell::number(result.held as f64, out_of(held, wanted)),
         time(result.connected, 1.0),
         wait(|waits| waits.kept.quantile(0.5)),
         wait(|waits| waits.kept.quantile(0.99)),

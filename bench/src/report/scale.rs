@@ -16,7 +16,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// A linear axis, with about as many ticks as `most`.
+    /// A linear axis, with a tick at every round step, of which there are at most `most`.
     pub(super) fn linear(values: Range<f64>, ends: (f64, f64), most: f64) -> Self {
         let step = round_up((values.end - values.start) / most);
         Scale { values, ends, step, is_logarithmic: false }

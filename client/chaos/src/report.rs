@@ -117,9 +117,9 @@ impl ChaosReport {
         struct Object<'a> {
             good: bool,
             #[serde(flatten)]
-            outcome: &'a ChaosReport,
+            report: &'a ChaosReport,
         }
-        Ok(serde_json::to_string(&Object { good: self.is_good(), outcome: self })?)
+        Ok(serde_json::to_string(&Object { good: self.is_good(), report: self })?)
     }
 
     /// The report as text, without a newline at the end.
@@ -221,11 +221,11 @@ mod tests {
     fn what_failed_is_what_is_repeated() {
         let scenario = Scenario { seed: 7, time: Duration::from_secs(90), ..Scenario::default() };
         let again = |scenario: &Scenario, failed_wave: Option<u64>| {
-            let mut outcome = ChaosReport::new("server".into(), scenario);
-            outcome.clients = 1;
-            outcome.failed_wave = failed_wave.map(|number| Wave::draw(scenario, number));
-            outcome.faults.push("it is wrong".into());
-            outcome.again().unwrap()
+            let mut report = ChaosReport::new("server".into(), scenario);
+            report.clients = 1;
+            report.failed_wave = failed_wave.map(|number| Wave::draw(scenario, number));
+            report.faults.push("it is wrong".into());
+            report.again().unwrap()
         };
         assert_eq!(again(&scenario, Some(3)), "--seed 7 --wave 3");
         assert_eq!(again(&scenario, None), "--seed 7 --time 1m30s", "what adds up takes its time");

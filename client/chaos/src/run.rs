@@ -58,12 +58,12 @@ struct Ended;
 ///
 /// Raises the process's soft limit of descriptors to its hard limit. A server that it starts
 /// inherits it.
-pub fn run(subject: &Target, scenario: &Scenario, progress: &dyn Fn(Progress)) -> ChaosReport {
-    let mut outcome = ChaosReport::new(subject.to_string(), scenario);
+pub fn run(target: &Target, scenario: &Scenario, progress: &dyn Fn(Progress)) -> ChaosReport {
+    let mut report = ChaosReport::new(target.to_string(), scenario);
     let began = Instant::now();
-    outcome.scenario = fitting(scenario, &mut outcome);
-    let scenario = &outcome.scenario.clone();
-    let (address, process) = match &subject.kind {
+    report.scenario = fitting(scenario, &mut report);
+    let scenario = &report.scenario.clone();
+    let (address, process) = match &target.kind {
         TargetKind::Address(address) => (resolve(address, PATIENCE), None),
         TargetKind::Command(words) => match ServerProcess::start(words, scenario.start_within) {
             Ok(process) => (Ok(process.address()), Some(process)),
@@ -72,25 +72,25 @@ pub fn run(subject: &Target, scenario: &Scenario, progress: &dyn Fn(Progress)) -
     };
     match address {
         Ok(address) => {
-            let mut course = Run { scenario, address, process, began, progress, outcome };
-            let ended = course.run();
-            outcome = course.outcome;
-            debug_assert_eq!(ended.is_err(), !outcome.faults.is_empty());
+            let mut this_run = Run { scenario, address, process, began, progress, report };
+            let ended = this_run.run();
+            report = this_run.report;
+            debug_assert_eq!(ended.is_err(), !report.faults.is_empty());
         }
-        Err(why) => outcome.faults.push(why),
+        Err(why) => report.faults.push(why),
     }
-    outcome.took = began.elapsed();
-    outcome
+    report.took = began.elapsed();
+    report
 }
 
 /// The scenario, with no more clients than this process has descriptors for.
-fn fitting(scenario: &Scenario, outcome: &mut ChaosReport) -> Scenario {
+fn fitting(scenario: &Scenario, report: &mut ChaosReport) -> Scenario {
     // If it fails, we go on as on a system without such a limit, and the floods find out.
     let limit = system::raise_descriptor_limit().unwrap_or(u64::MAX);
     let most =
         usize::try_from(limit.saturating_sub(SPARE_DESCRIPTORS)).unwrap_or(usize::MAX).max(1);
     if scenario.connections > most {
-        outcome.not_tried.push(format!(
+        report.not_tried.push(format!(
             "more than {most} clients at the same time, because this program can have only {limit} \
              descriptors (see `ulimit -n`)"
         ));
@@ -104,13 +104,13 @@ struct Run<'a> {
     process: Option<ServerProcess>,
     began: Instant,
     progress: &'a dyn Fn(Progress),
-    outcome: ChaosReport,
+    report: ChaosReport,
 }
 
 impl Run<'_> {
     fn run(&mut self) -> Result<(), Ended> {
         if self.process.is_none() {
-            self.outcome.not_tried.push(
+            self.report.not_tried.push(
                 "stops, descriptors, memory and Ctrl-C, which need the server's process: give its \
                  command instead of its address"
                     .into(),
@@ -120,8 +120,8 @@ impl Run<'_> {
         self.still_there()?;
         self.announce("first sample".into());
         let process = self.process.as_ref();
-        self.outcome.fresh = process.and_then(|process| Sample::settled(process, self.began));
-        if self.process.is_some() && self.outcome.fresh.is_none() {
+        self.report.fresh = process.and_then(|process| Sample::settled(process, self.began));
+        if self.process.is_some() && self.report.fresh.is_none() {
             let sentence = "memory and descriptors, because this system doesn't report what a \
                             process uses";
             self.cannot(true, sentence);
@@ -137,10 +137,10 @@ impl Run<'_> {
         self.judge_rests()?;
         self.visit("after the last wave")?;
         self.still_there()?;
-        if self.outcome.asked == 0 {
+        if self.report.asked == 0 {
             let fault = "this machine had no port or descriptor left for any client that sends a \
                          request: try again in a minute, or with fewer `--connections`";
-            self.outcome.faults.push(fault.into());
+            self.report.faults.push(fault.into());
             return Err(Ended);
         }
         self.end()
@@ -153,9 +153,9 @@ impl Run<'_> {
             let number = self.scenario.wave.unwrap_or(count);
             let wave = Wave::draw(self.scenario, number);
             let what = format!("wave {number}, {} clients", wave.clients());
-            self.outcome.waves += 1;
+            self.report.waves += 1;
             if let Err(ended) = self.wave(&wave, &what) {
-                self.outcome.failed_wave = Some(wave);
+                self.report.failed_wave = Some(wave);
                 return Err(ended);
             }
             if self.began.elapsed() >= self.scenario.time {
@@ -198,23 +198,23 @@ impl Run<'_> {
             faults.push(cannot_go_on(error));
             Injected::default()
         });
-        self.outcome.stops += injected.stops;
-        self.outcome.squeezes += injected.squeezes;
+        self.report.stops += injected.stops;
+        self.report.squeezes += injected.squeezes;
         let mut ours = 0;
-        for report in reports {
-            match report {
-                Ok(report) => {
-                    self.outcome.clients += report.crowd.connections as u64;
-                    self.outcome.asked += report.asked;
-                    self.outcome.answered += report.answered;
-                    ours += report.errors.ours();
-                    faults.extend(faults_of(&report, injected.squeezes > 0));
+        for flood in reports {
+            match flood {
+                Ok(flood) => {
+                    self.report.clients += flood.crowd.connections as u64;
+                    self.report.asked += flood.asked;
+                    self.report.answered += flood.answered;
+                    ours += flood.errors.ours();
+                    faults.extend(faults_of(&flood, injected.squeezes > 0));
                 }
                 Err(error) => faults.push(cannot_go_on(error)),
             }
         }
         if ours > 0 {
-            self.outcome.ours += ours as u64;
+            self.report.ours += ours as u64;
             self.announce("waiting for ports".into());
             thread::sleep(NEW_PORTS);
         }
@@ -226,29 +226,29 @@ impl Run<'_> {
             self.cannot(injected.no_squeezes, sentence);
             return Ok(());
         }
-        self.outcome.faults.push(format!("in {what}: {}", wave.description()));
-        self.outcome.faults.extend(faults);
+        self.report.faults.push(format!("in {what}: {}", wave.description()));
+        self.report.faults.extend(faults);
         self.fails()
     }
 
     /// Records once that something could not be tried.
     fn cannot(&mut self, is_so: bool, sentence: &str) {
-        if is_so && !self.outcome.not_tried.iter().any(|known| known == sentence) {
-            self.outcome.not_tried.push(sentence.into());
+        if is_so && !self.report.not_tried.iter().any(|known| known == sentence) {
+            self.report.not_tried.push(sentence.into());
         }
     }
 
     fn rest(&mut self) {
         self.announce("rest".into());
-        let (Some(process), Some(fresh)) = (&self.process, self.outcome.fresh) else { return };
+        let (Some(process), Some(fresh)) = (&self.process, self.report.fresh) else { return };
         // At the start, it may not yet have opened everything that it needs for clients.
-        let before = self.outcome.samples.first().unwrap_or(&fresh);
+        let before = self.report.samples.first().unwrap_or(&fresh);
         let sample = Sample::at_rest(process, self.began, before.descriptors);
-        self.outcome.samples.extend(sample);
+        self.report.samples.extend(sample);
     }
 
     fn judge_rests(&mut self) -> Result<(), Ended> {
-        let samples = &self.outcome.samples;
+        let samples = &self.report.samples;
         let mut faults: Vec<String> = growth(samples).into_iter().collect();
         if let (Some(first), Some(last)) = (samples.first(), samples.last())
             && last.descriptors > first.descriptors
@@ -262,7 +262,7 @@ impl Run<'_> {
         if faults.is_empty() {
             return Ok(());
         }
-        self.outcome.faults.extend(faults);
+        self.report.faults.extend(faults);
         self.fails()
     }
 
@@ -281,7 +281,7 @@ impl Run<'_> {
             Ok(()) => Ok(()),
             Err(why) => {
                 let fault = format!("a single client, {when}, was not served: {why}");
-                self.outcome.faults.push(fault);
+                self.report.faults.push(fault);
                 self.fails()
             }
         }
@@ -292,7 +292,7 @@ impl Run<'_> {
     fn still_there(&mut self) -> Result<(), Ended> {
         let death = self.process.as_ref().and_then(ServerProcess::death);
         let Some(death) = death else { return Ok(()) };
-        self.outcome.faults.push(format!(
+        self.report.faults.push(format!(
             "a process still replies on its port, but the one that was started is gone; it has to \
              stay in the foreground until Ctrl-C ({death})"
         ));
@@ -311,7 +311,7 @@ impl Run<'_> {
         let _idle = match idle {
             Ok(idle) => idle,
             Err(error) => {
-                self.outcome.faults.push(format!("at the end, no client can connect: {error}"));
+                self.report.faults.push(format!("at the end, no client can connect: {error}"));
                 return Err(Ended);
             }
         };
@@ -324,14 +324,14 @@ impl Run<'_> {
         match process.wait(LAST_PATIENCE) {
             None => {
                 let fault = format!("it was still running {LAST_PATIENCE:?} after Ctrl-C");
-                self.outcome.faults.push(fault);
+                self.report.faults.push(fault);
                 Err(Ended)
             }
             Some(status) if !status.success() => {
                 let how = process
                     .death()
                     .unwrap_or_else(|| format!("the server {}", describe_exit(status)));
-                self.outcome.faults.push(format!("after Ctrl-C, {how}"));
+                self.report.faults.push(format!("after Ctrl-C, {how}"));
                 Err(Ended)
             }
             Some(_) => {
@@ -339,10 +339,10 @@ impl Run<'_> {
                 if process.is_survived() {
                     let fault = "after Ctrl-C, the server ended with status 0, but another process \
                                  still listens on its port, most likely one of its children";
-                    self.outcome.faults.push(fault.into());
+                    self.report.faults.push(fault.into());
                     return Err(Ended);
                 }
-                self.outcome.ended_after = Some(after);
+                self.report.ended_after = Some(after);
                 Ok(())
             }
         }
@@ -354,8 +354,8 @@ impl Run<'_> {
         if let Some(process) = &self.process {
             process.wait(MOMENT); // if it is about to end, it gets a moment for that
             // The report says that before what the clients have seen.
-            let at = usize::from(self.outcome.faults.len() > 1);
-            process.death().into_iter().for_each(|death| self.outcome.faults.insert(at, death));
+            let at = usize::from(self.report.faults.len() > 1);
+            process.death().into_iter().for_each(|death| self.report.faults.insert(at, death));
         }
         Err(Ended)
     }

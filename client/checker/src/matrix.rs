@@ -5,7 +5,7 @@ mod text;
 use std::io;
 use std::time::Duration;
 
-use output::Table;
+use output::{Format, Table};
 use protocol::Protocol;
 use serde::{Serialize, Serializer};
 
@@ -29,7 +29,7 @@ pub struct Matrix {
 pub struct Column {
     /// The server's name.
     pub server: String,
-    /// One for each check of the plan, in the same order.
+    /// One for each check that was chosen, in the same order.
     #[serde(rename = "checks")]
     pub cells: Vec<Cell>,
     /// How long its checks took, one after the other.
@@ -81,8 +81,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of(attempt: CheckResult) -> Self {
-        match attempt {
+    pub(super) fn of(result: CheckResult) -> Self {
+        match result {
             Ok(figure) => Verdict::Kept { figure },
             Err(CheckFailure::Broken(what)) => Verdict::Broken { what, way_out: None },
             Err(CheckFailure::Unmet(what, way_out)) => {
@@ -142,6 +142,28 @@ impl Matrix {
         Ok(serde_json::to_string(&Object { good: self.is_good(), matrix: self })?)
     }
 
+    /// The matrix in this format; for people with `sentences` below it, and no wider than the
+    /// terminal.
+    ///
+    /// # Errors
+    ///
+    /// None that we know of.
+    pub fn formatted(&self, format: Format, sentences: &[String]) -> io::Result<String> {
+        match format {
+            Format::Table => {
+                let mut text = self.text(output::width());
+                for (number, sentence) in sentences.iter().enumerate() {
+                    text += if number == 0 { "\n\n" } else { "\n" };
+                    text += sentence;
+                }
+                Ok(text)
+            }
+            Format::Markdown => Ok(self.table().markdown()),
+            Format::Csv => self.table().csv(),
+            Format::Json => self.json(),
+        }
+    }
+
     /// The table, and below it what is wrong. `width` is that of the terminal, if there is one.
     /// Print the text through `anstream`, which removes the escape sequences for colours where they
     /// don't belong.
@@ -184,7 +206,7 @@ impl Column {
         self.faults().iter().any(|fault| names.contains(fault))
     }
 
-    /// Brings the cells into the order of the plan, adds those that were not even tried, and finds
+    /// Brings the cells into the order of the checks, adds those that were not even tried, and finds
     /// out which failures follow from others.
     pub(super) fn sort_out(&mut self, checks: &[&'static Check]) {
         let mut tried = std::mem::take(&mut self.cells);

@@ -62,19 +62,19 @@ pub struct Progress {
 /// inherit it: with only 1024 descriptors, a server would never have to watch more of them than
 /// select(2) can.
 pub fn run(
-    subjects: &[Target],
-    plan: &CheckOptions,
+    targets: &[Target],
+    options: &CheckOptions,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Matrix {
     // If it fails, there are fewer descriptors, and the check that needs many says so.
     system::raise_descriptor_limit().ok();
-    let run = Run { subjects, plan, progress, done: AtomicUsize::new(0) };
-    let mut columns: Vec<Column> = subjects.iter().map(|it| Column::new(it.to_string())).collect();
+    let run = Run { targets, options, progress, done: AtomicUsize::new(0) };
+    let mut columns: Vec<Column> = targets.iter().map(|it| Column::new(it.to_string())).collect();
 
     // First the checks that all others need, then the cheap ones. If a check needs one that has
     // already failed, it isn't tried: it would only take long to fail.
     let (first, mut rest): (Vec<&Check>, Vec<&Check>) =
-        plan.checks.iter().copied().partition(|check| check.needs.is_empty());
+        options.checks.iter().copied().partition(|check| check.needs.is_empty());
     rest.sort_by_key(|check| check.pace);
     let (heavy, light): (Vec<&Check>, Vec<&Check>) =
         rest.into_iter().partition(|check| check.pace == Pace::Heavy);
@@ -83,14 +83,14 @@ pub fn run(
     run.side_by_side(&mut columns, &light, SIDE_BY_SIDE);
     run.side_by_side(&mut columns, &heavy, HEAVY_SIDE_BY_SIDE);
     for column in &mut columns {
-        column.sort_out(&plan.checks);
+        column.sort_out(&options.checks);
     }
-    Matrix { protocol: plan.protocol, columns }
+    Matrix { protocol: options.protocol, columns }
 }
 
 struct Run<'a> {
-    subjects: &'a [Target],
-    plan: &'a CheckOptions,
+    targets: &'a [Target],
+    options: &'a CheckOptions,
     progress: &'a (dyn Fn(Progress) + Sync),
     done: AtomicUsize,
 }
@@ -99,10 +99,10 @@ impl Run<'_> {
     /// Runs all checks on each server that is already running, since there is only one for all of
     /// them.
     fn one_after_the_other(&self, columns: &mut [Column]) {
-        for (subject, column) in self.subjects.iter().zip(columns) {
-            let TargetKind::Address(address) = &subject.kind else { continue };
+        for (target, column) in self.targets.iter().zip(columns) {
+            let TargetKind::Address(address) = &target.kind else { continue };
             let mut gone_after = None;
-            for &check in &self.plan.checks {
+            for &check in &self.options.checks {
                 if column.has_broken(check.needs) {
                     continue;
                 }
@@ -123,9 +123,9 @@ impl Run<'_> {
     }
 
     fn is_gone(&self, address: &str) -> bool {
-        let connect = |address| TcpStream::connect_timeout(&address, self.plan.patience);
+        let connect = |address| TcpStream::connect_timeout(&address, self.options.patience);
         let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-        resolve(address, self.plan.patience)
+        resolve(address, self.options.patience)
             .is_ok_and(|address| connect(address).is_err_and(refused))
     }
 
@@ -133,7 +133,7 @@ impl Run<'_> {
     fn side_by_side(&self, columns: &mut [Column], checks: &[&'static Check], threads: usize) {
         let mut jobs = Vec::new();
         for (number, column) in columns.iter().enumerate() {
-            if let TargetKind::Command(words) = &self.subjects[number].kind {
+            if let TargetKind::Command(words) = &self.targets[number].kind {
                 let sensible = checks.iter().filter(|check| !column.has_broken(check.needs));
                 jobs.extend(sensible.map(|&check| (number, check, words)));
             }
@@ -161,14 +161,14 @@ impl Run<'_> {
     fn verdict(&self, check: &'static Check, attempt: impl FnOnce() -> CheckResult) -> Verdict {
         let verdict = Verdict::of(attempt());
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        let all = self.subjects.len() * self.plan.checks.len();
+        let all = self.targets.len() * self.options.checks.len();
         (self.progress)(Progress { done, all, check });
         verdict
     }
 
     /// Starts a server for this check, and runs the check.
     fn try_command(&self, check: &Check, words: &[String]) -> CheckResult {
-        let CheckOptions { protocol, patience, start_within, .. } = *self.plan;
+        let CheckOptions { protocol, patience, start_within, .. } = *self.options;
         let start = |words: &[String]| ServerProcess::start(words, start_within);
         let process = match check.descriptor_limit {
             None => start(words).map_err(|NotStarted { why, is_ours }| match is_ours {
@@ -191,7 +191,7 @@ impl Run<'_> {
     }
 
     fn try_address(&self, check: &Check, address: &str) -> CheckResult {
-        let CheckOptions { protocol, patience, .. } = *self.plan;
+        let CheckOptions { protocol, patience, .. } = *self.options;
         let address =
             resolve(address, patience).map_err(|what| CheckFailure::Unmet(what, NOT_THERE))?;
         let fixture = Fixture::at(address, protocol, patience);

@@ -1,5 +1,6 @@
 //! Figures for people, with only as many digits as matter.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 /// What a figure measures, and thus its units.
@@ -109,6 +110,11 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
+/// A part of a number of things: the number alone if it is all of them, otherwise `3 of 20`.
+pub fn out_of<T: Display + PartialEq>(part: T, all: T) -> String {
+    if part == all { part.to_string() } else { format!("{part} of {all}") }
+}
+
 /// How often, in words: `once`.
 pub fn so_many_times(count: usize) -> String {
     match count {
@@ -157,6 +163,11 @@ mod tests {
         );
         let ticks = [0.0, 1.0, 100.0, 10_000.0, 0.5e6, 1e6].map(|time| Quantity::Time.tick(time));
         assert_eq!(ticks, ["0", "1 ns", "100 ns", "10 µs", "500 µs", "1 ms"]);
+    }
+
+    #[test]
+    fn a_part_says_of_how_many_it_is_one() {
+        assert_eq!([out_of(20, 20), out_of(3, 20)], ["20", "3 of 20"]);
     }
 
     #[test]

@@ -118,15 +118,15 @@ mod tests {
 
     #[test]
     fn commands_are_split_as_a_shell_does() {
-        let subject: Target = "sh -c 'exec server --port={port}'".parse().unwrap();
-        let TargetKind::Command(words) = subject.kind else { panic!("it is a command") };
+        let target: Target = "sh -c 'exec server --port={port}'".parse().unwrap();
+        let TargetKind::Command(words) = target.kind else { panic!("it is a command") };
         assert_eq!(with_port(&words, 7), ["sh", "-c", "exec server --port=7"]);
     }
 
     #[test]
     fn the_name_is_what_was_written() {
-        let subject = Target::command(["python3", "my server.py", "{port}"]).unwrap();
-        assert_eq!(subject.to_string(), "python3 'my server.py' {port}");
+        let target = Target::command(["python3", "my server.py", "{port}"]).unwrap();
+        assert_eq!(target.to_string(), "python3 'my server.py' {port}");
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub enum Event<'a> {
 pub struct Latency {
     /// Since the last byte of the request was sent.
     pub since_sent: Duration,
-    /// Since the request was due by the schedule (see [`Crowd::rate`](crate::Crowd::rate)). Without a schedule, the
-    /// same as `since_sent`.
+    /// Since the request was due by the schedule (see [`Crowd::rate`](crate::Crowd::rate)).
+    /// Without a schedule, the same as `since_sent`.
     pub since_due: Duration,
 }

@@ -17,8 +17,8 @@ fn scenario() -> Scenario {
 const FAULTY_SERVER: &str = env!("CARGO_BIN_EXE_faulty-server");
 
 fn chaos(fault: &str, scenario: &Scenario) -> ChaosReport {
-    let subject = Target::command([FAULTY_SERVER, "--fault", fault, "127.0.0.1:{port}"]).unwrap();
-    run(&subject, scenario, &|_| {})
+    let target = Target::command([FAULTY_SERVER, "--fault", fault, "127.0.0.1:{port}"]).unwrap();
+    run(&target, scenario, &|_| {})
 }
 
 /// A server that a shell starts, in which `$0` is the program.

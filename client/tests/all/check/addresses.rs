@@ -10,8 +10,8 @@ use server_process::Target;
 use super::servers::{in_a_thread, one_after_the_other};
 
 fn check(address: &str, plan: &CheckOptions) -> Column {
-    let subject = Target::address(address).unwrap();
-    run(&[subject], plan, &|_| {}).columns.remove(0)
+    let target = Target::address(address).unwrap();
+    run(&[target], plan, &|_| {}).columns.remove(0)
 }
 
 fn verdict<'a>(column: &'a Column, name: &str) -> &'a Verdict {

@@ -28,8 +28,8 @@ static MATRIX: LazyLock<BTreeMap<&str, Column>> = LazyLock::new(|| {
 });
 
 fn check(faults: Vec<&str>) -> Vec<(&str, Column)> {
-    let subjects: Vec<Target> = faults.iter().map(|fault| faulty(fault)).collect();
-    let matrix = run(&subjects, &CheckOptions::all(Protocol::Lines), &|_| {});
+    let targets: Vec<Target> = faults.iter().map(|fault| faulty(fault)).collect();
+    let matrix = run(&targets, &CheckOptions::all(Protocol::Lines), &|_| {});
     faults.into_iter().zip(matrix.columns).collect()
 }
 
