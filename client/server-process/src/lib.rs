@@ -7,12 +7,14 @@
 //! | [`Target`] | how to specify a server: by its address, or by the command that starts it |
 //! | `addresses` | what `HOST:PORT` means |
 //! | [`Port`] | a port for a server that is started |
-//! | [`ServerProcess`] | a server that was started: what it printed, what it costs, how it ended |
+//! | [`ServerProcess`] | a server that was started: its address, what it costs, how it ended |
+//! | `output` | what it has printed |
 //! | `platform` | everything that depends on the operating system |
 
 #![forbid(unsafe_code)]
 
 mod addresses;
+mod output;
 mod platform;
 mod port;
 mod process;
