@@ -88,7 +88,8 @@ impl Output {
 }
 
 /// The line that says why a program has ended, among many that say where: the last one that names
-/// an error and isn't indented, as stack traces are; otherwise the last line.
+/// an error and isn't indented, as stack traces are; otherwise the last line. Control characters are
+/// escaped, because the line is printed to the user's terminal.
 pub(crate) fn telling_line(said: &str) -> Option<String> {
     const LONGEST: usize = 200;
     let names_an_error =
@@ -102,7 +103,11 @@ pub(crate) fn telling_line(said: &str) -> Option<String> {
     if let Some(next) = lines.get(position + 1).filter(|_| line.ends_with(':')) {
         line = format!("{line} {}", next.trim());
     }
-    Some(line.chars().take(LONGEST).collect())
+    let escape = |it: char| match it.is_control() {
+        true => it.escape_default().to_string(),
+        false => it.to_string(),
+    };
+    Some(line.chars().take(LONGEST).map(escape).collect())
 }
 
 #[cfg(test)]
@@ -114,6 +119,7 @@ mod tests {
         for (said, why) in [
             ("", None),
             ("listening\n\n", Some("listening")),
+            ("\u{1b}[31mred\u{1b}[0m\n", Some("\\u{1b}[31mred\\u{1b}[0m")),
             (
                 "Traceback (most recent call last):\n  File \"a.py\", line 7\n    x()\nValueError: no\n",
                 Some("ValueError: no"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::output::{Output, telling_line};
-use super::platform::{self, Cost, Squeezed};
+use super::platform::{self, Cost, Owner, Squeezed};
 use super::port::{Port, until_next_look};
 use super::target::with_port;
 use system::{advice, is_out_of_resources, is_out_of_threads};
@@ -21,6 +22,9 @@ pub const START: Duration = Duration::from_secs(10);
 /// How often to check for what no event reports: that a server listens on a port, or that a process
 /// has ended (std can't wait for that with a time limit).
 const LOOK: Duration = Duration::from_millis(5);
+
+/// How long a daemon may take to start listening after the command that has started it has ended.
+const LAUNCH: Duration = Duration::from_secs(1);
 
 /// How long a server that no longer listens may take to end, and its last output to arrive. On an
 /// idle machine, Python needs some 10 ms to print where it has failed.
@@ -50,12 +54,15 @@ impl NotStarted {
 /// A server in a separate process group. Dropping it ends all of its processes.
 pub struct ServerProcess {
     child: Mutex<Child>,
+    /// The group of the process that was started, or that of a daemon that has left it.
     group: u32,
+    /// Which process listens.
+    owner: Owner,
     address: SocketAddr,
     output: Output,
     /// Keeps other programs that start servers in this way from using the port; `None` if the
     /// server has chosen its port itself.
-    _port: Option<Port>,
+    port: Option<Port>,
 }
 
 impl ServerProcess {
@@ -85,6 +92,15 @@ impl ServerProcess {
             }
             address
         })?;
+        server.owner = platform::owner(number, server.group);
+        if let Owner::Daemon { group, .. } = server.owner {
+            // What is left in the first group doesn't serve.
+            let left = mem::replace(&mut server.group, group);
+            let mut running = lock(&RUNNING);
+            platform::kill(left);
+            running.remove(&left);
+            running.insert(group);
+        }
         Ok(server)
     }
 
@@ -120,6 +136,9 @@ impl ServerProcess {
         // the end of its input isn't left behind, however this program ends.
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         platform::in_a_group_of_its_own(&mut command);
+        if let Some(port) = &port {
+            platform::set_mark(&mut command, port.number());
+        }
         let mut child = command.spawn().map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::NotFound => "; is it installed, and is the name right?",
@@ -138,7 +157,8 @@ impl ServerProcess {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let child = Mutex::new(child);
-        let server = ServerProcess { child, group, address: nowhere, output, _port: port };
+        let owner = Owner::Child;
+        let server = ServerProcess { child, group, owner, address: nowhere, output, port };
         let keep_output = || -> io::Result<()> {
             stdout.map_or(Ok(()), |pipe| server.output.keep(pipe))?;
             stderr.map_or(Ok(()), |pipe| server.output.keep(pipe))
@@ -160,6 +180,7 @@ impl ServerProcess {
         find: impl Fn(Duration) -> Option<SocketAddr>,
     ) -> Result<(), NotStarted> {
         let began = Instant::now();
+        let mut launched = None;
         loop {
             // Checked first, because meanwhile the server may listen, leave that to a child, and
             // end.
@@ -169,6 +190,14 @@ impl ServerProcess {
                 return Ok(());
             }
             let why = match ended {
+                // It may have started a daemon.
+                Some(status)
+                    if status.success()
+                        && self.port.is_some()
+                        && launched.get_or_insert_with(Instant::now).elapsed() < LAUNCH =>
+                {
+                    continue;
+                }
                 Some(status) => format!("{} before it listened{place}", describe_exit(status)),
                 None if began.elapsed() >= within => {
                     format!("did not listen{place} within {within:?}")
@@ -184,9 +213,15 @@ impl ServerProcess {
         self.address
     }
 
-    /// The id of the process that was started, which is also that of its group.
+    /// The id of the process that was started, or of a daemon's group.
     pub fn id(&self) -> u32 {
         self.group
+    }
+
+    /// Which process listens. If it is a [stranger](Owner::Stranger), what is measured isn't the
+    /// server, and ending what was started doesn't end it.
+    pub fn owner(&self) -> Owner {
+        self.owner
     }
 
     /// What it has printed, to standard output and standard error: the last of it, if that is more
@@ -224,6 +259,10 @@ impl ServerProcess {
         // A server that no longer listens is most probably about to end, and may print more until
         // then.
         let listens = platform::listener_on(self.address.port()).is_some();
+        if let Owner::Daemon { .. } | Owner::Stranger { .. } = self.owner {
+            return (!listens)
+                .then(|| format!("the server no longer listens{}", self.last_words()));
+        }
         let how = describe_exit(if listens { self.ended()? } else { self.wait(LAST_BREATH)? });
         Some(format!("the server {how}{}", self.last_words()))
     }
@@ -254,13 +293,20 @@ impl ServerProcess {
         false
     }
 
-    /// What the server and its children have cost so far; `None` if the system can't say.
+    /// What the server and its children have cost so far; `None` if the system can't say, or the
+    /// server is a [stranger](Owner::Stranger).
     pub fn cost(&self) -> Option<Cost> {
+        if let Owner::Stranger { .. } = self.owner {
+            return None;
+        }
         platform::cost(self.group)
     }
 
     /// How many descriptors the server and its children have open; `None` if the system can't say.
     pub fn descriptors(&self) -> Option<u64> {
+        if let Owner::Stranger { .. } = self.owner {
+            return None;
+        }
         platform::descriptors(self.group)
     }
 
