@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 
 use crate::load::{HoldTask, hold};
-use crate::{Model, ServerProcess, serve_for_parent};
+use crate::{MeasuredServer, Model, serve_for_parent};
 
 mod chaos;
 mod check;
@@ -183,8 +183,7 @@ impl Choice {
 
 /// Starts the server once with its own options, and stops it.
 fn try_options(model: Model) -> io::Result<()> {
-    let command = ServerProcess::command(&env::current_exe()?, model, &["--quiet"]);
-    ServerProcess::start(command)?.stop().map(drop)
+    MeasuredServer::start(&env::current_exe()?, model, &["--quiet"])?.stop().map(drop)
 }
 
 /// The path relative to the current folder, which is shorter, if the file is in that folder.

@@ -22,7 +22,7 @@ use protocol::Protocol;
 use serde::Serialize;
 use timeline::{self, Ending, Recorder, Step, Timeline};
 
-use crate::{Model, ProcessUsage, ServerExit, ServerProcess, Usage};
+use crate::{MeasuredServer, Model, ProcessUsage, ServerExit, Usage};
 
 /// How many requests a slow client sends. However slowly it sends the first, all of it arrives
 /// while the client is still pending in the backlog of a blocking server. Only the second keeps
@@ -265,8 +265,7 @@ pub fn compare(
     for round in 1..=plan.rounds {
         for (&model, row) in plan.models.iter().zip(&mut rows) {
             progress.set_message(format!("round {round} of {}: {}", plan.rounds, row.server));
-            let command = ServerProcess::command(program, model, &["--quiet"]);
-            let server = ServerProcess::start(command).map_err(|error| {
+            let server = MeasuredServer::start(program, model, &["--quiet"]).map_err(|error| {
                 io::Error::new(error.kind(), format!("{}: {error}", row.server))
             })?;
             let timeline = flood_once(plan, &server, row, progress)?;
@@ -300,7 +299,7 @@ fn compare_with_poll_server(rows: &mut [ServerResult]) {
 /// Runs one round: the crowd in threads of its own, and the probes in others.
 fn flood_once(
     plan: &ComparisonPlan,
-    server: &ServerProcess,
+    server: &MeasuredServer,
     row: &mut ServerResult,
     progress: &ProgressBar,
 ) -> io::Result<Timeline> {

@@ -30,7 +30,7 @@ use load_generator::BusyClients;
 use serde::Serialize;
 
 use crate::load::{PATIENCE, Silent, visit};
-use crate::{Interval, Meter, Model, ServerProcess, Usage};
+use crate::{Interval, MeasuredServer, Meter, Model, Usage};
 use output::figures::thousands;
 
 mod table;
@@ -322,14 +322,14 @@ struct Scene {
     _idle: Vec<Silent>,
     meter: Meter,
     memory_per_connection: Option<f64>,
-    server: ServerProcess,
+    server: MeasuredServer,
 }
 
 impl Scene {
     /// Starts a server and connects all clients. The active ones have sent one request each.
     fn new(model: Model, plan: &CostPlan, program: &Path) -> io::Result<Self> {
         let options = ["--quiet", "--idle-timeout", "never"];
-        let server = ServerProcess::start(ServerProcess::command(program, model, &options))?;
+        let server = MeasuredServer::start(program, model, &options)?;
         visit(server.address())?; // so that all its threads and processes are running
         let before = Meter::of(server.id());
         let memory_before = before.memory();
@@ -375,7 +375,7 @@ const AT_ONCE: usize = 500;
 /// so of calls, would be chance.
 fn connect_idle(
     count: usize,
-    server: &ServerProcess,
+    server: &MeasuredServer,
     meter: &Meter,
     program: &Path,
 ) -> io::Result<Vec<Silent>> {

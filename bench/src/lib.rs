@@ -16,7 +16,7 @@
 //! - [`Model`]: the servers to choose from, including the peers (`peers`), which are servers from
 //!   outside this workspace.
 //! - [`Meter`]: what a process costs while it runs; [`Interval`]: how certain a figure is.
-//! - [`ServerProcess`]: a server in a process of its own, so that its processor time and memory can
+//! - [`MeasuredServer`]: a server in a process of its own, so that its processor time and memory can
 //!   be measured, and so that it can be stopped, starved and watched.
 
 #![forbid(unsafe_code)]
@@ -31,17 +31,19 @@ mod interval;
 pub mod load;
 pub mod many;
 pub mod matrix;
+mod measured_server;
 mod meter;
 mod model;
 pub mod page;
 #[cfg(unix)]
 mod peers;
 pub mod report;
-mod server_process;
 pub mod table;
+mod usage;
 
 pub use comparison::{ComparisonPlan, ServerResult, compare};
 pub use interval::Interval;
+pub use measured_server::{MeasuredServer, ServerExit, serve_for_parent};
 pub use meter::Meter;
 pub use model::Model;
-pub use server_process::{ProcessUsage, ServerExit, ServerProcess, Usage, serve_for_parent};
+pub use usage::{ProcessUsage, Usage};

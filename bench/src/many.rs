@@ -35,7 +35,7 @@ use serde::Serialize;
 
 use crate::cost::LeftOut;
 use crate::load::{Held, PATIENCE, kept_probe, visit};
-use crate::{Meter, Model, ServerProcess};
+use crate::{MeasuredServer, Meter, Model};
 use output::figures::thousands;
 
 mod bare;
@@ -325,7 +325,7 @@ fn hold_at(
     progress: &ProgressBar,
     row: &mut ManyResult,
 ) -> io::Result<()> {
-    let server = ServerProcess::start(ServerProcess::command(program, model, options(model)))?;
+    let server = MeasuredServer::start(program, model, options(model))?;
     if let Err(error) = measure_at(&server, plan, program, progress, row) {
         row.trouble.push(error.to_string());
     }
@@ -337,7 +337,7 @@ fn hold_at(
 }
 
 fn measure_at(
-    server: &ServerProcess,
+    server: &MeasuredServer,
     plan: &ManyPlan,
     program: &Path,
     progress: &ProgressBar,

@@ -8,7 +8,7 @@ use checker::{Cell, CheckOptions, Column, Matrix, Progress, Verdict, run};
 use protocol::Protocol;
 use server_process::Target;
 
-use crate::{Model, ServerProcess};
+use crate::{MeasuredServer, Model};
 
 /// Promises that a server can't keep because of its way to wait, however well it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +41,7 @@ pub fn matrix(
 /// How the checker and the chaos test start a server of this model.
 pub(crate) fn target(model: Model, protocol: Protocol, program: &Path) -> io::Result<Target> {
     let options = ["--quiet", "--protocol", protocol.name()];
-    let command = ServerProcess::command_at("127.0.0.1:{port}", program, model, &options);
-    let words = [command.get_program()].into_iter().chain(command.get_args());
-    let words: Option<Vec<&str>> = words.map(|word| word.to_str()).collect();
-    let words = words.ok_or_else(|| io::Error::other("this program's path isn't Unicode"))?;
+    let words = MeasuredServer::command_at("127.0.0.1:{port}", program, model, &options);
     Ok(Target::command(words).map_err(io::Error::other)?.named(model.label))
 }
 

@@ -10,9 +10,9 @@ use std::thread;
 use protocol::Protocol;
 
 use crate::matrix::Limit;
+use crate::measured_server::ChildServer;
 #[cfg(unix)]
-use crate::peers::{Peer, stand_in::stand_in};
-use crate::server_process::ChildServer;
+use crate::peers::Peer;
 
 /// A way to wait, and the server that uses it.
 #[derive(Clone, Copy)]
@@ -295,7 +295,7 @@ impl Model {
             },
         ],
         available: || Peer::PYTHON_ASYNCIO.available(),
-        serve: |child| stand_in(&Peer::PYTHON_ASYNCIO, child.arguments),
+        serve: |child| Peer::PYTHON_ASYNCIO.exec(child),
         ..PEER
     };
 
@@ -304,7 +304,7 @@ impl Model {
         label: Peer::PYTHON_SELECTORS.name,
         needs_descriptors: Some(NEVER_TRIES_AGAIN),
         available: || Peer::PYTHON_SELECTORS.available(),
-        serve: |child| stand_in(&Peer::PYTHON_SELECTORS, child.arguments),
+        serve: |child| Peer::PYTHON_SELECTORS.exec(child),
         ..PEER
     };
 
@@ -314,7 +314,7 @@ impl Model {
         limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
         needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
         available: || Peer::NODE.available(),
-        serve: |child| stand_in(&Peer::NODE, child.arguments),
+        serve: |child| Peer::NODE.exec(child),
         ..PEER
     };
 
@@ -322,7 +322,7 @@ impl Model {
     pub const GO: Model = Model {
         label: Peer::GO.name,
         available: || Peer::GO.available(),
-        serve: |child| stand_in(&Peer::GO, child.arguments),
+        serve: |child| Peer::GO.exec(child),
         ..PEER
     };
 
@@ -332,7 +332,7 @@ impl Model {
         limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
         needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
         available: || Peer::LIBUV.available(),
-        serve: |child| stand_in(&Peer::LIBUV, child.arguments),
+        serve: |child| Peer::LIBUV.exec(child),
         ..PEER
     };
 
@@ -343,7 +343,7 @@ impl Model {
         most_connections: IN_A_SET,
         needs_descriptors: Some(NEVER_TRIES_AGAIN),
         available: || Peer::C_SELECT.available(),
-        serve: |child| stand_in(&Peer::C_SELECT, child.arguments),
+        serve: |child| Peer::C_SELECT.exec(child),
         ..PEER
     };
 
@@ -353,7 +353,7 @@ impl Model {
         label: Peer::C_EPOLL.name,
         needs_descriptors: Some(NEVER_TRIES_AGAIN),
         available: || Peer::C_EPOLL.available(),
-        serve: |child| stand_in(&Peer::C_EPOLL, child.arguments),
+        serve: |child| Peer::C_EPOLL.exec(child),
         ..PEER
     };
 }

@@ -24,20 +24,29 @@
 //! A peer whose platform is not installed is left out, and a sentence says so. Those in C and Go
 //! are compiled when they are first used, into a folder next to the running program, and again when
 //! their source has changed. Peers speak only `lines`, and have no idle time-out, no console and no
-//! counters. A peer is started as `COMMAND PORT`, by a process that stands in for it: see
-//! [`stand_in`].
+//! counters. A peer is started as `COMMAND PORT`, by `bench serve NAME`, whose process it takes over.
+//! The kernel kills it if the thread that started it ends (PR_SET_PDEATHSIG, prctl(2)), because a
+//! peer doesn't notice that this program is gone.
+//!
+//! Left out: that last step on systems other than Linux. There, a peer keeps running if this
+//! program is killed.
 //!
 //! Left out: Windows, where signals and limits of descriptors differ.
 
 use std::env;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
+use std::process::{self, Command, ExitCode, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-pub(crate) mod stand_in;
+use clap::Parser;
+use server_kit::Console;
+
+use crate::measured_server::ChildServer;
 
 /// The folder of the sources.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
@@ -49,6 +58,26 @@ pub(crate) struct Peer {
     /// Its file, and the files that it includes.
     sources: &'static [&'static str],
     platform: Platform,
+}
+
+/// The server's options that a peer accepts. The others are for things that it doesn't have.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Listen on this port of 127.0.0.1
+    #[arg(long, value_name = "127.0.0.1:PORT")]
+    address: SocketAddr,
+
+    /// Speak this protocol; a peer speaks only `lines`
+    #[arg(long, value_parser = ["lines"])]
+    protocol: Option<String>,
+
+    /// Keep idle connections forever, as a peer does anyway
+    #[arg(long, value_parser = ["never"])]
+    idle_timeout: Option<String>,
+
+    /// Print only errors, as a peer does anyway
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +162,20 @@ impl Peer {
     pub(crate) fn available(&self) -> io::Result<()> {
         self.platform.tool().find()?;
         self.command().map(drop)
+    }
+
+    /// Becomes the peer. Returns only if that fails.
+    pub(crate) fn exec(&self, child: ChildServer) -> ExitCode {
+        let port = Options::parse_from(child.arguments).address.port();
+        let exec = || -> io::Result<()> {
+            #[cfg(target_os = "linux")]
+            nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+            Err(self.command()?.arg(port.to_string()).stdin(Stdio::null()).exec())
+        };
+        if let Err(error) = exec() {
+            Console::complain(format_args!("{}: {error}", self.name));
+        }
+        ExitCode::FAILURE
     }
 
     /// The command that runs it, still without the port.

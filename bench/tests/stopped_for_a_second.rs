@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use bench::{Model, ServerProcess};
+use bench::{MeasuredServer, Model};
 use load_generator::{Crowd, Report, flood};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -33,8 +33,7 @@ fn an_open_loop_sees_a_pause_as_it_is() {
 
 fn run_with_a_pause() -> Report {
     let program = Path::new(env!("CARGO_BIN_EXE_bench"));
-    let command = ServerProcess::command(program, Model::POLL, &["--quiet"]);
-    let server = ServerProcess::start(command).unwrap();
+    let server = MeasuredServer::start(program, Model::POLL, &["--quiet"]).unwrap();
     let process = Pid::from_raw(server.id().cast_signed());
     let crowd = Crowd { duration: Some(RUN), rate: Some(RATE), ..Crowd::default() };
     let address = server.address();

@@ -43,22 +43,22 @@ impl Stop {
     }
 
     /// A stop that is requested by Ctrl-C, SIGTERM or SIGHUP (the terminal is closed). A second
-    /// Ctrl-C or SIGTERM ends the process at once. Ctrl-C and SIGHUP do nothing if they were
-    /// ignored when the process started ([`system::on_termination`]).
+    /// Ctrl-C or SIGTERM, at least half a second later, ends the process at once. Ctrl-C and SIGHUP
+    /// do nothing if they were ignored when the process started ([`system::on_termination`]).
     ///
     /// # Errors
     ///
     /// A sentence, if there is no thread or no descriptor to wait for signals.
     pub fn on_signals() -> io::Result<Self> {
         let stop = Stop::new();
-        let asked = stop.clone();
+        let stopping = stop.clone();
         let mut before = false;
         system::on_termination(move || {
             if mem::replace(&mut before, true) {
                 process::exit(ENDED_BY_CTRL_C);
             }
             Console::expect_the_end();
-            asked.request();
+            stopping.request();
         })
         .map_err(|error| {
             let advice = system::advice(&error);
@@ -67,7 +67,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Asks the server to stop, from any thread.
+    /// Requests the server to stop, from any thread.
     pub fn request(&self) {
         self.shared.requested.store(true, Ordering::SeqCst);
         self.wake();
@@ -106,7 +106,7 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn who_waits_is_woken_whether_it_comes_before_or_after_the_request() {
+    fn a_server_is_woken_whether_it_waits_before_or_after_the_request() {
         let stop = Stop::new();
         let (sender, woken) = mpsc::channel();
         let early = sender.clone();

@@ -19,7 +19,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bench::load::{PATIENCE, Silent};
-use bench::{Meter, ServerProcess};
+use bench::{MeasuredServer, Meter};
 use criterion::{Criterion, Throughput};
 use load_generator::BusyClients;
 
@@ -78,7 +78,7 @@ fn measure(
                 group.remark(format!("{} with {parameter} is left out: {why}", model.label));
                 continue;
             }
-            let prepare = |server: &ServerProcess| Scene::prepare(server, active, all);
+            let prepare = |server: &MeasuredServer| Scene::prepare(server, active, all);
             bench_at_server(&mut group, model, &parameter, prepare, |scene, times| {
                 Ok(time(scene, times)?.div_f64(active as f64))
             });
@@ -94,7 +94,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn prepare(server: &ServerProcess, active: usize, all: usize) -> io::Result<Self> {
+    fn prepare(server: &MeasuredServer, active: usize, all: usize) -> io::Result<Self> {
         let silent = Silent::connect(program(), server.address(), all - active)?;
         let mut clients = BusyClients::connect(server.address(), active, PATIENCE)?;
         clients.request(1)?;

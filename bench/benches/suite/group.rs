@@ -1,7 +1,7 @@
 //! A group of benchmarks.
 
 use criterion::measurement::WallTime;
-use criterion::{Bencher, BenchmarkGroup, BenchmarkId, Criterion};
+use criterion::{AxisScale, Bencher, BenchmarkGroup, BenchmarkId, Criterion, PlotConfiguration};
 
 /// A group that prints remarks at the end: what is left out of it, or not quite as it should be. If
 /// the command line chose none of its benchmarks, it prints nothing.
@@ -14,7 +14,10 @@ pub struct Group<'a> {
 
 impl<'a> Group<'a> {
     pub fn new(criterion: &'a mut Criterion, name: &'static str) -> Self {
-        let criterion = criterion.benchmark_group(name);
+        let mut criterion = criterion.benchmark_group(name);
+        // One server may take ten thousand times as long as another.
+        let scale = PlotConfiguration::default().summary_scale(AxisScale::Logarithmic);
+        criterion.plot_config(scale);
         Group { name, criterion, has_run: false, remarks: Vec::new() }
     }
 

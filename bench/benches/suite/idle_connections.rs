@@ -11,7 +11,7 @@
 //! **Would make it lie:** two processors that fall asleep between two requests. The longer the
 //! server takes, the more likely that is, so the small differences on the left mean little.
 
-use bench::ServerProcess;
+use bench::MeasuredServer;
 use bench::load::{Silent, kept_probe};
 use criterion::Criterion;
 
@@ -28,7 +28,7 @@ pub fn benches(criterion: &mut Criterion) {
                 group.remark(format!("{} with {idle} is left out: {why}", model.label));
                 continue;
             }
-            let prepare = |server: &ServerProcess| {
+            let prepare = |server: &MeasuredServer| {
                 let silent = Silent::connect(program(), server.address(), idle)?;
                 Ok((kept_probe(server.address())?, silent))
             };

@@ -7,6 +7,8 @@
 //! cargo bench -p bench -- --save-baseline x   # to compare with it later: --baseline x
 //! ```
 //!
+//! Its report, with plots, is `target/criterion/report/index.html`.
+//!
 //! | Group | What is measured |
 //! |---|---|
 //! | `slow_clients` | how long a visitor waits while other clients dribble |

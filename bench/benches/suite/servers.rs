@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use bench::{Model, ServerProcess};
+use bench::{MeasuredServer, Model};
 use criterion::{BenchmarkId, Criterion};
 
 use crate::group::Group;
@@ -81,17 +81,16 @@ pub fn bench_at_server<Scene>(
     group: &mut Group<'_>,
     model: Model,
     parameter: impl Display,
-    prepare: impl Fn(&ServerProcess) -> io::Result<Scene>,
+    prepare: impl Fn(&MeasuredServer) -> io::Result<Scene>,
     measure: impl Fn(&mut Scene, u64) -> io::Result<Duration>,
 ) {
     let start = || {
-        let command = ServerProcess::command(program(), model, &["--quiet"]);
-        let server = ServerProcess::start(command)?;
+        let server = MeasuredServer::start(program(), model, &["--quiet"])?;
         // In this order, so that the scene is dropped before the server.
         Ok((prepare(&server)?, server))
     };
     let failed = |error: io::Error| -> ! { panic!("{}: {error}", model.label) };
-    let mut running: Option<(Scene, ServerProcess)> = None;
+    let mut running: Option<(Scene, MeasuredServer)> = None;
     group.bench(BenchmarkId::new(model.label, parameter), |bencher| {
         let (scene, _) =
             running.get_or_insert_with(|| start().unwrap_or_else(|error| failed(error)));

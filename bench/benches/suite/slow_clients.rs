@@ -18,7 +18,7 @@
 use std::time::Duration;
 
 use bench::load::{EVERY, SlowClients};
-use bench::{Model, ServerProcess};
+use bench::{MeasuredServer, Model};
 use criterion::Criterion;
 
 use crate::group::Group;
@@ -50,7 +50,7 @@ pub fn benches(criterion: &mut Criterion) {
                 before => (10, 11 * (1 + before) * IN_TURN),
             };
             group.criterion.sample_size(samples).measurement_time(time);
-            let prepare = |server: &ServerProcess| Ok(SlowClients::new(server.address(), slow));
+            let prepare = |server: &MeasuredServer| Ok(SlowClients::new(server.address(), slow));
             bench_at_server(&mut group, model, slow, prepare, |slow_clients, times| {
                 (0..times).map(|_| slow_clients.visit_beside()).sum()
             });

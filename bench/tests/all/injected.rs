@@ -25,7 +25,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use bench::{Model, ServerExit, ServerProcess};
+use bench::{MeasuredServer, Model, ServerExit};
 use load_generator::report::Report;
 use load_generator::{Crowd, Event, Kind, Mix, flood};
 use nix::sys::signal::{Signal, kill};
@@ -173,7 +173,7 @@ impl Run {
 
         system::defaults_for_children(); // it gets SIGINT
         let strace = traced(model, log.path(), &[], &expressions);
-        let server = ServerProcess::start(strace).unwrap();
+        let server = MeasuredServer::start_command(model, &strace).unwrap();
         let is_costly = injections.iter().any(|injection| injection.loss.is_some());
         let crowd = if is_costly { prompt_crowd() } else { mixed_crowd() };
         let go_on = &mut |_: &Event<'_>| ControlFlow::Continue(());
@@ -277,25 +277,21 @@ fn only_affected_clients_notice_what_the_kernel_may_do() {
 }
 
 /// A server under strace, which logs what these expressions choose.
-fn traced(model: Model, log: &Path, options: &[&str], expressions: &[&str]) -> Command {
-    let mut strace = Command::new("strace");
+fn traced(model: Model, log: &Path, options: &[&str], expressions: &[&str]) -> Vec<String> {
     // As a grandchild (-D), so that the child is the server, and its status the server's.
-    strace.args(["-D", "-f", "-e", "signal=none", "-o"]).arg(log);
-    for expression in expressions {
-        strace.args(["-e", expression]);
-    }
+    let strace = ["strace", "-D", "-f", "-e", "signal=none", "-o", log.to_str().unwrap()];
+    let expressions = expressions.iter().flat_map(|&expression| ["-e", expression]);
+    let words = strace.into_iter().chain(expressions).map(str::to_owned);
     let program = Path::new(env!("CARGO_BIN_EXE_bench"));
-    let command = ServerProcess::command(program, model, options);
-    strace.arg(command.get_program()).args(command.get_args());
-    strace
+    words.chain(MeasuredServer::command(program, model, options)).collect()
 }
 
 /// Sends one request to a server under strace; returns strace's log, and how the server ended. The
 /// client has to get its reply.
 fn one_request(model: Model, expressions: &[&str]) -> (String, ServerExit) {
     let log = tempfile::NamedTempFile::new().unwrap();
-    let server =
-        ServerProcess::start(traced(model, log.path(), one_loop(model), expressions)).unwrap();
+    let strace = traced(model, log.path(), one_loop(model), expressions);
+    let server = MeasuredServer::start_command(model, &strace).unwrap();
     let crowd = Crowd { connections: 1, requests: 1, mix: Mix::default(), ..prompt_crowd() };
     let report = flood(server.address(), &crowd, &mut |_| ControlFlow::Continue(())).unwrap();
     let outcome = server.stop().unwrap();
@@ -354,8 +350,7 @@ fn clients_wait_while_no_more_watches_are_allowed() {
     let _alone = alone();
     let program = Path::new(env!("CARGO_BIN_EXE_bench"));
     for model in available(&[Model::POLL, Model::PREFORK, Model::ASYNC]) {
-        let command = ServerProcess::command(program, model, one_loop(model));
-        let mut server = ServerProcess::start(command).unwrap();
+        let server = MeasuredServer::start(program, model, one_loop(model)).unwrap();
         let address = server.address();
         // A client that needs no epoll itself.
         let send_request = || {

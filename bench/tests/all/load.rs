@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use bench::load::{EVERY, Silent, SlowClients, kept_probe};
-use bench::{Model, ServerProcess};
+use bench::{MeasuredServer, Model};
 use load_generator::BusyClients;
 use serde_json::Value;
 
@@ -13,8 +13,8 @@ use crate::turns::turn;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn start(model: Model) -> ServerProcess {
-    ServerProcess::start(ServerProcess::command(program(), model, &["--quiet"])).unwrap()
+fn start(model: Model) -> MeasuredServer {
+    MeasuredServer::start(program(), model, &["--quiet"]).unwrap()
 }
 
 fn program() -> &'static Path {

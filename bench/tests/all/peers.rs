@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use crate::available::available;
 #[cfg(target_os = "linux")]
-use crate::available::left_out;
 use crate::matrix::{is_tried, tried};
 #[cfg(target_os = "linux")]
 use crate::processes;
@@ -130,35 +129,24 @@ fn what_the_compiler_prints_is_reported() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn no_peer_outlives_its_stand_in() {
-    use bench::ServerProcess;
+fn a_peer_ends_when_it_is_stopped_and_when_the_thread_that_started_it_ends() {
+    use bench::MeasuredServer;
     use nix::unistd::Pid;
     let is_gone = |id: u32| {
         let process = Pid::from_raw(id.cast_signed());
         processes::wait_until("the peer has ended", || !processes::runs(process));
     };
-    let setpriv = Command::new("setpriv").args(["--pdeathsig", "KILL", "true"]).status();
-    let is_killed_by_the_kernel = setpriv.is_ok_and(|status| status.success());
     for peer in available(Model::PEERS) {
-        let start = || {
-            let command = ServerProcess::command(Path::new(PROGRAM), peer, &["--quiet"]);
-            ServerProcess::start(command).unwrap()
-        };
+        let start = move || MeasuredServer::start(Path::new(PROGRAM), peer, &["--quiet"]).unwrap();
         let server = start();
         let id = server.id();
-        assert!(processes::children(std::process::id()).iter().all(|it| it.as_raw() != id as i32));
         let outcome = server.stop().unwrap();
         assert!(outcome.status.success() && outcome.usage.is_some(), "{outcome:?}");
         is_gone(id);
 
-        if is_killed_by_the_kernel {
-            let server = start();
-            let id = server.id();
-            drop(server); // this kills the stand-in with a signal that it can't catch
-            is_gone(id);
-        } else {
-            left_out("there is no setpriv here, so no stand-in is killed".into());
-        }
+        // Nothing stops it but the kernel.
+        let server = std::thread::spawn(start).join().unwrap();
+        is_gone(server.id());
     }
 }
 

@@ -18,6 +18,46 @@ pub struct Cost {
     pub resident: u64,
 }
 
+/// The process that listens on a server's port.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Owner {
+    /// The one that was started.
+    Child,
+    /// Another one in its group: the command is a wrapper.
+    InGroup {
+        /// Its id.
+        process: u32,
+    },
+    /// One that has left the group, but was started by the command: it has inherited the mark.
+    Daemon {
+        /// Its id.
+        process: u32,
+        /// The id of its group.
+        group: u32,
+    },
+    /// One that the command didn't start itself, as in a container, or whose environment can't be
+    /// read.
+    Stranger {
+        /// Its id.
+        process: u32,
+    },
+    /// Unknown: it belongs to another user, or this system doesn't report it.
+    Unknown,
+}
+
+/// The environment variable by which the processes that a command has started are recognised.
+const MARK: &str = "SERVER_PROCESS";
+
+/// Its value for the server on this port. No other server of this user has the same port.
+fn mark(port: u16) -> std::ffi::OsString {
+    port.to_string().into()
+}
+
+/// Marks what the command starts as belonging to the server on this port.
+pub(crate) fn set_mark(command: &mut Command, port: u16) {
+    command.env(MARK, mark(port));
+}
+
 /// Lets the command start a new process group, so that a wrapper (`cargo run`, `sh`) and the server
 /// below it are counted and ended together.
 pub(crate) fn in_a_group_of_its_own(command: &mut Command) {
@@ -92,6 +132,7 @@ pub(crate) use signals::{interrupt, kill, pause, resume};
 #[cfg(target_os = "linux")]
 mod proc {
     use std::collections::BTreeMap;
+    use std::ffi::OsStr;
     use std::fs::{self, File};
     use std::io::{self, BufRead, BufReader};
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -103,7 +144,8 @@ mod proc {
     use procfs::{ProcResult, ticks_per_second};
     use rlimit::{Resource, prlimit};
 
-    use super::Cost;
+    use super::{Cost, MARK, Owner, mark};
+    use crate::port::is_free;
 
     /// How many bytes a line of `/proc/net/tcp` has, including the blanks that fill it up (TMPSZ in
     /// net/ipv4/tcp_ipv4.c of the kernel). Lines of `tcp6` are longer.
@@ -112,31 +154,45 @@ mod proc {
     /// TCP_LISTEN in the `st` column (include/net/tcp_states.h of the kernel).
     const LISTEN: &str = "0A";
 
-    /// The address of the server that listens on `port`. proc_pid_net(5) shows it without
-    /// disturbing the server with a connection.
-    pub(crate) fn listener_on(port: u16) -> Option<SocketAddr> {
+    /// A listening socket.
+    struct Listener {
+        /// The address that it is bound to, as the kernel writes it.
+        address: String,
+        inode: u64,
+    }
+
+    /// The socket that listens on `port`. proc_pid_net(5) shows it without disturbing the server
+    /// with a connection.
+    fn listener(port: u16) -> Option<Listener> {
         ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|table| {
             // Listeners come first, and there may be thousands of other sockets after them. To fill
             // a larger buffer, the kernel would go through those too.
             let table = BufReader::with_capacity(LINE, File::open(table).ok()?);
             let lines = table.lines().map_while(Result::ok);
             let mut listeners = lines.skip(1).map_while(|line| listener_of(&line));
-            listeners.find(|listener| listener.port() == port)
+            listeners.find(|(_, its_port)| *its_port == port).map(|(listener, _)| listener)
         })
     }
 
-    /// The address in a line of such a table, if it is that of a listener.
-    fn listener_of(line: &str) -> Option<SocketAddr> {
-        let mut fields = line.split_whitespace().skip(1);
-        let (address, port) = fields.next()?.split_once(':')?;
+    /// The listener in a line of such a table, and its port; `None` for other sockets.
+    fn listener_of(line: &str) -> Option<(Listener, u16)> {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (address, port) = fields.get(1)?.split_once(':')?;
         let port = u16::from_str_radix(port, 16).ok()?;
-        (fields.nth(1)? == LISTEN).then(|| SocketAddr::new(reachable(address), port))
+        let inode = fields.get(9)?.parse().ok()?;
+        (fields[3] == LISTEN).then(|| (Listener { address: address.to_owned(), inode }, port))
+    }
+
+    /// The address of the server that listens on `port`.
+    pub(crate) fn listener_on(port: u16) -> Option<SocketAddr> {
+        let Listener { address, .. } = listener(port)?;
+        Some(SocketAddr::new(reachable(&address, || is_free(port).is_ok()), port))
     }
 
     /// The address at which to reach a server that listens on this one. A server that listens on
     /// all addresses is reached at 127.0.0.1: listening on all of IPv6 includes IPv4 by default
-    /// (ipv6(7)).
-    fn reachable(hexadecimal: &str) -> IpAddr {
+    /// (ipv6(7), IPV6_V6ONLY). Where it doesn't, the port is free for IPv4.
+    fn reachable(hexadecimal: &str, is_free_for_ipv4: impl Fn() -> bool) -> IpAddr {
         // Every 32 bits are written as a number in the machine's byte order.
         let bytes: Vec<u8> = (0..hexadecimal.len() / 8)
             .filter_map(|word| u32::from_str_radix(&hexadecimal[8 * word..][..8], 16).ok())
@@ -148,7 +204,33 @@ mod proc {
             .map(|address: IpAddr| address.to_canonical());
         match address {
             Ok(address) if !address.is_unspecified() => address,
+            Ok(IpAddr::V6(_)) if is_free_for_ipv4() => Ipv6Addr::LOCALHOST.into(),
             _ => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// Which process listens on `port`, after `child` was started.
+    pub(crate) fn owner(port: u16, child: u32) -> Owner {
+        let Some(Listener { inode, .. }) = listener(port) else { return Owner::Unknown };
+        let is_its = |process: &Process| {
+            let mut open = process.fd().into_iter().flatten().flatten();
+            open.any(|it| matches!(it.target, FDTarget::Socket(number) if number == inode))
+        };
+        // Most often it is the process that was started, and then the others aren't searched.
+        if Process::new(child.cast_signed()).is_ok_and(|child| is_its(&child)) {
+            return Owner::Child;
+        }
+        let all = || all_processes().into_iter().flatten().flatten();
+        let Some(owner) = all().find(is_its) else { return Owner::Unknown };
+        let process = owner.pid.cast_unsigned();
+        let Ok(stat) = owner.stat() else { return Owner::Unknown };
+        let group = stat.pgrp.cast_unsigned();
+        let is_marked =
+            owner.environ().is_ok_and(|it| it.get(OsStr::new(MARK)) == Some(&mark(port)));
+        match group == child {
+            true => Owner::InGroup { process },
+            false if is_marked => Owner::Daemon { process, group },
+            false => Owner::Stranger { process },
         }
     }
 
@@ -311,8 +393,10 @@ mod proc {
         #[test]
         fn addresses_are_read_as_the_kernel_writes_them() {
             let words = if cfg!(target_endian = "little") { "0100007F" } else { "7F000001" };
+            let reachable = |words: &str| super::reachable(words, || false);
             assert_eq!(reachable(words), Ipv4Addr::LOCALHOST);
             assert_eq!(reachable(&"0".repeat(32)), Ipv4Addr::LOCALHOST);
+            assert_eq!(super::reachable(&"0".repeat(32), || true), Ipv6Addr::LOCALHOST);
             let last = if cfg!(target_endian = "little") { "01000000" } else { "00000001" };
             assert_eq!(reachable(&("0".repeat(24) + last)), Ipv6Addr::LOCALHOST);
         }
@@ -368,7 +452,7 @@ mod proc {
     use std::ops::Range;
     use std::time::Duration;
 
-    use super::Cost;
+    use super::{Cost, Owner};
 
     /// The address of the server that listens on `port`. On these systems the only way is to
     /// connect, so the server sees a client that comes and goes.
@@ -381,6 +465,11 @@ mod proc {
     /// from 49152.
     pub(crate) fn quiet_ports() -> Range<u16> {
         super::quiet_ports_below(10_000)
+    }
+
+    /// Left out: which process listens.
+    pub(crate) fn owner(_port: u16, _child: u32) -> Owner {
+        Owner::Unknown
     }
 
     /// Left out: what processes cost.
@@ -407,7 +496,9 @@ mod proc {
 }
 
 pub use proc::Squeezed;
-pub(crate) use proc::{cost, descriptors, listener_on, quiet_ports, squeeze, wait_until_paused};
+pub(crate) use proc::{
+    cost, descriptors, listener_on, owner, quiet_ports, squeeze, wait_until_paused,
+};
 
 /// The ports below `first`, but not below 5000, where well-known servers are; if too few are left,
 /// those from 10000 on.

@@ -61,7 +61,7 @@ impl Port {
 /// A process that another thread is starting inherits this socket until exec(2), and would block
 /// the port for the server. A second socket checks for that. It sets `SO_REUSEADDR`, so that it
 /// disturbs no server that sets it too.
-fn is_free(port: u16) -> io::Result<()> {
+pub(crate) fn is_free(port: u16) -> io::Result<()> {
     for reuse in [false, true] {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.set_reuse_address(reuse)?;

@@ -1,14 +1,16 @@
 //! A server that this program has started, in one or more processes.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, Read};
+use std::collections::BTreeSet;
+use std::io;
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::platform::{self, Cost, Squeezed};
+use super::output::{Output, telling_line};
+use super::platform::{self, Cost, Owner, Squeezed};
 use super::port::{Port, until_next_look};
 use super::target::with_port;
 use system::{advice, is_out_of_resources, is_out_of_threads};
@@ -21,13 +23,12 @@ pub const START: Duration = Duration::from_secs(10);
 /// has ended (std can't wait for that with a time limit).
 const LOOK: Duration = Duration::from_millis(5);
 
+/// How long a daemon may take to start listening after the command that has started it has ended.
+const LAUNCH: Duration = Duration::from_secs(1);
+
 /// How long a server that no longer listens may take to end, and its last output to arrive. On an
 /// idle machine, Python needs some 10 ms to print where it has failed.
 const LAST_BREATH: Duration = Duration::from_millis(500);
-
-/// How much of a server's output is kept, in bytes: the last of it, which may include a long stack
-/// trace.
-const KEPT: usize = 16 * 1024;
 
 /// The process groups that are running, for [`kill_all_and_exit`].
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
@@ -53,15 +54,21 @@ impl NotStarted {
 /// A server in a separate process group. Dropping it ends all of its processes.
 pub struct ServerProcess {
     child: Mutex<Child>,
+    /// The group of the process that was started, or that of a daemon that has left it.
     group: u32,
+    /// Which process listens.
+    owner: Owner,
     address: SocketAddr,
-    said: Said,
-    /// Keeps other programs that start servers in this way from using the port.
-    _port: Port,
+    output: Output,
+    /// Keeps other programs that start servers in this way from using the port; `None` if the
+    /// server has chosen its port itself.
+    port: Option<Port>,
 }
 
 impl ServerProcess {
-    /// Starts the command, and waits until the server listens, at most for this long.
+    /// Starts the command on the port that replaces `{port}`, and waits until the server listens
+    /// there, at most for this long. The server doesn't ignore the signals that this program
+    /// ignores.
     ///
     /// # Errors
     ///
@@ -71,7 +78,57 @@ impl ServerProcess {
         // the socket.
         let mut running = lock(&RUNNING);
         let port = Port::take().map_err(NotStarted::ours)?;
-        let words = with_port(words, port.number());
+        let number = port.number();
+        // The server runs as if a user had started it in a terminal: it doesn't inherit signals
+        // that this program ignores (under nohup, or in a script's background).
+        system::defaults_for_children();
+        let words = with_port(words, number);
+        let mut server = ServerProcess::spawn(&words, &mut running, Some(port))?;
+        drop(running);
+        server.wait_until_it_listens(within, &format!(" on port {number}"), |waited| {
+            let address = platform::listener_on(number);
+            if address.is_none() {
+                thread::sleep(until_next_look(waited));
+            }
+            address
+        })?;
+        server.owner = platform::owner(number, server.group);
+        if let Owner::Daemon { group, .. } = server.owner {
+            // What is left in the first group doesn't serve.
+            let left = mem::replace(&mut server.group, group);
+            let mut running = lock(&RUNNING);
+            platform::kill(left);
+            running.remove(&left);
+            running.insert(group);
+        }
+        Ok(server)
+    }
+
+    /// Starts a command whose server chooses its port itself, and waits until it has printed where
+    /// it listens, at most for this long: `address_in` finds the address in a line. The server
+    /// ignores the signals that this program ignores, unless
+    /// [`defaults_for_children`](system::defaults_for_children) was called.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be started, ends, or doesn't print an address by then.
+    pub fn start_announced(
+        words: &[String],
+        within: Duration,
+        address_in: impl Fn(&str) -> Option<SocketAddr>,
+    ) -> Result<Self, NotStarted> {
+        let mut server = ServerProcess::spawn(words, &mut lock(&RUNNING), None)?;
+        let output = server.output.clone();
+        server.wait_until_it_listens(within, "", |_| output.find(LOOK, &address_in))?;
+        Ok(server)
+    }
+
+    /// Starts the command in a group among those that are `running`.
+    fn spawn(
+        words: &[String],
+        running: &mut BTreeSet<u32>,
+        port: Option<Port>,
+    ) -> Result<Self, NotStarted> {
         let nothing = || NotStarted::theirs("there is no command".into());
         let (program, arguments) = words.split_first().ok_or_else(nothing)?;
         let mut command = Command::new(program);
@@ -79,9 +136,9 @@ impl ServerProcess {
         // the end of its input isn't left behind, however this program ends.
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         platform::in_a_group_of_its_own(&mut command);
-        // The server runs as if a user had started it in a terminal: it doesn't inherit signals
-        // that this program ignores (under nohup, or in a script's background).
-        system::defaults_for_children();
+        if let Some(port) = &port {
+            platform::set_mark(&mut command, port.number());
+        }
         let mut child = command.spawn().map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::NotFound => "; is it installed, and is the name right?",
@@ -96,53 +153,58 @@ impl ServerProcess {
         })?;
         let group = child.id();
         running.insert(group);
-        drop(running);
-
-        let said = Said::default();
+        let output = Output::default();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()));
-        let mut server =
-            ServerProcess { child: Mutex::new(child), group, address: nowhere, said, _port: port };
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let child = Mutex::new(child);
+        let owner = Owner::Child;
+        let server = ServerProcess { child, group, owner, address: nowhere, output, port };
         let keep_output = || -> io::Result<()> {
-            stdout.map_or(Ok(()), |pipe| server.said.keep(pipe))?;
-            stderr.map_or(Ok(()), |pipe| server.said.keep(pipe))
+            stdout.map_or(Ok(()), |pipe| server.output.keep(pipe))?;
+            stderr.map_or(Ok(()), |pipe| server.output.keep(pipe))
         };
-        keep_output().map_err(|error| {
-            NotStarted::ours(format!(
+        match keep_output() {
+            Ok(()) => Ok(server),
+            Err(error) => Err(NotStarted::ours(format!(
                 "the server's output can't be read: {error}{}",
                 advice(&error)
-            ))
-        })?;
-        server.address = server.wait_until_it_listens(within).map_err(NotStarted::theirs)?;
-        Ok(server)
+            ))),
+        }
     }
 
-    fn wait_until_it_listens(&self, within: Duration) -> Result<SocketAddr, String> {
-        let port = self.address.port();
+    /// Calls `find` with the time that it has waited so far, until the address is found.
+    fn wait_until_it_listens(
+        &mut self,
+        within: Duration,
+        place: &str,
+        find: impl Fn(Duration) -> Option<SocketAddr>,
+    ) -> Result<(), NotStarted> {
         let began = Instant::now();
-        let deadline = began + within;
+        let mut launched = None;
         loop {
             // Checked first, because meanwhile the server may listen, leave that to a child, and
             // end.
             let ended = self.ended();
-            if let Some(address) = platform::listener_on(port) {
-                return Ok(address);
+            if let Some(address) = find(began.elapsed()) {
+                self.address = address;
+                return Ok(());
             }
-            let last_words = || self.said.last_words();
-            if let Some(status) = ended {
-                let how = describe_exit(status);
-                return Err(format!(
-                    "the server {how} before it listened on port {port}{}",
-                    last_words()
-                ));
-            }
-            if Instant::now() >= deadline {
-                return Err(format!(
-                    "the server did not listen on port {port} within {within:?}{}",
-                    last_words()
-                ));
-            }
-            thread::sleep(until_next_look(began.elapsed()));
+            let why = match ended {
+                // It may have started a daemon.
+                Some(status)
+                    if status.success()
+                        && self.port.is_some()
+                        && launched.get_or_insert_with(Instant::now).elapsed() < LAUNCH =>
+                {
+                    continue;
+                }
+                Some(status) => format!("{} before it listened{place}", describe_exit(status)),
+                None if began.elapsed() >= within => {
+                    format!("did not listen{place} within {within:?}")
+                }
+                None => continue,
+            };
+            return Err(NotStarted::theirs(format!("the server {why}{}", self.last_words())));
         }
     }
 
@@ -151,13 +213,58 @@ impl ServerProcess {
         self.address
     }
 
+    /// The id of the process that was started, or of a daemon's group.
+    pub fn id(&self) -> u32 {
+        self.group
+    }
+
+    /// Which process listens. If it is a [stranger](Owner::Stranger), what is measured isn't the
+    /// server, and ending what was started doesn't end it.
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// What it has printed, to standard output and standard error: the last of it, if that is more
+    /// than a megabyte. Waits until all of its processes have closed these, at most for this long.
+    pub fn output(&self, within: Duration) -> String {
+        self.output.wait_for(within, |_| None::<()>);
+        self.output.text()
+    }
+
+    /// Its last output, as the end of a sentence; empty if there is none. It is for a server that
+    /// has ended, whose children may go on printing.
+    fn last_words(&self) -> String {
+        match telling_line(&self.output(LAST_BREATH)) {
+            Some(line) => format!("; it said: {line}"),
+            None => String::new(),
+        }
+    }
+
+    /// Waits, at most for this long, until it has printed `count` lines that contain `text`, and
+    /// returns whether it has.
+    pub fn has_printed(&self, count: usize, text: &str, within: Duration) -> bool {
+        let nth = |output: &str| {
+            output.lines().filter(|line| line.contains(text)).nth(count.checked_sub(1)?).map(drop)
+        };
+        self.output.wait_for(within, nth).is_some()
+    }
+
+    /// Closes its standard input.
+    pub fn close_input(&self) {
+        lock(&self.child).stdin.take();
+    }
+
     /// How it has ended, if it has, in words, with its last output.
     pub fn death(&self) -> Option<String> {
         // A server that no longer listens is most probably about to end, and may print more until
         // then.
         let listens = platform::listener_on(self.address.port()).is_some();
+        if let Owner::Daemon { .. } | Owner::Stranger { .. } = self.owner {
+            return (!listens)
+                .then(|| format!("the server no longer listens{}", self.last_words()));
+        }
         let how = describe_exit(if listens { self.ended()? } else { self.wait(LAST_BREATH)? });
-        Some(format!("the server {how}{}", self.said.last_words()))
+        Some(format!("the server {how}{}", self.last_words()))
     }
 
     /// Waits until it has ended, at most for this long.
@@ -186,13 +293,20 @@ impl ServerProcess {
         false
     }
 
-    /// What the server and its children have cost so far; `None` if the system can't say.
+    /// What the server and its children have cost so far; `None` if the system can't say, or the
+    /// server is a [stranger](Owner::Stranger).
     pub fn cost(&self) -> Option<Cost> {
+        if let Owner::Stranger { .. } = self.owner {
+            return None;
+        }
         platform::cost(self.group)
     }
 
     /// How many descriptors the server and its children have open; `None` if the system can't say.
     pub fn descriptors(&self) -> Option<u64> {
+        if let Owner::Stranger { .. } = self.owner {
+            return None;
+        }
         platform::descriptors(self.group)
     }
 
@@ -274,90 +388,7 @@ pub fn describe_exit(status: ExitStatus) -> String {
     }
 }
 
-/// The last output of a server, to standard output and standard error.
-#[derive(Clone, Default)]
-struct Said(Arc<Mutex<VecDeque<u8>>>);
-
-impl Said {
-    /// Reads to the end, in a thread, so that the server never blocks on its output.
-    fn keep(&self, mut pipe: impl Read + Send + 'static) -> io::Result<()> {
-        let Said(said) = self.clone();
-        thread::Builder::new().spawn(move || {
-            let mut buffer = [0; 16 * 1024];
-            // After an error, nothing more will come, as at the end.
-            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-                let mut said = lock(&said);
-                said.extend(&buffer[..count]);
-                let surplus = said.len().saturating_sub(KEPT);
-                said.drain(..surplus);
-            }
-        })?;
-        Ok(())
-    }
-
-    /// The server's last output, as the end of a sentence; empty if there is none. It is for a
-    /// server that has ended, whose output may not have been read to the end.
-    fn last_words(&self) -> String {
-        // A thread that still reads has its own reference. Children of the server may go on
-        // printing.
-        let deadline = Instant::now() + LAST_BREATH;
-        while Arc::strong_count(&self.0) > 1 && Instant::now() < deadline {
-            thread::sleep(LOOK);
-        }
-        let said: Vec<u8> = lock(&self.0).iter().copied().collect();
-        match telling_line(&String::from_utf8_lossy(&said)) {
-            Some(line) => format!("; it said: {line}"),
-            None => String::new(),
-        }
-    }
-}
-
-/// The line that says why a program has ended, among many that say where: the last one that names
-/// an error and isn't indented, as stack traces are; otherwise the last line.
-fn telling_line(said: &str) -> Option<String> {
-    const LONGEST: usize = 200;
-    let names_an_error =
-        |line: &&str| ["Error", "Exception", "error:", "panic"].iter().any(|it| line.contains(it));
-    let is_indented = |line: &&str| line.starts_with([' ', '\t']);
-    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-    let telling = lines.iter().rposition(|line| names_an_error(line) && !is_indented(line));
-    let position = telling.or(lines.len().checked_sub(1))?;
-    let mut line = lines[position].trim().to_owned();
-    // Rust prints where it has panicked, and why in the next line.
-    if let Some(next) = lines.get(position + 1).filter(|_| line.ends_with(':')) {
-        line = format!("{line} {}", next.trim());
-    }
-    Some(line.chars().take(LONGEST).collect())
-}
-
 /// Locks a mutex. If a thread has panicked while it held the lock, the data are still usable.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_output_says_why() {
-        for (said, why) in [
-            ("", None),
-            ("listening\n\n", Some("listening")),
-            (
-                "Traceback (most recent call last):\n  File \"a.py\", line 7\n    x()\nValueError: no\n",
-                Some("ValueError: no"),
-            ),
-            (
-                "      throw er; // Unhandled 'error' event\n\nError: read ECONNRESET\n    at TCP\nEmitted 'error' event at:\n    at emit\n\nNode.js v20\n",
-                Some("Error: read ECONNRESET"),
-            ),
-            (
-                "thread 'main' panicked at src/main.rs:1:\nno\nstack backtrace:\n   0: panic\nnote: all\n",
-                Some("thread 'main' panicked at src/main.rs:1: no"),
-            ),
-        ] {
-            assert_eq!(telling_line(said).as_deref(), why);
-        }
-    }
 }

@@ -14,5 +14,7 @@ mod check;
 mod complaint;
 #[cfg(unix)]
 mod ignoring;
+#[cfg(target_os = "linux")]
+mod owners;
 mod real_sockets;
 mod timeline;

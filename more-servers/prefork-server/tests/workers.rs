@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use system::SAME_REQUEST;
 
 #[path = "../../../client/tests/all/ignoring.rs"]
 mod ignoring;
@@ -321,6 +322,7 @@ fn a_second_ctrl_c_ends_everybody_at_once() {
     let mut server = busy_server();
     kill(server.id(), Signal::SIGINT).unwrap();
     server.line("worker "); // the idle one has stopped, so the first signal has arrived
+    thread::sleep(SAME_REQUEST); // sooner, the second one would be part of the same request
     let began = Instant::now();
     kill(server.id(), Signal::SIGINT).unwrap();
     let (status, lines) = server.wait();

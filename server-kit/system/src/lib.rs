@@ -1,6 +1,7 @@
 //! What the programs of this workspace need from the system, servers and clients alike:
 //!
-//! - [`on_termination`]: what to do on Ctrl-C, SIGTERM and SIGHUP.
+//! - [`on_termination`]: what to do on Ctrl-C, SIGTERM and SIGHUP; [`SAME_REQUEST`]: when two of
+//!   them are one.
 //! - [`defaults_for_children`]: child processes start with the default actions.
 //! - [`Interrupter`] (Unix): ends the blocking call that another thread sleeps in.
 //! - [`raise_descriptor_limit`], [`thread_time`]: what a process may have, and what it has used.
@@ -30,7 +31,7 @@ pub use errors::{advice, is_out_of_descriptors, is_out_of_resources, is_out_of_t
 #[cfg(unix)]
 pub use interrupter::Interrupter;
 pub use limits::{raise_descriptor_limit, thread_time};
-pub use termination::on_termination;
+pub use termination::{SAME_REQUEST, on_termination};
 
 /// Does nothing on Windows.
 #[cfg(windows)]

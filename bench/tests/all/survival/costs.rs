@@ -8,7 +8,7 @@ use super::server::{Server, one_loop};
 /// Clients that wait for a delayed reply: one has closed its sending half, and the other has left
 /// after that. There is nothing to read from either, and nothing to write.
 pub fn delayed_costs_nothing(model: Model) {
-    let mut server = Server::start(model, &["--delay", "1h"]);
+    let server = Server::start(model, &["--delay", "1h"]);
     let mut clients: Vec<_> = (0..2).map(|_| Client::connect(server.address())).collect();
     for client in &mut clients {
         client.send("hello\n");
@@ -56,7 +56,7 @@ impl Waits {
 
 /// The exact number of calls for a conversation: requests arrive twice, and then the client ends.
 pub fn counters(model: Model) {
-    let mut server = Server::start(model, &[&["-v"], one_loop(model)].concat());
+    let server = Server::start(model, &[&["-v"], one_loop(model)].concat());
     let mut client = Client::connect(server.address());
     for requests in ["one\n", "two\nthree\n"] {
         client.send(requests);
@@ -97,7 +97,7 @@ pub fn counters(model: Model) {
 }
 
 /// A busy server makes many futile calls, but doesn't print each of them.
-fn futile_calls(mut server: Server) {
+fn futile_calls(server: Server) {
     assert!(server.has_printed(1, "waiting in no call"));
     let outcome = server.stop();
     expect_one_conversation(&outcome);

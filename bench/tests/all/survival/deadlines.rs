@@ -152,7 +152,7 @@ pub fn idle(model: Model) {
                 deadline.check()
             }),
             ("after a part of the replies", |model| {
-                let mut server = with_idle_timeout(model);
+                let server = with_idle_timeout(model);
                 let mut client = blocked(&server);
                 let is_closed = AtomicBool::new(false);
                 thread::scope(|scope| {
@@ -163,7 +163,7 @@ pub fn idle(model: Model) {
                 })
             }),
             ("after the last reply", |model| {
-                let mut server = with_idle_timeout(model);
+                let server = with_idle_timeout(model);
                 let deadline = Deadline::begin(IDLE_TIMEOUT);
                 let client = refused(&server);
                 assert!(server.has_printed(1, "its request was too long"));
@@ -225,7 +225,7 @@ pub fn lingering(model: Model) {
         model,
         &[
             ("for a silent client", |model| {
-                let mut server = Server::start(model, &[]);
+                let server = Server::start(model, &[]);
                 let deadline = Deadline::begin(LINGER);
                 let client = refused(&server);
                 assert!(server.has_printed(1, "its request was too long"));
@@ -233,7 +233,7 @@ pub fn lingering(model: Model) {
                 deadline.check()
             }),
             ("for a client that keeps sending", |model| {
-                let mut server = Server::start(model, &[]);
+                let server = Server::start(model, &[]);
                 let deadline = Deadline::begin(LINGER);
                 let mut client = refused(&server);
                 thread::scope(|scope| {
@@ -275,7 +275,7 @@ pub fn stopping(model: Model) {
         model,
         &[
             ("with a new connection", |model| {
-                let mut server = Server::start(model, &[]);
+                let server = Server::start(model, &[]);
                 let client = Client::connect(server.address());
                 assert!(server.has_printed(1, "new connection"));
                 stop(server, client, model)

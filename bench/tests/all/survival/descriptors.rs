@@ -84,7 +84,7 @@ fn start_with_limit(model: Model, limit: &str) -> Server {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]);
     shell.arg(server.get_program()).args(server.get_args());
-    Server::start_as(shell)
+    Server::start_as(model, &shell)
 }
 
 pub fn few_descriptors(model: Model) {
@@ -140,7 +140,7 @@ pub fn taken_away_for_a_while(model: Model) {
 
     use super::client::GREETING;
 
-    let mut server = Server::start(model, one_loop(model));
+    let server = Server::start(model, one_loop(model));
     let limit = |server: &Server, limit: Rlimit| {
         for process in server.processes() {
             prlimit(Pid::from_raw(process), Resource::Nofile, limit).unwrap();

@@ -2,19 +2,20 @@
 
 #[cfg(target_os = "linux")]
 use std::fs;
-use std::ops::{Deref, DerefMut};
+use std::iter;
+use std::ops::Deref;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use bench::{Model, ServerExit, ServerProcess};
+use bench::{MeasuredServer, Model, ServerExit};
 
 use crate::available::left_out;
 
 /// A server that must not have panicked when the test is over.
 pub struct Server {
-    process: ServerProcess,
+    process: MeasuredServer,
 }
 
 /// Runs a test, unless this system doesn't have what the server waits with; then it prints so.
@@ -27,7 +28,10 @@ pub fn if_available(model: Model, test: fn(Model)) {
 
 /// The command line of a server with these options.
 pub fn command(model: Model, options: &[&str]) -> Command {
-    ServerProcess::command(Path::new(env!("CARGO_BIN_EXE_bench")), model, options)
+    let words = MeasuredServer::command(Path::new(env!("CARGO_BIN_EXE_bench")), model, options);
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
 }
 
 /// Options that make a server of several processes a single event loop, like the others, for tests
@@ -38,14 +42,15 @@ pub fn one_loop(model: Model) -> &'static [&'static str] {
 
 impl Server {
     pub fn start(model: Model, options: &[&str]) -> Self {
-        Server::start_as(command(model, options))
+        Server::start_as(model, &command(model, options))
     }
 
     /// The server doesn't ignore the signals that this test ignores.
-    pub fn start_as(command: Command) -> Self {
-        #[cfg(unix)]
+    pub fn start_as(model: Model, command: &Command) -> Self {
         system::defaults_for_children();
-        Server { process: ServerProcess::start(command).unwrap() }
+        let words = iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<_> = words.map(|word| word.to_str().unwrap().to_owned()).collect();
+        Server { process: MeasuredServer::start_command(model, &words).unwrap() }
     }
 
     /// Stops the server, which has to be alive and well until then.
@@ -152,15 +157,9 @@ impl Stat {
 }
 
 impl Deref for Server {
-    type Target = ServerProcess;
+    type Target = MeasuredServer;
 
-    fn deref(&self) -> &ServerProcess {
+    fn deref(&self) -> &MeasuredServer {
         &self.process
-    }
-}
-
-impl DerefMut for Server {
-    fn deref_mut(&mut self) -> &mut ServerProcess {
-        &mut self.process
     }
 }

@@ -27,7 +27,7 @@ const BOUND: Duration = Duration::from_millis(1500);
 /// and one of them would not even read it.
 #[cfg(unix)]
 fn stop_while_replies_are_pending(model: Model, stop: impl FnOnce(&Server)) {
-    let mut server = Server::start(model, &["--delay", "1h"]);
+    let server = Server::start(model, &["--delay", "1h"]);
     let mut clients: Vec<_> = (0..4).map(|_| Client::connect(server.address())).collect();
     for client in &mut clients {
         client.send("one\ntwo\n");
@@ -70,11 +70,14 @@ pub fn sigterm(model: Model) {
     });
 }
 
-/// The same Ctrl-C ends the shell that runs the server at once, and then its terminal hangs up.
-/// This doesn't count as a second Ctrl-C.
+/// A wrapper such as `timeout` passes on the Ctrl-C that the server gets from the terminal, too. The
+/// same Ctrl-C ends the shell that runs the server at once, and then its terminal hangs up. None of
+/// this counts as a second Ctrl-C.
 #[cfg(unix)]
 pub fn ctrl_c_and_hangup(model: Model) {
     stop_while_replies_are_pending(model, |server| {
+        server.signal(nix::sys::signal::Signal::SIGINT);
+        thread::sleep(Duration::from_millis(20)); // so that they don't arrive as one
         server.signal(nix::sys::signal::Signal::SIGINT);
         server.signal(nix::sys::signal::Signal::SIGHUP);
     });
@@ -119,7 +122,7 @@ pub fn second_ctrl_c(model: Model) {
 
     use super::client::wait_until;
 
-    let mut server = Server::start(model, &["--work", "1h"]);
+    let server = Server::start(model, &["--work", "1h"]);
     let mut client = Client::connect(server.address());
     client.send("hello\n");
     assert!(server.has_printed(1, "getting data"));
@@ -158,7 +161,7 @@ fn survive_what_was_ignored(model: Model, ignored: &str) {
     // A server that stops sends pending replies at once and closes. So with two delayed replies,
     // one after the other, there is enough time for a signal to take effect.
     let command = ignoring(ignored, &command(model, &["--delay", "50ms"]));
-    let server = Server::start_as(command);
+    let server = Server::start_as(model, &command);
     let mut client = Client::connect(server.address());
     for signal in [SIGINT, SIGHUP] {
         server.signal(signal);
@@ -176,7 +179,7 @@ fn survive_what_was_ignored(model: Model, ignored: &str) {
 
 /// Half a request counts as a request if the client ends after it, but not if the server stops.
 pub fn half_sent_at_the_end(model: Model) {
-    let mut server = Server::start(model, &["-v"]);
+    let server = Server::start(model, &["-v"]);
     let mut client = Client::connect(server.address());
     client.send("one\ntw"); // small enough to arrive in one piece
     client.expect_greetings(1);
@@ -237,7 +240,7 @@ pub fn without_loopback(model: Model) {
     let server = server::command(model, &["-v", "--address", "0.0.0.0:0"]);
     let mut unshare = Command::new("unshare");
     unshare.args(alone).arg(server.get_program()).args(server.get_args());
-    let mut server = Server::start_as(unshare);
+    let server = Server::start_as(model, &unshare);
     assert!(server.has_printed(1, "waiting in "));
     let began = Instant::now();
     expect_goodbye(&server.stop());
@@ -247,7 +250,7 @@ pub fn without_loopback(model: Model) {
 
 /// Without a signal, which would interrupt most system calls, the server wakes up all the same.
 pub fn parent_gone(model: Model) {
-    let mut server = Server::start(model, &["--delay", "1h"]);
+    let server = Server::start(model, &["--delay", "1h"]);
     let mut client = Client::connect(server.address());
     client.send("hello\n");
     assert!(server.has_printed(1, "getting data"));

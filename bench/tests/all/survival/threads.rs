@@ -28,7 +28,7 @@ fn a_client_that_comes_when_all_threads_are_taken_waits_for_one_to_end() {
 /// The thread that accepts isn't in accept(2) at that moment.
 #[test]
 fn a_server_whose_threads_are_all_taken_stops_at_once() {
-    let mut server = Server::start(Model::THREAD, &["--max-threads", "1"]);
+    let server = Server::start(Model::THREAD, &["--max-threads", "1"]);
     let crowd = Crowd::new(&server, 2);
     assert!(server.has_printed(1, "no thread is left"));
     let outcome = server.stop();

@@ -9,7 +9,7 @@ use super::client::Client;
 use super::server::{Server, one_loop};
 
 pub fn idle_timeout(model: Model) {
-    let mut server = Server::start(model, &["--idle-timeout", "1s"]);
+    let server = Server::start(model, &["--idle-timeout", "1s"]);
     let mut active = Client::connect(server.address());
     assert!(server.has_printed(1, "new connection"));
     let mut silent = Client::connect(server.address());
@@ -31,7 +31,7 @@ pub fn idle_timeout(model: Model) {
 
 /// Nothing moves for a client that doesn't read, once the kernels' buffers are full.
 pub fn non_reading_for_too_long(model: Model) {
-    let mut server = Server::start(model, &["--idle-timeout", "2s"]);
+    let server = Server::start(model, &["--idle-timeout", "2s"]);
     let mut non_reading = Client::with_small_receive_buffer(server.address());
     non_reading.send_until_full(&b"\n".repeat(1 << 16));
     assert!(server.has_printed(1, "nothing moved for too long"));
@@ -89,7 +89,7 @@ pub fn work(model: Model) {
 /// Work makes a turn of the loop long, 2.4 seconds here. A client that is accepted at its end has
 /// not been idle since its beginning.
 pub fn idle_timeout_beside_work(model: Model) {
-    let mut server = Server::start(model, &["--work", "600ms", "--idle-timeout", "2s"]);
+    let server = Server::start(model, &["--work", "600ms", "--idle-timeout", "2s"]);
     let mut busy = Client::connect(server.address());
     busy.send("hello\n".repeat(4));
     assert!(server.has_printed(1, "getting data"));

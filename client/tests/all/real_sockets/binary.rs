@@ -323,7 +323,10 @@ fn ctrl_c_ends_it_with_what_is_known_so_far() {
         .spawn()
         .unwrap();
     (0..20).for_each(|_| receiver.recv().unwrap());
-    kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    // Twice, as under `timeout`, which sends a signal to its child and another to the group.
+    for _ in 0..2 {
+        kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    }
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let stdout = String::from_utf8(output.stdout).unwrap();
