@@ -67,7 +67,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Asks the server to stop, from any thread.
+    /// Requests that the server stops, from any thread.
     pub fn request(&self) {
         self.shared.requested.store(true, Ordering::SeqCst);
         self.wake();

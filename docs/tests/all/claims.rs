@@ -113,9 +113,11 @@ fn one_slow_client() {
         &each,
         52.0..=56.0,
     );
-    let words = "At `poll-server`, eight of them add nothing that could be distinguished from noise";
+    let words =
+        "At `poll-server`, eight of them add nothing that could be distinguished from noise";
     claim(page, words, &[(poll[3] - poll[0]) / 7.0], -3000.0..=3000.0);
-    let words = "a visit to `sync-server` takes several thousand times as long as one to `poll-server`";
+    let words =
+        "a visit to `sync-server` takes several thousand times as long as one to `poll-server`";
     claim(page, words, &[sync[3] / poll[3]], 3000.0..=9900.0);
 }
 
@@ -399,7 +401,8 @@ fn choosing() {
     let words = "they are from one machine with two cores";
     claim(CHOOSING, words, &[figures.machine("cores")], rounded(2.0, 1.0));
     // As the picture has it, for 900 active connections.
-    let words = "about 4 kB of the kernel's memory at either end: ten times what it takes in `poll-server`";
+    let words =
+        "about 4 kB of the kernel's memory at either end: ten times what it takes in `poll-server`";
     claim(CHOOSING, words, &[SOCKET / figures.memory(900, "poll-server")], 8.0..=12.0);
 }
 
