@@ -1,5 +1,5 @@
-"""Milestone 1, a blocking server: one client after the other, and what a read brings is taken
-for a request.
+"""Milestone 1, a blocking server: one client after the other, and whatever a read returns
+is a request.
 
     python3 step-1.py 8686
 """

@@ -1,4 +1,4 @@
-"""Milestone 3, goodbyes: what befalls a connection ends that connection only.
+"""Milestone 3, clients that disappear: an error ends only its own connection.
 
     python3 step-3.py 8686
 """
@@ -14,17 +14,17 @@ READ_MAX = 4096
 
 
 class Conversation:
-    """What is said on one connection. It knows no socket."""
+    """The protocol on one connection. It knows nothing about sockets."""
 
     def __init__(self):
-        self.unfinished = 0  # bytes that have come since the last LF
-        self.pending = bytearray()  # replies that are not sent
-        self.is_refused = False  # a request was too long: no more are taken
+        self.unfinished = 0  # bytes received since the last LF
+        self.pending = bytearray()  # replies that are not sent yet
+        self.is_refused = False  # a request was too long: no more are accepted
 
     def receive(self, data):
         if self.is_refused:
             return
-        for piece in io.BytesIO(data):  # cut after each LF
+        for piece in io.BytesIO(data):  # split after each LF
             self.unfinished += len(piece)
             if self.unfinished > REQUEST_MAX:
                 self.is_refused = True
@@ -46,8 +46,8 @@ def serve(stream):
         stream.sendall(conversation.pending)
         conversation.pending.clear()
         if conversation.is_refused:
-            # To close with bytes unread would reset the connection, and the last reply could be
-            # lost: end the sending half, and read until the client ends, too.
+            # Closing with unread bytes would reset the connection, and the last reply could be
+            # lost: close the sending half, and read until the client ends, too.
             stream.shutdown(socket.SHUT_WR)
             while stream.recv(READ_MAX):
                 pass
@@ -63,4 +63,4 @@ while True:
         try:
             serve(stream)
         except OSError:
-            pass  # the client has gone, and that concerns nobody else
+            pass  # the client has gone, which affects no other

@@ -1,4 +1,4 @@
-"""Milestone 4, many at once: one sleep on all sockets, and one read from each that is ready.
+"""Milestone 4, many at once: one wait for all sockets, and one read from each that is ready.
 
     python3 step-4.py 8686
 """
@@ -15,18 +15,18 @@ READ_MAX = 4096
 
 
 class Conversation:
-    """What is said on one connection. It knows no socket."""
+    """The protocol on one connection. It knows nothing about sockets."""
 
     def __init__(self):
-        self.unfinished = 0  # bytes that have come since the last LF
-        self.pending = bytearray()  # replies that are not sent
-        self.is_refused = False  # a request was too long: no more are taken
-        self.has_ended = False  # the client has nothing more to say
+        self.unfinished = 0  # bytes received since the last LF
+        self.pending = bytearray()  # replies that are not sent yet
+        self.is_refused = False  # a request was too long: no more are accepted
+        self.has_ended = False  # the client has closed its sending half
 
     def receive(self, data):
         if self.is_refused:
             return
-        for piece in io.BytesIO(data):  # cut after each LF
+        for piece in io.BytesIO(data):  # split after each LF
             self.unfinished += len(piece)
             if self.unfinished > REQUEST_MAX:
                 self.is_refused = True
@@ -60,7 +60,7 @@ class Connection:
                 self.write()
             self.is_over = self.conversation.has_ended
         except OSError:
-            self.is_over = True  # the client has gone, and that concerns nobody else
+            self.is_over = True  # the client has gone, which affects no other
 
     def read(self):
         if data := self.stream.recv(READ_MAX):
@@ -72,8 +72,8 @@ class Connection:
         self.stream.sendall(self.conversation.pending)
         self.conversation.pending.clear()
         if self.conversation.is_refused:
-            # To close with bytes unread would reset the connection, and the last reply could be
-            # lost: end the sending half, and read until the client ends, too.
+            # Closing with unread bytes would reset the connection, and the last reply could be
+            # lost: close the sending half, and read until the client ends, too.
             self.stream.shutdown(socket.SHUT_WR)
 
 

@@ -1,7 +1,7 @@
-"""Milestone 6, limits and the end: clients wait for descriptors, and Ctrl-C ends it in order.
+"""Milestone 6, limits and stopping: clients wait for descriptors, and Ctrl-C ends it cleanly.
 
-Left out: time-outs for idle clients; and at the end it closes with bytes unread, so that a reset
-may cost a client its last reply.
+Left out: time-outs for idle clients; and at the end it closes sockets with unread bytes, so that a
+reset may cost a client its last reply.
 
     python3 step-6.py 8686
 """
@@ -25,18 +25,18 @@ STOP_GRACE = 0.5  # seconds
 
 
 class Conversation:
-    """What is said on one connection. It knows no socket."""
+    """The protocol on one connection. It knows nothing about sockets."""
 
     def __init__(self):
-        self.unfinished = 0  # bytes that have come since the last LF
-        self.pending = bytearray()  # replies that are not sent
-        self.is_refused = False  # a request was too long: no more are taken
-        self.has_ended = False  # the client has nothing more to say
+        self.unfinished = 0  # bytes received since the last LF
+        self.pending = bytearray()  # replies that are not sent yet
+        self.is_refused = False  # a request was too long: no more are accepted
+        self.has_ended = False  # the client has closed its sending half
 
     def receive(self, data):
         if self.is_refused:
             return
-        for piece in io.BytesIO(data):  # cut after each LF
+        for piece in io.BytesIO(data):  # split after each LF
             self.unfinished += len(piece)
             if self.unfinished > REQUEST_MAX:
                 self.is_refused = True
@@ -75,9 +75,9 @@ class Connection:
                 self.write()
             self.is_over = self.conversation.has_ended and not self.conversation.pending
         except BlockingIOError:
-            pass  # not ready, or not any more: the selector will say when
+            pass  # not ready, or not any more: the selector will report it
         except OSError:
-            self.is_over = True  # the client has gone, and that concerns nobody else
+            self.is_over = True  # the client has gone, which affects no other
 
     def read(self):
         if data := self.stream.recv(READ_MAX):
@@ -89,8 +89,8 @@ class Connection:
         sent = self.stream.send(self.conversation.pending)
         del self.conversation.pending[:sent]
         if self.conversation.is_refused and not self.conversation.pending:
-            # To close with bytes unread would reset the connection, and the last reply could be
-            # lost: end the sending half, and read until the client ends, too.
+            # Closing with unread bytes would reset the connection, and the last reply could be
+            # lost: close the sending half, and read until the client ends, too.
             self.stream.shutdown(socket.SHUT_WR)
 
 
@@ -138,7 +138,7 @@ class Server:
             else:
                 self.connection_ready(key.data)
         if not events and not self.is_accepting:
-            self.resume_accepting()  # perhaps another process has freed a descriptor
+            self.resume_accepting()  # another process may have freed a descriptor
 
     def accept_ready(self):
         try:

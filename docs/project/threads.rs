@@ -20,7 +20,7 @@ fn main() -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     loop {
         match listener.accept() {
-            // Its error concerns this client only, and so does a thread that can't be had.
+            // An error here, or the lack of a thread, affects only this client.
             Ok((stream, _)) => drop(thread::Builder::new().spawn(move || serve(&stream))),
             // Perhaps no descriptor is left: clients stay in the accept queue meanwhile.
             Err(_) => thread::sleep(TRY_AGAIN),

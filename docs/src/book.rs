@@ -1,4 +1,4 @@
-//! Makes the pages: mdBook, after what is our own has been put into its Markdown.
+//! Builds the pages: mdBook, after our own blocks have been put into its Markdown.
 
 use std::fmt;
 use std::fs;
@@ -22,9 +22,9 @@ use crate::{code, figures, links, pages};
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it, one sentence in a line. A warning is an error.
+/// Everything that is wrong with it, one sentence per line. A warning is an error.
 pub fn build(workspace: &Path, into: &Path) -> Result<()> {
-    // mdBook takes a path as one from the book's folder.
+    // mdBook takes a path as relative to the book's folder.
     let into = &std::path::absolute(into).with_context(|| {
         format!("can't find the current folder, in which {} is to be", into.display())
     })?;
@@ -109,7 +109,7 @@ impl Preprocessor for OurOwn {
 ///
 /// # Errors
 ///
-/// A sentence for each that can't be had.
+/// A sentence for each that can't be found.
 pub fn with_our_own(workspace: &Path, page: &str) -> Result<String, Vec<String>> {
     let blocks = console::blocks(page).map_err(|why| vec![why])?;
     let mut blocks = blocks.iter().peekable();
@@ -138,7 +138,7 @@ pub fn with_our_own(workspace: &Path, page: &str) -> Result<String, Vec<String>>
     if complaints.is_empty() { Ok(content) } else { Err(complaints) }
 }
 
-/// What stands between the brackets of a line that is one.
+/// The text between the brackets, if the line is a directive.
 fn directive(line: &str) -> Option<&str> {
     line.strip_prefix("{{#")?.strip_suffix("}}")
 }
@@ -162,7 +162,7 @@ fn include(workspace: &Path, directive: &str) -> Result<String> {
     }
 }
 
-/// What mdBook warns of.
+/// The warnings of mdBook.
 #[derive(Clone, Default)]
 struct Warnings(Arc<Mutex<Vec<String>>>);
 

@@ -1,12 +1,13 @@
 //! Code in the book, by the names of its items, from the real sources.
 //!
-//! A line `{{#code poll-server/src/lib.rs serve Loop::wait}}` shows two functions as they stand
-//! there, with their documentation and attributes. Nothing is pasted, so nothing can be out of
-//! date; a name that is not there (any more), or that is there twice, is an error.
+//! A line `{{#code poll-server/src/lib.rs serve Loop::wait}}` shows two functions as they are in
+//! that file, with their documentation and attributes. Nothing is pasted, so nothing can be out of
+//! date; a name that doesn't exist (any more), or exists twice, is an error.
 //!
-//! In Rust and Python an item is found by its layout, on which rustfmt and Python insist: it
-//! ends where its indentation does. In other languages, and for what is no item, a file may
-//! have comments with `ANCHOR: name` and `ANCHOR_END: name`. Without names, it is the file.
+//! In Rust and Python an item is found by its layout, which rustfmt and Python enforce: it ends
+//! where its indentation does. In other languages, and for code that isn't an item, a file may have
+//! comments with `ANCHOR: name` and `ANCHOR_END: name`. Without names, the listing is the whole
+//! file.
 
 use std::ops::RangeInclusive;
 
@@ -82,7 +83,7 @@ fn find(path: &str, lines: &[&str], name: &str) -> Result<RangeInclusive<usize>,
     Ok(up_over(lines, begin, "/// #[")..=end)
 }
 
-/// The first line of a Rust item, but for documentation and attributes.
+/// The first line of a Rust item, not counting documentation and attributes.
 fn rust_head(name: &str) -> String {
     let name = regex::escape(name);
     format!(
@@ -111,7 +112,8 @@ fn the_only(
     }
 }
 
-/// Up over the lines that begin with one of the `words`: documentation, attributes, decorators.
+/// Goes up over the lines that begin with one of the `words`: documentation, attributes,
+/// decorators.
 fn up_over(lines: &[&str], mut begin: usize, words: &str) -> usize {
     let belongs = |line: &str| words.split(' ').any(|word| line.trim_start().starts_with(word));
     while begin > 0 {

@@ -2,17 +2,17 @@
 //!
 //! ````text
 //! ```console 1 needs=strace
-//! $ cargo run -p sync-server               a command; what follows is what it prints
-//! server is running on 127.0.0.1:8686      a line, as it must be
+//! $ cargo run -p sync-server               a command; its output follows
+//! server is running on 127.0.0.1:8686      a line that must be printed exactly
 //! new connection from 127.0.0.1:⟨39196⟩    ... or with parts that vary: see `pattern`
 //! …                                        any number of lines
 //! » hello                                  a line that the reader types
-//! ^C                                       a key that he presses; also ^D, ^S and ^Q
+//! ^C                                       a key that the reader presses; also ^D, ^S, ^Q
 //! ```
 //! ````
 //!
-//! The number is the terminal's. A block that does not begin with a command goes on with what
-//! its terminal prints. `needs=` names tools that not every machine has, with commas in between.
+//! The number is the terminal's. A block that does not begin with a command continues the output of
+//! its terminal. `needs=` names tools that not every machine has, separated by commas.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -30,7 +30,7 @@ pub enum Key {
     D,
     /// Stops the terminal's output.
     S,
-    /// Lets it go on.
+    /// Continues it.
     Q,
 }
 
@@ -55,7 +55,7 @@ pub enum Line {
     Command(String),
     /// What the reader types, for the program that runs.
     Typed(String),
-    /// A key that he presses.
+    /// A key that the reader presses.
     Pressed(Key),
     /// What is printed.
     Printed(Pattern),
@@ -68,11 +68,11 @@ pub enum Line {
 pub struct Block {
     /// The number of its terminal, from 1 on.
     pub terminal: usize,
-    /// Tools without which it can't be played.
+    /// Tools that it needs.
     pub needs: Vec<String>,
-    /// Where its first line stands in the page's source, counted from 0.
+    /// The line of the page's source where it begins, counted from 0.
     pub begin: usize,
-    /// Its lines, one for each of the source.
+    /// Its lines, one for each line of the source.
     pub lines: Vec<Line>,
 }
 
@@ -83,8 +83,8 @@ const COMMAND: &str = "$ ";
 const TYPED: &str = "» ";
 const GAP: &str = "…";
 
-/// The fenced blocks of a page, of all kinds, as mdBook finds them: what is behind the fence, and
-/// from where to where it goes, fences included.
+/// The fenced blocks of a page, of all kinds, as mdBook finds them: the text after the fence, and
+/// the block's range, fences included.
 pub(crate) fn fenced(page: &str) -> impl Iterator<Item = (String, Range<usize>)> {
     Parser::new(page).into_offset_iter().filter_map(|(event, range)| match event {
         Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => Some((info.into(), range)),
@@ -96,7 +96,7 @@ pub(crate) fn fenced(page: &str) -> impl Iterator<Item = (String, Range<usize>)>
 ///
 /// # Errors
 ///
-/// A sentence with the number of the line, if one is not as it should be.
+/// A sentence with the number of the line, if a block is invalid.
 pub fn blocks(page: &str) -> Result<Vec<Block>, String> {
     let consoles =
         fenced(page).filter(|(info, _)| info.split_whitespace().next() == Some("console"));
@@ -156,7 +156,7 @@ impl Block {
             self.terminal
         );
         for (index, line) in self.lines.iter().enumerate() {
-            // None before the first, which stands below the terminal's name.
+            // None before the first, which is below the terminal's name.
             html += if index > 0 { "\n" } else { "" };
             match line {
                 Line::Command(command) => write!(
@@ -182,8 +182,8 @@ impl Block {
     }
 }
 
-/// Whether a line is longer than a terminal is wide, so that it goes on in the next one. Those
-/// of tables have columns, with blanks in between, and rules.
+/// Whether a line is longer than a terminal is wide, so that the terminal wraps it. Lines of
+/// tables, which have columns separated by blanks, and rules don't count.
 fn is_prose(line: &str) -> bool {
     line.chars().count() > 80 && line.contains(' ') && !line.contains("   ")
 }

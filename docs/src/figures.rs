@@ -6,7 +6,7 @@
 /// The set that the book shows, as a path from its pages.
 pub const SET: &str = "figures/2026-11-23";
 
-/// The table that is `asked` for by its heading in `tables`, or its rows of the names behind the
+/// The table `asked` for, by its heading in `tables`, or only its rows with the names after the
 /// heading, as Markdown.
 ///
 /// # Errors
@@ -36,7 +36,7 @@ pub fn table(tables: &str, asked: &str) -> Result<String, String> {
     }
     let medians = chosen.into_iter().map(without_bounds);
     let table: Vec<String> = head.into_iter().map(str::to_owned).chain(medians).collect();
-    // A command stands in the sentence below the heading.
+    // The sentence below the heading contains a command.
     let command = section.split('`').find(|word| word.starts_with("cargo "));
     let command = command.map_or(String::new(), |command| format!("; <code>{command}</code>"));
     // As mdBook makes it.
@@ -51,7 +51,7 @@ pub fn table(tables: &str, asked: &str) -> Result<String, String> {
     ))
 }
 
-/// A row without what stands in square brackets.
+/// A row without the parts in square brackets.
 fn without_bounds(row: &str) -> String {
     let mut text = String::new();
     let mut rest = row;

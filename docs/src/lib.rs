@@ -6,13 +6,13 @@
 //! cargo test -p docs                # builds and plays everything, as CI does
 //! ```
 //!
-//! Its text is in `docs/book`, as Markdown; mdBook makes pages of it. Three things are our own,
-//! so that nothing in it can be wrong for long: commands and what they print stand in blocks
-//! that are played ([`console`], [`player`]), code is included from the real sources by the
-//! names of its items ([`code`]), and measured figures come from the measured set ([`figures`]).
+//! Its text is in `docs/book`, as Markdown; mdBook turns it into pages. Three things are our own,
+//! so that nothing in it can be wrong for long: commands and their output are in blocks that are
+//! played ([`console`], [`player`]), code is included from the real sources by the names of its
+//! items ([`code`]), and measured figures come from the measured set ([`figures`]).
 //!
-//! Read in this order: [`console`] and [`pattern`], which say what a block may hold; [`player`],
-//! which plays it; then [`book`], which makes the pages, and [`links`], which reads them again.
+//! Read in this order: [`console`] and [`pattern`], which say what a block may contain; [`player`],
+//! which plays it; then [`book`], which builds the pages, and [`links`], which checks them.
 
 #![forbid(unsafe_code)]
 
@@ -28,10 +28,11 @@ pub mod player;
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The workspace: the one that cargo runs this program in, or else that it was built in.
+/// The workspace: the one in which cargo runs this program, or otherwise the one in which it was
+/// built.
 pub fn workspace() -> PathBuf {
     let docs = env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
-    // `docs` is a folder of it.
+    // `docs` is a folder in it.
     Path::new(&docs).parent().unwrap_or(Path::new(".")).to_owned()
 }
 

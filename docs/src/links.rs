@@ -1,4 +1,4 @@
-//! Reads the finished pages again: does every link lead somewhere?
+//! Checks that every link in the finished pages leads somewhere.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{BufferQueue, Token, TokenSink, TokenSinkResult, Tokenizer};
 
-/// What of a page has to do with links.
+/// The parts of a page that have to do with links.
 #[derive(Default)]
 struct Page {
     ids: BTreeSet<String>,
@@ -17,10 +17,10 @@ struct Page {
     complaints: Vec<String>,
 }
 
-/// Pages that mdBook makes of others: what is in them was checked there.
+/// Pages that mdBook makes from others, where their content is checked.
 const MADE: [&str; 3] = ["print.html", "toc.html", "404.html"];
 
-/// Links in the pages below `book` that lead nowhere, and pictures that nothing describes.
+/// Links in the pages below `book` that lead nowhere, and pictures without a description.
 ///
 /// Links to other sites can't be followed without a network, so only their form is checked.
 ///
@@ -118,7 +118,7 @@ fn broken(book: &Path, pages: &BTreeMap<PathBuf, Page>, from: &Path, link: &str)
     None
 }
 
-/// The path without `..`, if it does not lead out of the book.
+/// The path without `..`, unless it leads out of the book.
 fn resolved(path: &Path) -> Option<PathBuf> {
     let mut resolved = PathBuf::new();
     for component in path.components() {

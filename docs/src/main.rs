@@ -27,16 +27,16 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Other {
-    /// Plays the commands of pages, and compares what they print with what stands there
+    /// Plays the commands of pages, and compares their output with the pages
     Test {
         /// Chapters, by their numbers, or other pages by their names; all, if none is named
         chapters: Vec<String>,
 
-        /// Take over what was printed this time, with the pictures, where nothing else changed
+        /// Record the new output and pictures in the pages, where only the varying parts differ
         #[arg(long)]
         record: bool,
 
-        /// Take the programs in this folder, instead of building them
+        /// Use the programs in this folder, instead of building them
         #[arg(long, value_name = "FOLDER")]
         programs: Option<PathBuf>,
     },
@@ -64,10 +64,10 @@ fn main() -> ExitCode {
     match done {
         Ok(status) => status,
         Err(error) => {
-            // Whoever closed the pipe wants to hear no more, so it is not told.
+            // The program that closed the pipe doesn't read any more, so this isn't reported.
             let is_closed_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
             if !error.downcast_ref().is_some_and(is_closed_pipe) {
-                // If even standard error has gone, nobody is left to be told.
+                // If standard error fails, too, there is nowhere left to report it.
                 writeln!(io::stderr(), "docs: {error:#}").ok();
             }
             ExitCode::FAILURE
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints a line. Other than `println!` it does not panic when nobody reads it.
+/// Prints a line. Unlike `println!`, it does not panic when standard output is closed.
 fn print(line: impl Display) -> Result<()> {
     writeln!(io::stdout(), "{line}").context("can't print")
 }

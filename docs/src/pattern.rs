@@ -1,20 +1,20 @@
 //! A line of a transcript: what must be printed exactly, and what may vary.
 //!
-//! What varies stands in the book's source as `⟨39196⟩`: a sample, between marks that the page
-//! does not show. Whatever is of the sample's kind matches: a number (`⟨39196⟩`, `⟨97%⟩`,
-//! `⟨+0.4 MB⟩`), a time in any unit (`⟨187µs⟩`), or else any text (`⟨────⟩`). A number or a time
-//! can have bounds that are asserted, both of them included, one of them left out at will:
-//! `⟨97% in 80..⟩`, `⟨1.68s in 900ms..4s⟩`. A bound without a unit has the sample's.
+//! What varies is written in the book's source as `⟨39196⟩`: a sample, between marks that the page
+//! does not show. Everything of the sample's kind matches: a number (`⟨39196⟩`, `⟨97%⟩`, `⟨+0.4
+//! MB⟩`), a time in any unit (`⟨187µs⟩`), or else any text (`⟨────⟩`). A number or a time can have
+//! bounds that are checked; both are inclusive, and one of them may be omitted: `⟨97% in 80..⟩`,
+//! `⟨1.68s in 900ms..4s⟩`. A bound without a unit has the sample's.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// A number and what it is a number of.
+/// A number and its unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantity {
-    /// In units of `unit`; of times, in seconds.
+    /// In units of `unit`; times are in seconds.
     value: f64,
     /// Such as `%` or `kB`; `s` for times of all units; nothing for bare numbers.
     unit: String,
@@ -51,7 +51,7 @@ impl Quantity {
     }
 }
 
-/// What a part that varies may be.
+/// What a varying part may be.
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
     Text,
@@ -83,7 +83,7 @@ impl PartialEq for Pattern {
     }
 }
 
-/// Begins and ends a part that varies.
+/// The marks around a varying part.
 const MARKS: (char, char) = ('⟨', '⟩');
 
 impl Pattern {
@@ -122,7 +122,7 @@ impl Pattern {
         texts.collect()
     }
 
-    /// The line as HTML: what varies is a `span`, and says within which bounds.
+    /// The line as HTML: what varies is a `span` that shows its bounds.
     pub fn html(&self) -> String {
         let mut html = String::new();
         for part in &self.parts {
@@ -143,7 +143,7 @@ impl Pattern {
         html
     }
 
-    /// Compares what was printed with it.
+    /// Compares a printed line with this one.
     ///
     /// # Errors
     ///
@@ -191,7 +191,8 @@ impl Pattern {
 /// Two or more blanks, which separate columns.
 static BLANKS: LazyLock<Regex> = LazyLock::new(|| Regex::new(" {2,}").expect("it is a constant"));
 
-/// Blanks between columns may vary, and beside what varies: columns are as wide as what they hold.
+/// Blanks between columns may vary, and so may those next to a varying part, because columns are as
+/// wide as their content.
 fn regex(parts: &[Part]) -> Regex {
     let mut regex = String::from("^");
     let last = parts.len().saturating_sub(1);
@@ -203,7 +204,7 @@ fn regex(parts: &[Part]) -> Regex {
                 let end = text.len() - text.trim_end_matches(' ').len();
                 regex += &blanks(begin, index > 0);
                 regex += &BLANKS.replace_all(&regex::escape(word), " {2,}");
-                // Nothing but blanks, between two that vary: they stand there already.
+                // Nothing but blanks, between two varying parts: they are there already.
                 regex += &blanks(if word.is_empty() { 0 } else { end }, index < last);
             }
             Part::Varies { kind: Kind::Text, .. } => regex += "(.+?)",
@@ -264,13 +265,13 @@ fn bound(text: &str, sample: &str, unit: &str) -> Result<Option<f64>, String> {
     if quantity.unit == unit {
         return Ok(Some(quantity.value));
     }
-    // Without a unit: that of the sample, which of a time may be ms as well.
+    // Without a unit: that of the sample, which for a time may also be ms.
     let own = sample.trim_start_matches(|c: char| c.is_ascii_digit() || "+-,. ".contains(c));
     let quantity = Quantity::parse(&format!("{text}{own}")).filter(|with| with.unit == unit);
     quantity.map(|quantity| Some(quantity.value)).ok_or_else(wrong)
 }
 
-/// `80..120` as a reader wants it.
+/// `80..120` in words.
 fn in_words(bounds: &str) -> String {
     match bounds.split_once("..") {
         Some(("", high)) => format!("at most {high}"),
@@ -280,7 +281,7 @@ fn in_words(bounds: &str) -> String {
     }
 }
 
-/// The text, so that HTML has it as it is.
+/// The text, escaped for HTML.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -54,7 +54,7 @@ const REPLY_MAX: usize = 19;
 pub struct Terms {
     /// How requests and replies are separated.
     pub protocol: Protocol,
-    /// How long nothing may move before the server gives the client up; `None`: for ever.
+    /// How long nothing may move before the server closes the connection; `None`: no limit.
     ///
     /// While a reply waits for its [`Delay`], the time doesn't count.
     pub idle_timeout: Option<Duration>,
@@ -112,7 +112,7 @@ pub enum Ending {
 pub struct Conversation {
     terms: Terms,
     phase: Phase,
-    /// How many bytes of a request have come whose end has not come yet.
+    /// How many bytes of an unfinished request have arrived.
     unfinished: usize,
     /// Replies that are not due yet, in the order of the requests.
     delayed: VecDeque<Delayed>,
@@ -131,11 +131,11 @@ pub struct Conversation {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Requests are taken.
+    /// Requests are accepted.
     Open,
-    /// No more input is taken; what is owed is sent.
+    /// No more input is accepted; what is owed is sent.
     Closing(Ending),
-    /// No more requests are taken; what is owed is sent, input is discarded.
+    /// No more requests are accepted; what is owed is sent, input is discarded.
     Lingering(Ending),
     Over(Ending),
 }
@@ -162,7 +162,7 @@ impl Conversation {
         }
     }
 
-    /// How many bytes [`receive`](Self::receive) takes now.
+    /// How many bytes [`receive`](Self::receive) accepts now.
     ///
     /// Their replies fit into [`PENDING_MAX`], even if every byte is a request.
     pub fn room(&self) -> usize {
@@ -289,7 +289,7 @@ impl Conversation {
         }
     }
 
-    /// When [`expire`](Self::expire) must be called, if nothing moves before.
+    /// When to call [`expire`](Self::expire) at the latest, if nothing moves before.
     pub fn deadline(&self) -> Option<Instant> {
         let next_reply = self.delayed.front().map(|delayed| delayed.due);
         let idle = match self.terms.idle_timeout {
@@ -299,8 +299,9 @@ impl Conversation {
         [next_reply, idle, self.give_up].into_iter().flatten().min()
     }
 
-    /// Does what is due `now`: releases delayed replies, or gives the client up. Before the
-    /// [`deadline`](Self::deadline) it does nothing, so calling it too early does no harm.
+    /// Does what is due `now`: releases delayed replies, or ends the conversation with an idle
+    /// client. Before the [`deadline`](Self::deadline) it does nothing, so calling it too early
+    /// does no harm.
     pub fn expire(&mut self, now: Instant) {
         while self.delayed.front().is_some_and(|delayed| delayed.due <= now) {
             self.release_one(now);
@@ -316,9 +317,9 @@ impl Conversation {
         }
     }
 
-    /// The server is stopping: no more requests are taken, delayed replies are released, and what
-    /// is not sent by `give_up` never will be. If the client would have been given up before that,
-    /// it still is.
+    /// The server is stopping: no more requests are accepted, delayed replies are released, and
+    /// what is not sent by `give_up` never will be. If the conversation would have ended before
+    /// that, it still does.
     pub fn stop(&mut self, now: Instant, give_up: Instant) {
         while !self.delayed.is_empty() {
             self.release_one(now);
@@ -362,7 +363,7 @@ impl Conversation {
         self.delayed.push_back(Delayed { due: later(now, delay), reply });
     }
 
-    /// Gives the client up at this time, unless an earlier one is set.
+    /// Ends the conversation at this time, unless an earlier one is set.
     fn give_up_at(&mut self, at: Instant) {
         self.give_up = Some(self.give_up.map_or(at, |earlier| earlier.min(at)));
     }
@@ -379,7 +380,7 @@ impl Conversation {
         }
     }
 
-    /// Goes on to `phase`, and from `Closing` to `Over` when nothing is owed.
+    /// Changes to `phase`, and from `Closing` to `Over` when nothing is owed.
     fn enter(&mut self, phase: Phase) {
         self.phase = match phase {
             Phase::Closing(ending) if self.owed == 0 => Phase::Over(ending),

@@ -22,7 +22,7 @@ impl Delay {
         Delay { shortest: delay, longest: delay }
     }
 
-    /// A random delay of this range.
+    /// A random delay in this range.
     pub(crate) fn draw(&self, dice: &mut Dice) -> Duration {
         let span = (self.longest - self.shortest).as_nanos();
         let span = u64::try_from(span).unwrap_or(u64::MAX); // 584 years are enough

@@ -1,5 +1,5 @@
-//! However the bytes are cut and whenever they are sent on, the same replies come in the
-//! same order, one for each request, and memory stays within its bound.
+//! However the bytes are split and whenever they are sent, the same replies come in the same order,
+//! one for each request, and memory stays within its bound.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ const CASES: u32 = if cfg!(miri) { 2 } else { 512 };
 /// What happens next to a conversation.
 #[derive(Clone, Debug)]
 enum Step {
-    /// The network brings so many bytes, or as many as there are and are taken.
+    /// This many bytes arrive, or as many as there are and are accepted.
     Receive(usize),
-    /// The socket takes so many bytes.
+    /// The socket takes this many bytes.
     Send(usize),
-    /// So many milliseconds pass.
+    /// This many milliseconds pass.
     Wait(u64),
 }
 
@@ -89,7 +89,7 @@ impl<'a> Network<'a> {
     }
 }
 
-/// What the protocol's description says the client must get: nothing clever.
+/// What the client must get, computed in the simplest way from the protocol's description.
 fn expected_replies(stream: &[u8]) -> Vec<u8> {
     let mut replies = Vec::new();
     for line in stream.split_inclusive(|&byte| byte == b'\n') {
@@ -211,7 +211,7 @@ fn a_client_that_never_reads_is_not_read_from() {
         let owed = network.conversation.owed() * Protocol::Lines.reply().len();
         assert!((PENDING_MAX / 2..=PENDING_MAX).contains(&owed), "{owed} bytes are owed");
         assert!(network.conversation.memory() <= MEMORY_MAX);
-        // When it reads at last, it gets every reply.
+        // When it finally reads, it gets every reply.
         network.settle();
         assert_eq!(network.replies, expected_replies(&stream));
     }

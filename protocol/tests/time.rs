@@ -1,4 +1,4 @@
-//! Deadlines: delayed replies, idle clients, the last word, and the end of the server.
+//! Deadlines: delayed replies, idle clients, lingering, and the end of the server.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ fn an_idle_client_is_given_up_and_an_active_one_is_not() {
     let (mut conversation, start) =
         conversation(Terms { idle_timeout: Some(2 * SECOND), ..Terms::default() });
     assert_eq!(conversation.deadline(), Some(start + 2 * SECOND));
-    // A byte is enough to start the time anew ...
+    // A byte is enough to restart the clock ...
     conversation.receive(b"h", start + SECOND);
     assert_eq!(conversation.deadline(), Some(start + 3 * SECOND));
     // ... and a call that comes too early does no harm.
@@ -38,11 +38,11 @@ fn nothing_is_no_sign_of_life() {
     let (mut conversation, start) =
         conversation(Terms { idle_timeout: Some(3 * SECOND), ..Terms::default() });
     conversation.receive(b"one\n", start);
-    // No bytes that come, none that go, ...
+    // No bytes that are received, none that are sent, ...
     conversation.receive(b"", start + SECOND);
     conversation.sent(0, start + SECOND);
     assert_eq!(conversation.deadline(), Some(start + 3 * SECOND));
-    // ... nor an end that was heard before.
+    // ... nor an end that was received before.
     conversation.receive_end(start + SECOND);
     conversation.receive_end(start + 2 * SECOND);
     assert_eq!(conversation.deadline(), Some(start + 4 * SECOND));

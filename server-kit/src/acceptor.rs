@@ -104,9 +104,9 @@ fn listen_on(
     Ok(socket.into())
 }
 
-/// How many clients an event loop accepts in one turn at most, so that a crowd of new clients
-/// doesn't delay those that are already connected. Listeners are level-triggered, so the next turn
-/// accepts the rest.
+/// How many clients an event loop accepts in one turn at most, so that many new clients don't delay
+/// those that are already connected. Listeners are level-triggered, so the next turn accepts the
+/// rest.
 ///
 /// The number lies between those of nginx, which accepts one unless `multi_accept` is on, and of
 /// redis, which accepts a thousand (`MAX_ACCEPTS_PER_CALL`).

@@ -273,7 +273,7 @@ impl BlockingThreads {
         let listener = Arc::new(listener);
         let threads = BlockingThreads { listener, stop: stop.clone(), list: Arc::default() };
         let (sender, stopped) = mpsc::channel();
-        // The listener is closed when the server ends, even if nothing has asked it to stop.
+        // The listener is closed when the server ends, even if no stop was requested.
         let (list, listener) = (Arc::clone(&threads.list), Arc::downgrade(&threads.listener));
         thread::Builder::new().spawn(move || {
             // It fails if the `Stop` is dropped before a stop is requested.

@@ -61,8 +61,8 @@ impl<S: Stream> Connection<S> {
         let result = if self.conversation.interest().readable {
             self.read(now, journal)
         } else {
-            // There was no interest in reading. But a reset is reported all the same
-            // (epoll_ctl(2), EPOLLERR; poll(2), POLLERR).
+            // There was no interest in reading. But a reset is reported anyway (epoll_ctl(2),
+            // EPOLLERR; poll(2), POLLERR).
             self.look_for_error(journal)
         };
         self.or_fail(result)
@@ -78,12 +78,12 @@ impl<S: Stream> Connection<S> {
         self.or_fail(result)
     }
 
-    /// The deadline has passed, or may have: sends the replies that are due, or gives the client
-    /// up.
+    /// The deadline has passed, or may have: sends the replies that are due, or ends the connection
+    /// of an idle client.
     pub fn expire(&mut self, now: Instant, journal: &mut Journal) {
-        // What was pending before has met a full socket. By now it may have a little room, less
-        // than is reported (on Linux a third of the buffer). Filling that would count as movement,
-        // and postpone the idle time-out.
+        // What was pending before did not fit into the socket. By now the socket may have a little
+        // room, less than is reported (on Linux a third of the buffer). Filling that would count as
+        // movement, and postpone the idle time-out.
         let is_blocked = self.conversation.interest().writable;
         self.conversation.expire(now);
         if !is_blocked {
@@ -184,9 +184,9 @@ impl<S: Stream> Connection<S> {
     }
 }
 
-/// Whether this isn't an error, but means "not now": go back and wait. EAGAIN of a read: the socket
-/// was reported ready and no longer is (select(2), BUGS, describes such cases). EAGAIN of a write:
-/// the socket has no room left. EINTR: a signal came first.
+/// Whether this isn't an error, but means "not now": go back and wait. EAGAIN from a read: the
+/// socket was reported ready and no longer is (select(2), BUGS, describes such cases). EAGAIN from
+/// a write: the socket has no room left. EINTR: a signal came first.
 fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

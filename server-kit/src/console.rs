@@ -64,12 +64,12 @@ impl Console {
         true
     }
 
-    /// The process has to stop: from now on it is no surprise if its last lines can't be printed.
+    /// The process has to stop: from now on it is expected that its last lines may not be printed.
     pub(crate) fn expect_the_end() {
         ENDING.store(true, Ordering::Relaxed);
     }
 
-    /// Prints the last words, which may be longer than a line of the terminal.
+    /// Prints the last lines, which may be longer than a line of the terminal.
     pub(crate) fn tell_at_the_end(&mut self, words: &impl fmt::Display) {
         let columns = terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns);
         self.tell(Verbosity::Normal, format_args!("{}", wrapped(&words.to_string(), columns)));
@@ -82,7 +82,8 @@ impl Console {
     }
 }
 
-/// Breaks lines between words, so that they fit so many columns; `None`: leaves them as they are.
+/// Breaks lines between words, so that they fit into this many columns; `None`: leaves them as they
+/// are.
 fn wrapped(text: &str, columns: Option<u16>) -> String {
     let Some(columns) = columns else { return text.to_owned() };
     let mut wrapped = String::new();

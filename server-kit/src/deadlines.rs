@@ -6,10 +6,10 @@ use std::time::Instant;
 /// The deadlines of all connections, by their keys.
 ///
 /// Most deadlines move into the future again and again: with each byte that a client sends, its
-/// idle time starts anew. So an alarm that would ring too early is left as it is. When it rings,
-/// [`take_due`](Self::take_due) returns the key, and the caller sets the alarm again, to the true
-/// deadline. Therefore a busy connection costs nothing here, and a needless wake-up happens at most
-/// once per idle time-out.
+/// idle time starts again. So an alarm that would go off too early is left as it is. When it goes
+/// off, [`take_due`](Self::take_due) returns the key, and the caller sets the alarm again, to the
+/// true deadline. Therefore a busy connection costs nothing here, and there is at most one
+/// unnecessary wake-up per idle time-out.
 #[derive(Default)]
 pub struct Deadlines {
     alarms: BTreeSet<(Instant, usize)>,
@@ -46,12 +46,12 @@ impl Deadlines {
         }
     }
 
-    /// When the next alarm rings.
+    /// When the next alarm goes off.
     pub fn next(&self) -> Option<Instant> {
         self.alarms.first().map(|(alarm, _)| *alarm)
     }
 
-    /// A key whose alarm has rung by `now`. Each alarm is returned once.
+    /// A key whose alarm has gone off by `now`. Each alarm is returned once.
     pub fn take_due(&mut self, now: Instant) -> Option<usize> {
         let &(alarm, key) = self.alarms.first()?;
         if alarm > now {

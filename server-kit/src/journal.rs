@@ -22,7 +22,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// An empty journal that prints as much as the settings ask for.
+    /// An empty journal that prints as much as the settings say.
     pub fn new(settings: &Settings) -> Self {
         Journal {
             console: Console::new(settings.verbosity()),
@@ -136,9 +136,9 @@ impl Journal {
         now
     }
 
-    /// A server that never sleeps, but asks again and again, has found something: for how long and
-    /// how many times it had asked in vain, how many connections were ready then, and whether a
-    /// connection was pending. Returns the time.
+    /// A server that never sleeps, but tries its sockets again and again, has found something: for
+    /// how long and how many times it had found nothing, how many connections were ready then, and
+    /// whether a connection was pending. Returns the time.
     pub fn asked(
         &mut self,
         began: Instant,

@@ -134,7 +134,7 @@ pub(crate) fn sleep_until_readable(
     /// A fifth of the time that a stopping server has to send replies that it owes.
     const NAP: Duration = Duration::from_millis(100);
     let time_out = stream.read_timeout()?;
-    // A time-out that is too long for an `Instant` is as good as none.
+    // A time-out that is too long for an `Instant` never passes.
     let deadline = time_out.and_then(|time_out| Instant::now().checked_add(time_out));
     let looked = loop {
         let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));

@@ -1,14 +1,14 @@
-//! The smallest runtime for async and await that serves a crowd, and a server on top of it.
+//! The smallest runtime for async and await that serves many clients, and a server on top of it.
 //!
 //! ```text
 //! cargo run -p docs --example tiny-executor
-//! cargo run -p client -- --dribbling 1        # in a second terminal: nobody waits for the slow one
+//! cargo run -p client -- --dribbling 1        # in a second terminal: none waits for it
 //! ```
 //!
-//! `runtime` is the part that one usually has from a library; `server` is what one writes.
+//! `runtime` is the part that usually comes from a library; `server` is the part that you write.
 //!
 //! Left out: Ctrl-C (it simply ends the program), and what to do when no descriptor is left (it
-//! asks again and again). For Unix only, since the one sleep is in poll(2).
+//! calls accept again and again). For Unix only, since the only call that sleeps is poll(2).
 
 #![forbid(unsafe_code)]
 

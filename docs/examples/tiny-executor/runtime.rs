@@ -1,8 +1,8 @@
-//! An executor with its queue, a reactor with poll(2), and the wakers between them. Nothing of
-//! it is from a library for async and await.
+//! An executor with its queue, a reactor with poll(2), and the wakers between them. Nothing in it
+//! comes from a library for async and await.
 //!
-//! Left out: time (no deadline ends a wait), more than one thread, and cancellation. The list
-//! for poll(2) is made anew for each wait, so each costs as much as there are connections.
+//! Left out: time (no deadline ends a wait), more than one thread, and cancellation. The list for
+//! poll(2) is built anew for each wait, so the cost of a wait grows with the number of connections.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -17,14 +17,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// A task: a future of its own that nobody awaits. The box gives all of them one size, and the
-/// pin promises that it will not be moved: a future may hold references into itself.
+/// A task: a future that no other future awaits. The box gives all of them the same size, and the
+/// pin guarantees that it will not be moved: a future may hold references into itself.
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// The keys of the tasks that can go on.
+/// The keys of the tasks that can make progress.
 type Queue = Arc<Mutex<VecDeque<usize>>>;
 
-/// What an event is to call: it puts one task back into the queue.
+/// What an event calls: it puts one task back into the queue.
 struct TaskWaker {
     key: usize,
     queue: Queue,
@@ -53,18 +53,19 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Takes a task in; it begins when its turn comes.
+    /// Adds a task; it starts when its turn comes.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         let key = self.next_key.replace(self.next_key.get() + 1);
         self.tasks.borrow_mut().insert(key, Box::pin(task));
         self.queue.lock().unwrap().push_back(key);
     }
 
-    /// The executor: polls whoever can go on, and when nobody can, lets the reactor sleep.
+    /// The executor: polls the tasks that can make progress, and when there are none, lets the
+    /// reactor sleep.
     pub(crate) fn run(&self) -> io::Result<()> {
         loop {
             while let Some(key) = self.next() {
-                // It is out of the map while it runs, because it may take in other tasks.
+                // It is removed from the map while it runs, because it may spawn other tasks.
                 let Some(mut task) = self.tasks.borrow_mut().remove(&key) else {
                     continue; // woken twice, and over the first time
                 };
@@ -85,7 +86,7 @@ impl Runtime {
         self.queue.lock().unwrap().pop_front()
     }
 
-    /// The reactor: one sleep on all sockets, and a wake-up for each that is ready.
+    /// The reactor: sleeps once for all sockets, and wakes the task of each that is ready.
     fn react(&self) -> io::Result<()> {
         let mut waiting = self.waiting.borrow_mut();
         let mut list: Vec<PollFd> =
@@ -95,7 +96,7 @@ impl Runtime {
             Err(Errno::EINTR) => return Ok(()),
             result => result?,
         };
-        // None: bits that are not known to `nix`; something has happened all the same.
+        // `None`: bits that `nix` doesn't know; something has happened anyway.
         let mut is_ready: VecDeque<bool> =
             list.iter().map(|descriptor| descriptor.any().unwrap_or(true)).collect();
         drop(list);
@@ -109,8 +110,8 @@ impl Runtime {
         Ok(())
     }
 
-    /// The future of one call on a non-blocking socket: tries it, and as long as it would have to
-    /// wait, leaves a waker and says so.
+    /// The future of one call on a non-blocking socket: tries the call, and as long as it would
+    /// have to wait, leaves a waker and returns `Pending`.
     pub(crate) async fn when<Socket: AsFd + 'static, T>(
         &self,
         event: PollFlags,

@@ -1,4 +1,4 @@
-//! A server in two async functions: one lets clients in, the other serves one of them.
+//! A server in two async functions: one accepts clients, the other serves one of them.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use protocol::{Conversation, Terms};
 
 use crate::runtime::Runtime;
 
-/// Lets clients in, each into a task of its own.
+/// Accepts clients, and spawns a task for each.
 pub(crate) async fn accept(runtime: Rc<Runtime>, listener: TcpListener) {
     let listener = Rc::new(listener);
     loop {

@@ -1,4 +1,4 @@
-//! From a command as it stands in the book to one that runs here.
+//! Turns a command from the book into one that runs here.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,17 +9,17 @@ use server_process::Port;
 
 use super::Programs;
 
-/// Where a page is played: the reader's machine.
+/// Where a page is played, as a replacement for the reader's machine.
 pub(super) struct Stage<'a> {
     pub(super) workspace: &'a Path,
     programs: &'a Programs,
-    /// Stands for the page's `target`.
+    /// Replaces the page's `target`.
     folder: PathBuf,
-    /// The page's ports, and those that stand for them.
+    /// The page's ports, and those that replace them.
     ports: Vec<(u16, Port)>,
 }
 
-/// The port that the whole book speaks of.
+/// The port that the whole book uses.
 const USUAL: u16 = 8686;
 
 static CARGO_RUN: LazyLock<Regex> = LazyLock::new(|| {
@@ -46,18 +46,18 @@ impl<'a> Stage<'a> {
         Ok(Stage { workspace, programs, folder: folder.to_owned(), ports })
     }
 
-    /// What servers and clients use if they are not told otherwise.
+    /// The address that servers and clients use by default.
     pub(super) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.ports[0].1.number())
     }
 
-    /// Where the shell finds the programs: by their names, so that a command may stand within
-    /// quotes whatever the folders are called.
+    /// Where the shell finds the programs, so that a command needs only their names and may be
+    /// quoted, whatever the folders are called.
     pub(super) fn search_path(&self) -> OsString {
         self.programs.search_path()
     }
 
-    /// The command with real programs, free ports, and a folder of its own.
+    /// The command with the real programs, free ports, and a folder of its own.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl<'a> Stage<'a> {
             NC.replace_all(&command, "client talk $1:$2")
         };
         let command = TARGET.replace_all(&command, |found: &Captures<'_>| match &found[1] {
-            // It stands in quotes already.
+            // It is quoted already.
             "'" => format!("'{}/", self.folder.display()),
             before => format!("{before}{}/", quoted(&self.folder)),
         });
@@ -101,7 +101,7 @@ impl<'a> Stage<'a> {
         Ok(PORT.replace_all(&command, port).into_owned())
     }
 
-    /// What was printed, as the book has it: with its ports and its folder.
+    /// Turns output into what the book shows: with its ports and its folder.
     pub(super) fn translator(&self) -> Translator {
         let ports = self.ports.iter().map(|(book, port)| {
             let here = Regex::new(&format!(r"(:|\bport ){}\b", port.number()));
@@ -111,12 +111,12 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// For the shell, whatever is in it.
+/// The path, quoted for the shell.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
-/// Translates what programs print into what the book says.
+/// Translates what programs print into what the book shows.
 pub(super) struct Translator {
     ports: Vec<(Regex, String)>,
     folder: String,

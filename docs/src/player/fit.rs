@@ -1,19 +1,20 @@
-//! Whether what was printed is what a block says.
+//! Whether the output is what a block shows.
 
 use crate::console::Line;
 
-/// The lines of a block, and how far they fit.
+/// The lines of a block, and how many of them fit so far.
 pub(super) struct Fitting<'a> {
     expected: &'a [Line],
-    /// Which of them (but for gaps) is which of the printed lines, by their places.
+    /// Which of them (except gaps) matches which of the printed lines, by their indices.
     pub(super) pairs: Vec<(usize, usize)>,
-    /// Which of the printed lines comes next: so many are used up.
+    /// The index of the next printed line: this many are used up.
     pub(super) line: usize,
-    /// Which of the expected lines comes next.
+    /// The index of the next expected line.
     next: usize,
     /// Where the lines after the last gap begin, if there was one.
     after_gap: Option<Place>,
-    /// What is wrong with a line that gaps took, but for a number that is out of its bounds.
+    /// What is wrong with a line that a gap has taken and that would fit, except for a number that
+    /// is out of its bounds.
     pub(super) out_of_bounds: Option<String>,
 }
 
@@ -25,21 +26,21 @@ struct Place {
 }
 
 impl<'a> Fitting<'a> {
-    /// Of a block that may begin with a gap, the one with which the last block ended.
+    /// For a block that may begin with a gap, namely the one with which the last block ended.
     pub(super) fn new(expected: &'a [Line], gap: bool) -> Self {
         let after_gap = gap.then_some(Place { pairs: 0, line: 0, next: 0 });
         Fitting { expected, pairs: Vec::new(), line: 0, next: 0, after_gap, out_of_bounds: None }
     }
 
-    /// Goes on with all that was `printed`, from its first line on, and says whether the block is
-    /// done.
+    /// Continues with everything that was `printed`, from its first line on, and returns whether
+    /// the block is done.
     ///
     /// Each gap is the shortest after which the lines up to the next gap fit. A longer one can't
     /// be better, since the next gap takes whatever is left over; one at the end takes nothing yet.
     ///
     /// # Errors
     ///
-    /// The difference, if they can't fit, whatever is printed yet.
+    /// The difference, if the lines can't fit, whatever is printed later.
     pub(super) fn fit(&mut self, printed: &[String]) -> Result<bool, String> {
         while let Some(expectation) = self.expected.get(self.next) {
             let Line::Printed(pattern) = expectation else {

@@ -1,11 +1,11 @@
-//! Plays the terminals of a page, as a reader would: types its commands, and looks whether they
-//! print what the page says.
+//! Plays the terminals of a page, as a reader would: types its commands, and checks whether they
+//! print what the page shows.
 //!
-//! Each command runs in a terminal of its own (a pty), so programs see what they would see
-//! before a reader: a terminal that stops at Ctrl-S, and whose Ctrl-C interrupts everything
-//! that runs in it. A block is done when its last line has been printed; so a page waits for
-//! events, and never for a time. What a terminal prints beyond its blocks is an error, and so is
-//! a program that is left running at the page's end.
+//! Each command runs in a terminal of its own (a pty), so programs see what they would see with a
+//! reader: a terminal that stops at Ctrl-S, and whose Ctrl-C interrupts everything that runs in it.
+//! A block is done when its last line has been printed; so a page waits for events, never for a
+//! fixed time. Output that is in none of a terminal's blocks is an error, and so is a program that
+//! is left running at the end of the page.
 
 mod command;
 mod fit;
@@ -28,9 +28,9 @@ use terminal::Terminal;
 /// A page that has been played to its end.
 #[derive(Debug)]
 pub struct Played {
-    /// The page's source, with what was printed this time in the place of its samples.
+    /// The page's source, with this run's output in place of its samples.
     pub recorded: String,
-    /// Tools that are not here, for whose sake blocks were left out.
+    /// Missing tools, because of which blocks were skipped.
     pub missing: BTreeSet<String>,
     /// What the commands wrote into the folder that the page calls `target`.
     pub written: TempDir,
@@ -43,12 +43,12 @@ pub struct Player {
     pub workspace: PathBuf,
     /// What they run.
     pub programs: Programs,
-    /// How long a line may take to come, and a program to end.
+    /// How long a line may take to appear, and a program to end.
     pub patience: Duration,
 }
 
 /// Most lines take milliseconds; the longest a reader waits for is a benchmark of half a minute,
-/// which tests may run beside others.
+/// which tests may run at the same time as others.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Player {
@@ -56,7 +56,7 @@ impl Player {
     ///
     /// # Errors
     ///
-    /// What is different from what the page says, and what its terminal has printed.
+    /// What differs from the page, and what its terminal has printed.
     pub fn play(&self, source: &str) -> Result<Played, String> {
         let Player { workspace, programs, patience } = self;
         let blocks = console::blocks(source)?;
@@ -66,7 +66,7 @@ impl Player {
         let mut terminals: BTreeMap<usize, Terminal> = BTreeMap::new();
         let mut missing = BTreeSet::new();
         let mut recorded: Vec<String> = source.lines().map(str::to_owned).collect();
-        // Terminals in which nothing runs, because what should is left out.
+        // Terminals in which nothing runs, because their commands are skipped.
         let mut idle = BTreeSet::new();
         for block in &blocks {
             let terminal = block.terminal;
@@ -91,7 +91,7 @@ impl Player {
             let terminal = terminals.entry(terminal).or_insert_with(|| Terminal::new(*patience));
             if let Err(why) = play_block(terminal, &mut stage, block, &mut recorded) {
                 let mut why = format!("line {}, terminal {}: {why}", block.begin, block.terminal);
-                // What is wrong may be in another one, such as a server that has ended.
+                // The cause may be in another terminal, such as a server that has ended.
                 for (number, other) in &mut terminals {
                     if *number != block.terminal
                         && let Some(state) = other.state()
@@ -105,7 +105,7 @@ impl Player {
         for (number, mut terminal) in terminals {
             terminal.finish().map_err(|why| format!("at the end, terminal {number}: {why}"))?;
         }
-        // With the ends that its lines have.
+        // With the line ends that the page has.
         let ends = source
             .split_inclusive('\n')
             .map(|line| &line[line.trim_end_matches(['\r', '\n']).len()..]);
@@ -113,8 +113,8 @@ impl Player {
         Ok(Played { recorded, missing, written })
     }
 
-    /// Plays a page of the book; with `record`, writes what was printed this time into it, and
-    /// the pictures that its commands drew beside it.
+    /// Plays a page of the book; with `record`, writes this run's output into it, and the pictures
+    /// that its commands drew next to it.
     ///
     /// # Errors
     ///
@@ -180,7 +180,7 @@ pub fn pages_with_terminals(workspace: &Path) -> Result<Vec<PathBuf>, String> {
     let mut pages = files(&crate::pages(workspace))?;
     pages.retain(|page| {
         let is_page = page.extension().is_some_and(|extension| extension == "md");
-        // One that is not as it should be is played as well, which tells why.
+        // An invalid page is played, too, which reports what is wrong.
         let has_terminals =
             |text: String| console::blocks(&text).map_or(true, |blocks| !blocks.is_empty());
         is_page && fs::read_to_string(page).is_ok_and(has_terminals)

@@ -13,16 +13,17 @@ use serde_json::Value;
 #[derive(Debug)]
 pub struct Programs {
     paths: BTreeMap<String, PathBuf>,
-    /// Tools that pages have blocks for, and that are here.
+    /// Tools that blocks need, and that exist here.
     tools: BTreeSet<String>,
-    /// Whether there is an `nc` that knows `-N`.
+    /// Whether there is an `nc` with `-N`.
     pub(super) nc: bool,
 }
 
-/// Tools that are looked for. One that is not would be missing everywhere, and nobody would know.
+/// Tools that we look for. Any other tool would count as missing everywhere, and its blocks would
+/// silently be skipped.
 pub(super) const TOOLS: [&str; 7] = ["bash", "cc", "go", "node", "python3", "rustc", "ss"];
 
-/// And those of which it is not enough that they are here.
+/// Tools that may exist and still not work.
 pub(super) const TOOLS_THAT_MAY_FAIL: [&str; 2] = ["io_uring", "strace"];
 
 impl Programs {
@@ -59,7 +60,7 @@ impl Programs {
         Ok(Self::with(programs.collect()))
     }
 
-    /// Takes those that lie in `folder`.
+    /// Uses the programs in `folder`.
     ///
     /// # Errors
     ///
@@ -81,7 +82,7 @@ impl Programs {
     fn with(paths: BTreeMap<String, PathBuf>) -> Self {
         let mut tools: BTreeSet<String> =
             TOOLS.into_iter().filter(|tool| is_in_path(tool)).map(str::to_owned).collect();
-        // Not every machine lets a program look into another one.
+        // Not every machine lets a program trace another one.
         if succeeds("strace", &["-o", "/dev/null", "true"]) {
             tools.insert("strace".into());
         }
@@ -100,7 +101,8 @@ impl Programs {
         env::join_paths(all).unwrap_or(usual)
     }
 
-    /// Whether there is such a tool here. `io_uring` is one: many containers forbid it.
+    /// Whether this tool exists and works here. `io_uring` is one of them: many containers forbid
+    /// it.
     pub fn can_use(&self, tool: &str) -> bool {
         self.tools.contains(tool)
     }
@@ -127,7 +129,7 @@ fn nc_knows_how_to_end() -> bool {
     })
 }
 
-/// Whether this server starts; one that can't says so instead.
+/// Whether this server starts; one that can't prints an error instead.
 fn starts(server: &Path) -> bool {
     let mut command = Command::new(server);
     command.args(["--address", "127.0.0.1:0"]);

@@ -16,8 +16,8 @@ use super::command::{Stage, Translator};
 use super::fit::Fitting;
 use crate::console::Line;
 
-/// So wide that no program breaks a sentence or leaves a column out: the pages have them whole, and
-/// a browser breaks lines where it likes.
+/// So wide that no program wraps a sentence or drops a column: the pages contain the whole lines,
+/// and a browser wraps them.
 const COLUMNS: u16 = 1000;
 
 /// A terminal, in which one command runs after the other.
@@ -48,14 +48,14 @@ struct Screen {
 
 #[derive(Default)]
 struct Printed {
-    /// What nobody has taken yet.
+    /// Bytes that have not been split into lines yet.
     bytes: Vec<u8>,
-    /// Nobody has the terminal open any more.
+    /// No process has the terminal open any more.
     ended: bool,
 }
 
 impl Terminal {
-    /// One in which lines may take so long to come.
+    /// A terminal in which a line may take this long to appear.
     pub(super) fn new(patience: Duration) -> Self {
         Terminal { patience, session: None }
     }
@@ -79,8 +79,7 @@ impl Terminal {
         self.session.as_mut().ok_or("nothing runs here")?.expect(expected, self.patience)
     }
 
-    /// What has become of the command, if there is one, and what it has printed, for a reader who
-    /// looks for what went wrong.
+    /// The state of the command, if there is one, and what it has printed, to show what went wrong.
     pub(super) fn state(&mut self) -> Option<String> {
         let session = self.session.as_mut()?;
         let screen = Arc::clone(&session.screen);
@@ -92,8 +91,8 @@ impl Terminal {
         Some(session.different(&state))
     }
 
-    /// Waits until the command has ended, if there is one, and all that it printed stands in the
-    /// page.
+    /// Waits until the command has ended, if there is one, and checks that everything it printed is
+    /// in the page.
     pub(super) fn finish(&mut self) -> Result<(), String> {
         self.session.take().map_or(Ok(()), |session| session.finish(self.patience))
     }
@@ -106,8 +105,8 @@ impl Session {
         let mut modes = tcgetattr(&pts)?;
         // What is typed is not shown, since the page has it already; LF stays LF.
         modes.local_modes.remove(LocalModes::ECHO);
-        // After Ctrl-C, a terminal throws away what was printed and not yet shown, though that may
-        // be what the program has to say to it (NOFLSH, termios(3)).
+        // After Ctrl-C, a terminal discards what was printed and not yet shown, although that may
+        // be the program's reaction to Ctrl-C (NOFLSH, termios(3)).
         modes.local_modes.insert(LocalModes::NOFLSH);
         modes.output_modes.remove(OutputModes::OPOST);
         tcsetattr(&pts, OptionalActions::Now, &modes)?;
@@ -161,7 +160,7 @@ impl Session {
             if let Some(out_of_bounds) = fitting.out_of_bounds {
                 why += &format!("\n{out_of_bounds}");
             }
-            // Perhaps a signal has ended it, of which nothing is printed.
+            // Perhaps a signal has ended it, which prints nothing.
             if state.ended
                 && let Ok(status) = self.child.wait()
                 && !status.success()
@@ -193,13 +192,13 @@ impl Session {
             return Err(self.different("it prints more than stands in the page"));
         }
         drop(state);
-        // Nobody has the terminal open any more, so this does not take long.
+        // No process has the terminal open any more, so this does not take long.
         self.child.wait().map_err(|error| format!("can't wait for it: {error}"))?;
         Ok(())
     }
 
-    /// Takes the lines that were printed; one that is not complete yet is none, unless it stays
-    /// so.
+    /// Takes the lines that were printed; an incomplete line doesn't count, unless it stays
+    /// incomplete.
     fn take_lines(&mut self, state: &mut Printed) {
         let end = state.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let end = if state.ended { state.bytes.len() } else { end };
@@ -216,8 +215,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Where all went well, the group is gone. A terminal that is closed takes everything
-        // with it that runs in it, but programs may choose to ignore that.
+        // Where all went well, the group is gone. Closing a terminal ends everything that runs in
+        // it, but programs may ignore that.
         if let Some(group) = Pid::from_raw(self.child.id() as i32) {
             kill_process_group(group, Signal::KILL).ok();
         }
@@ -235,7 +234,7 @@ impl Screen {
         woken.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Reads until nobody has the terminal open any more: then read(2) says EIO.
+    /// Reads until no process has the terminal open any more: then read(2) fails with EIO.
     fn show(&self, mut pty: &Pty) {
         let mut piece = [0; 4096];
         loop {

@@ -113,9 +113,11 @@ fn one_slow_client() {
         &each,
         52.0..=56.0,
     );
-    let words = "At `poll-server`, eight of them add nothing that could be told from noise";
+    let words =
+        "At `poll-server`, eight of them add nothing that could be distinguished from noise";
     claim(page, words, &[(poll[3] - poll[0]) / 7.0], -3000.0..=3000.0);
-    let words = "the visitor waits several thousand times as long at the one as at the other";
+    let words =
+        "a visit to `sync-server` takes several thousand times as long as one to `poll-server`";
     claim(page, words, &[sync[3] / poll[3]], 3000.0..=9900.0);
 }
 
@@ -124,10 +126,10 @@ fn ways_to_ask() {
     let page = "04-ways-to-ask.md";
     let figures = Figures::read();
     let busy = |idle| figures.time("idle_connections", "busy-server", idle);
-    let words = "Beside 10,000 silent connections, `busy-server` takes 250 times as long";
+    let words = "With 10,000 silent connections, `busy-server` takes 250 times as long";
     claim(page, words, &[busy("10000") / busy("0")], rounded(250.0, 10.0));
     let select = figures.time("idle_connections", "select-server", "0");
-    let words = "Beside none it takes less than half the time of `select-server`";
+    let words = "With no silent connections it takes less than half the time of `select-server`";
     claim(page, words, &[busy("0") / select], 0.0..=0.5);
 }
 
@@ -188,10 +190,10 @@ fn poll_and_epoll() {
     };
     let all = busy("900 of 900");
     let slowest = all.iter().copied().fold(0.0, f64::max);
-    let words = "Where all 900 of 900 ask, the three differ by less than 5%";
+    let words = "Where all 900 of 900 are active, the three differ by less than 5%";
     claim(page, words, &all.map(|time| slowest / time), 1.0..=1.05);
     let [select, poll, epoll] = busy("9 of 900");
-    let words = "Where 9 of 900 ask, select and poll take five times as long";
+    let words = "Where 9 of 900 are active, select and poll take five times as long";
     claim(page, words, &[select / epoll, poll / epoll], rounded(5.0, 1.0));
 
     let answers = "answers/07-poll-epoll-kqueue-iocp.md";
@@ -208,7 +210,7 @@ fn threads_pools_prefork() {
     let figures = Figures::read();
 
     let pool = |slow| figures.time("slow_clients", "thread-server --pool 4", slow);
-    let words = "As long as one thread is left it is as quick as ever, and then it stops";
+    let words = "As long as one thread is left it is as fast as ever, and then it stops";
     claim(page, words, &[pool("1") / pool("0"), pool("2") / pool("0")], 0.75..=1.35);
     claim(page, words, &[pool("4") / pool("2")], 500.0..=5000.0);
 
@@ -267,7 +269,7 @@ fn async_and_await() {
     claim(page, words, &ratios("libuv"), 0.95..=1.06);
 
     // A future of 9152 bytes in place of one of 960.
-    let words = "A client who says nothing would cost 10 kB instead of 2";
+    let words = "A silent client would cost 10 kB instead of 2";
     let answers = "answers/12-async-await.md";
     claim(answers, words, &[memory - 960.0 + 9152.0], rounded(10_000.0, 1_000.0));
     claim(answers, words, &[memory], rounded(2_000.0, 1_000.0));
@@ -301,7 +303,7 @@ fn measuring() {
     let rate = 20.0 / 0.010;
     claim(page, "2000 requests a second in all", &[rate], rounded(2000.0, 1.0));
     let asked = rate * 4.0;
-    let words = "twenty clients who ask every 10 ms ask 8000 in four seconds";
+    let words = "twenty clients that send one every 10 ms send 8000 in four seconds";
     claim(page, words, &[asked], rounded(8000.0, 1.0));
     let words = "Of 8000 requests, 2000 are due while the server is stopped, a quarter of all";
     claim(page, words, &[rate * 1.0], rounded(2000.0, 1.0));
@@ -351,15 +353,15 @@ fn choosing() {
     let figures = Figures::read();
 
     let slow = |server, slow| figures.time("slow_clients", server, slow);
-    let words = "Beside 8 slow clients the visit took 479 ms at `sync-server`";
+    let words = "With 8 slow clients connected, a visit took 479 ms at `sync-server`";
     claim(CHOOSING, words, &[slow("sync-server", "8") / 1e6], rounded(479.0, 1.0));
     let words = "and 70.5 µs at `poll-server`";
     claim(CHOOSING, words, &[slow("poll-server", "8") / 1e3], rounded(70.5, 0.1));
     let pool = slow("thread-server --pool 4", "32") / 1e9;
-    claim(CHOOSING, "a pool of four kept it for half a second", &[pool], rounded(0.5, 0.1));
+    claim(CHOOSING, "it took half a second with a pool of four", &[pool], rounded(0.5, 0.1));
     let others = ["thread-server", "select-server", "poll-server", "async-server", "uring-server"]
         .map(|server| slow(server, "32") / 1e6);
-    let words = "a thread for each client or a loop for a tenth of a millisecond";
+    let words = "a tenth of a millisecond with a thread for each client or a loop";
     claim(CHOOSING, words, &others, rounded(0.1, 0.1));
 
     let [poll2, poll] = ["poll2-server", "poll-server"]
@@ -399,7 +401,8 @@ fn choosing() {
     let words = "they are from one machine with two cores";
     claim(CHOOSING, words, &[figures.machine("cores")], rounded(2.0, 1.0));
     // As the picture has it, for 900 active connections.
-    let words = "about 4 kB of the kernel at either end: ten times what it takes in `poll-server`";
+    let words =
+        "about 4 kB of the kernel's memory at either end: ten times what it takes in `poll-server`";
     claim(CHOOSING, words, &[SOCKET / figures.memory(900, "poll-server")], 8.0..=12.0);
 }
 
@@ -428,9 +431,9 @@ fn choosing_on_paper() {
     claim(CHOOSING, words, &[rate], rounded(160_000.0, 10_000.0));
     let words = "For 10,000 clients that is 16 a second each";
     claim(CHOOSING, words, &[rate / 1e4], rounded(16.0, 1.0));
-    let words = "a million may ask every 6.2 s each";
+    let words = "a million can send a request every 6.2 s each";
     claim(CHOOSING, words, &[1e6 / rate], rounded(6.2, 0.1));
-    let words = "who ask once a minute, take a tenth of a core";
+    let words = "which send one a minute, take a tenth of a core";
     claim(CHOOSING, words, &[1e6 / 60.0 / rate], rounded(0.1, 0.1));
     for words in [
         "With `--work 2ms`, a loop handles at most 500 requests a second",
@@ -440,7 +443,7 @@ fn choosing_on_paper() {
     }
 
     // Memory, in GB for a million, as in kB for one.
-    let words = "The kernel takes 4 kB for a million times, 4 GB, and `poll-server` 0.3 GB";
+    let words = "The kernel takes a million times 4 kB, 4 GB, and `poll-server` 0.3 GB";
     claim(CHOOSING, words, &[poll / 1e3], rounded(0.3, 0.1));
     let words = "With `async-server`, at 1.9 kB, it is 1.9 GB instead";
     let task = figures.memory(1000, "async-server");
@@ -527,7 +530,7 @@ fn answers_to_choosing() {
     let busy = lines * 6e-6;
     claim(page, "that is 0.44 s of processor time in a second", &[busy], rounded(0.44, 0.01));
     let ratio = figures.ratio(1000, "async-server");
-    let words = "one loop on one core does, and `async-server` with a fifth more as well";
+    let words = "one loop on one core is enough, also for `async-server`, which takes a fifth more";
     claim(page, words, &[ratio], rounded(1.2, 0.1));
     claim(page, words, &[busy, busy * ratio], 0.0..=1.0);
 

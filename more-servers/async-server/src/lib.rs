@@ -138,8 +138,8 @@ impl AsyncServer {
 
     /// The next client; `None` if something else comes first.
     ///
-    /// A crowd of new clients doesn't delay those that are already connected: after 128 successes
-    /// in a row, tokio makes a task wait for its next turn (`tokio::task::coop`).
+    /// Many new clients don't delay those that are already connected: after 128 successes in a row,
+    /// tokio makes a task wait for its next turn (`tokio::task::coop`).
     async fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
         let try_again = self.admission.deadline();
         select! {

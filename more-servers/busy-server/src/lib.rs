@@ -6,8 +6,8 @@
 //! loop goes on to the next connection. Unlike in `sync-server`, one slow client doesn't block the
 //! others, and a request is received within one round.
 //!
-//! The price is a whole core, day and night, even without clients, and one system call for each
-//! connection in each round, nearly all of them in vain: the counters at the end show millions of
+//! The price is a whole core, all the time, even without clients, and one system call for each
+//! connection in each round, nearly all of them useless: the counters at the end show millions of
 //! recv. Other programs on the same machine get slower.
 //!
 //! `--nap` is the usual next idea: sleep a little after each round that found nothing. That trades
@@ -92,7 +92,7 @@ struct BusyServer<'a> {
     deadlines: Deadlines,
     /// When something was last ready.
     last_event: Instant,
-    /// How many rounds have been in vain since then.
+    /// How many rounds have found nothing since then.
     in_vain: u64,
     nap: Duration,
     settings: &'a Settings,

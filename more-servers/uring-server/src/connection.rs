@@ -115,8 +115,8 @@ impl Connection {
         }
     }
 
-    /// The deadline has passed, or may have: releases the replies that are due, or gives the client
-    /// up.
+    /// The deadline has passed, or may have: releases the replies that are due, or ends the
+    /// connection of an idle client.
     pub(crate) fn expire(&mut self, now: Instant) {
         self.conversation.expire(now);
     }

@@ -14,8 +14,8 @@
 //! `poll-server` need two or more. TCP itself, which takes most of the processor time, costs as
 //! much as before.
 //!
-//! The price is a lot of care, much of which a runtime such as that of `async-server` would take
-//! over:
+//! The price is that the server has to take care of a lot, much of which a runtime such as that of
+//! `async-server` would handle:
 //!
 //! - The kernel reads and writes the program's memory *later*. Bytes to send have to stay where
 //!   they are until the kernel is done with them, and nothing in flight may be dropped or reused:
@@ -24,7 +24,7 @@
 //!   (`buffers.rs`), and the kernel takes a buffer when bytes have come. An idle connection costs
 //!   half a kilobyte in this program, and three quarters in the kernel for the receive that waits
 //!   (measured on Linux 6.18).
-//! - An operation goes on by itself once it is handed over. To stop reading from a non-reading
+//! - An operation goes on by itself once it is submitted. To stop reading from a non-reading
 //!   client, the server has to cancel its receive, and to keep what that still receives before it
 //!   is cancelled. And a connection is only over after its last completion: `connection.rs`.
 //! - The accept only returns a descriptor: the client's address takes a call, getpeername(2).

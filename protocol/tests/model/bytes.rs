@@ -1,7 +1,8 @@
-//! A course of events, written as bytes: what a fuzzer can make up, and change bit by bit.
+//! A sequence of steps, written as bytes, so that a fuzzer can generate it and change it bit by
+//! bit.
 //!
-//! Any bytes will do. The first three are the terms, and each three more are a step: its kind,
-//! and a number for it. What is left over in the end means nothing.
+//! Any bytes are valid. The first three are the terms, and every three more are a step: its kind,
+//! and a number for it. Bytes that are left over at the end are ignored.
 
 use protocol::Protocol;
 
@@ -9,7 +10,7 @@ use crate::reference::Reference;
 use crate::step::Step;
 use crate::subject::Subject;
 
-/// Plays the course, and panics as soon as the conversation and its reference disagree.
+/// Runs the sequence, and panics as soon as the conversation and its reference disagree.
 pub fn play(bytes: &[u8]) {
     let mut triples = bytes.chunks_exact(3);
     let Some(&[protocol, delay, idle_timeout]) = triples.next() else { return };

@@ -1,4 +1,4 @@
-//! The courses of events that the fuzzer found worth keeping, played once more.
+//! Runs the sequences of steps that the fuzzer found worth keeping.
 
 use std::fs;
 use std::panic;

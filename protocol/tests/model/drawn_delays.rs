@@ -1,5 +1,5 @@
-//! Delays that are drawn: the reference can't tell them, but knows between which times each
-//! reply is due.
+//! Random delays: the reference can't predict them, but knows between which times each reply is
+//! due.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ proptest! {
         let delay = Delay::between(shortest, longest).unwrap();
         let mut now = Instant::now();
         let mut conversation = Conversation::new(Terms { delay, ..Terms::default() }, seed, now);
-        // When each reply was asked for.
+        // When each reply was requested.
         let mut asked = Vec::new();
         let mut sent = 0;
         for (requests, wait, reads) in turns {
@@ -35,7 +35,7 @@ proptest! {
             now += Duration::from_millis(wait);
             conversation.expire(now);
 
-            // A reply may wait for those before it, but they, too, were asked for in time.
+            // A reply may wait for those before it, but they, too, were requested in time.
             let released = sent + conversation.pending().len() / GREETING;
             let must = asked.iter().filter(|&&asked| asked + longest <= now).count();
             let may = asked.iter().filter(|&&asked| asked + shortest <= now).count();

@@ -1,23 +1,23 @@
-//! `Conversation` against a reference that is meant to be plain rather than fast: whatever
-//! happens, and in whatever order, both must say the same after every step.
+//! Compares `Conversation` with a reference that is meant to be simple rather than fast: whatever
+//! happens, and in whatever order, both must report the same after every step.
 //!
 //! - [`step`]: what can happen.
 //! - [`reference`]: what a conversation must then do, from the description.
 //! - [`subject`]: the real conversation, and the comparison.
-//! - [`drawn_delays`]: what holds even if nobody can tell the delays beforehand.
-//! - [`bytes`]: the same steps, written as bytes; `protocol/fuzz` has them made up by a fuzzer,
-//!   and [`corpus`] plays those that it found worth keeping.
+//! - [`drawn_delays`]: what holds even if the delays can't be predicted.
+//! - [`bytes`]: the same steps, written as bytes; in `protocol/fuzz` a fuzzer generates them, and
+//!   [`corpus`] runs those that it found worth keeping.
 //!
-//! `cargo test` tries 256 courses of up to 200 steps. By hand, for as long as there is time:
+//! `cargo test` tries 256 sequences of up to 200 steps. By hand, for as long as you like:
 //!
 //! ```text
 //! PROPTEST_CASES=1000000 cargo test --release -p protocol --test model
 //! ```
 //!
-//! `PROPTEST_RNG_SEED=7` before it makes it the same courses each time.
+//! `PROPTEST_RNG_SEED=7` in front of it gives the same sequences each time.
 //!
-//! Left out: what a conversation says once it is over, other than its ending and its loss, since
-//! nobody asks; time that goes backwards, since `Instant` does not.
+//! Left out: what a conversation reports once it is over, other than its ending and its loss, since
+//! no server reads it; time that goes backwards, since `Instant` does not.
 
 mod bytes;
 mod corpus;
@@ -52,7 +52,7 @@ impl ReferenceStateMachine for Reference {
         let bytes = |lines, length, rest| Step::Receive { lines, length, rest };
         let (longest, half) = (state.bytes_to_longest(), state.bytes_to_half());
         let requests = state.requests_to_half();
-        // A look at the clock gives up a client who is idle.
+        // Checking the time ends the conversation with an idle client.
         let gives_up = state.has_nothing_delayed() && state.deadline().is_some();
         let (offset, looks) = if gives_up { (-3..2_i64, 2) } else { (-2..30_i64, 12) };
         prop_oneof![
@@ -102,8 +102,8 @@ impl StateMachineTest for Subject {
 /// Miri (`cargo +nightly miri test -p protocol`) takes some thousand times as long.
 const STEPS: usize = if cfg!(miri) { 30 } else { 200 };
 
-/// As many cases as the environment wants, 256 otherwise. What fails is to be made a test of its
-/// own, with a name, not kept as a number that no one can read.
+/// As many cases as the environment says, by default 256. Turn a failing case into a test of its
+/// own, with a name, instead of keeping it as a number that means nothing to a reader.
 fn config() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if cfg!(miri) { ProptestConfig { cases: 2, ..config } } else { config }

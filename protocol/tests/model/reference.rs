@@ -1,9 +1,9 @@
-//! What a conversation must do, said as simply as it can be: lists that only grow, and
-//! questions that are asked of them anew each time.
+//! What a conversation must do, written as simply as possible: lists that only grow, from which
+//! everything is computed again each time.
 //!
 //! It is written from the description (the book's page on the protocol, and the comments of
-//! `Conversation`), not from the code, and its numbers and texts stand here once more: who
-//! changes one of them by mistake hears of it. Time is a number of milliseconds.
+//! `Conversation`), not from the code, and its numbers and texts are repeated here: a test fails if
+//! one of them is changed by mistake. Time is a number of milliseconds.
 
 use std::fmt;
 
@@ -25,25 +25,26 @@ pub struct Reference {
     pub idle_timeout: Option<u64>,
 
     pub now: u64,
-    /// What the last step's call must have returned: how many requests came, or replies went.
+    /// What the last step's call must have returned: how many requests were received, or replies
+    /// sent.
     pub returned: usize,
 
-    /// Every byte that came while requests were taken.
+    /// Every byte that arrived while requests were accepted.
     input: Vec<u8>,
     /// The client has closed its sending half.
     has_ended: bool,
     /// The reply to each request, and when it is due.
     replies: Vec<(u64, &'static [u8])>,
-    /// Of these replies, so many have had their time.
+    /// How many of these replies have been due.
     released: usize,
-    /// Every byte of theirs, and how many of these bytes are sent.
+    /// All bytes of these, and how many of them are sent.
     output: Vec<u8>,
     sent: usize,
-    /// When something moved last: bytes, the end of input, or a reply whose time came.
+    /// When something last moved: bytes, the end of the input, or a reply that became due.
     moved: u64,
     /// When the sending half was shut down.
     half_closed: Option<u64>,
-    /// The server stops, and this is when it gives up.
+    /// Set when the server is stopping: when it gives up.
     stopped: Option<u64>,
     ending: Option<Ending>,
 }
@@ -77,7 +78,7 @@ impl Reference {
             Step::End if self.is_heard() => {}
             Step::End => {
                 self.moved = self.now;
-                // What comes while no requests are taken, its end included, asks for nothing.
+                // What arrives while no requests are accepted, including the end, is no request.
                 self.has_ended = true;
                 if !self.has_last_word() {
                     self.answer();
@@ -100,7 +101,7 @@ impl Reference {
                 self.release(|_| true);
             }
         }
-        // What is heard to its end and answered to the last byte is over.
+        // If the input has ended and every reply is sent, the conversation is over.
         if self.is_heard() && self.owed() == 0 {
             self.ending.get_or_insert(self.reason());
         }
@@ -110,8 +111,8 @@ impl Reference {
         };
     }
 
-    /// How many bytes are taken: as many as their replies fit into what may be owed, if each of
-    /// them were a request; but all of what is thrown away.
+    /// How many bytes are accepted: so many that their replies fit into what may be owed, even if
+    /// each byte is a request. Input that is discarded has no limit.
     pub fn room(&self) -> usize {
         if self.is_heard() {
             0
@@ -168,21 +169,21 @@ impl Reference {
         self.ending
     }
 
-    // What follows is for those who make up steps, and want to meet an edge that chance alone
-    // would hardly ever meet.
+    // What follows is for generating steps that reach an edge that chance alone would hardly ever
+    // meet.
 
-    /// So many bytes make the unfinished request as long as one may be.
+    /// This many bytes make the unfinished request as long as a request may be.
     pub fn bytes_to_longest(&self) -> usize {
         let unfinished = self.input.iter().rev().take_while(|&&byte| byte != b'\n').count();
         REQUEST_MAX.saturating_sub(unfinished)
     }
 
-    /// So many requests bring as much as, or little more than, half of what may be owed.
+    /// The replies to this many requests are half of what may be owed, or little more.
     pub fn requests_to_half(&self) -> usize {
         (PENDING_MAX / 2).saturating_sub(self.owed_bytes()).div_ceil(REPLY_MAX)
     }
 
-    /// When so many bytes are sent, just half of what may be owed is left.
+    /// When this many bytes are sent, just half of what may be owed is left.
     pub fn bytes_to_half(&self) -> usize {
         self.owed_bytes().saturating_sub(PENDING_MAX / 2)
     }
@@ -220,7 +221,7 @@ impl Reference {
         }
     }
 
-    /// Answers what is not answered yet of all that was said.
+    /// Replies to all requests received that have no reply yet.
     fn answer(&mut self) {
         let texts = replies_to(&self.input, self.protocol, self.has_ended);
         for text in &texts[self.replies.len()..] {
@@ -231,7 +232,7 @@ impl Reference {
         }
     }
 
-    /// Sets free the replies that have had their time, in their order.
+    /// Releases the replies that are due, in their order.
     fn release(&mut self, is_due: impl Fn(u64) -> bool) {
         while let Some(&(due, text)) = self.replies.get(self.released)
             && is_due(due)
@@ -242,13 +243,13 @@ impl Reference {
         }
     }
 
-    /// Nothing more is read: all was said, or it is over.
+    /// Nothing more is read: the input has ended, or the conversation is over.
     fn is_heard(&self) -> bool {
         let has_asked = self.protocol == Protocol::OneShot && !self.input.is_empty();
         self.has_ended || has_asked || self.ending.is_some()
     }
 
-    /// No more requests are taken.
+    /// No more requests are accepted.
     fn has_last_word(&self) -> bool {
         self.is_refused() || self.stopped.is_some()
     }
@@ -257,7 +258,7 @@ impl Reference {
         self.replies.last().is_some_and(|(_, text)| text.starts_with(b"Request"))
     }
 
-    /// Why it ends, unless the client is given up.
+    /// Why it ends, unless the server gives up.
     fn reason(&self) -> Ending {
         if self.is_refused() {
             Ending::TooLong
@@ -279,7 +280,7 @@ impl Reference {
     }
 }
 
-/// What has been agreed on: a course that failed is told with the reference it began with.
+/// The terms: a failing sequence is printed with the reference that it began with.
 impl fmt::Debug for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Reference { protocol, delay, idle_timeout, .. } = self;
@@ -287,7 +288,7 @@ impl fmt::Debug for Reference {
     }
 }
 
-/// The replies to all that a client has said.
+/// The replies to everything that a client has sent.
 fn replies_to(input: &[u8], protocol: Protocol, has_ended: bool) -> Vec<&'static [u8]> {
     if protocol == Protocol::OneShot {
         return if input.is_empty() { vec![] } else { vec![b"Hello from server!"] };

@@ -1,35 +1,35 @@
-//! What can happen to a conversation: each step makes sense at any time, so that steps can be
-//! left out or changed, and the rest still be played.
+//! What can happen to a conversation: each step makes sense at any time, so that the rest still
+//! works when steps are removed or changed.
 
 use std::fmt;
 
-/// Most bytes that come in one go: what the servers read at once.
+/// The most bytes that arrive in one go: what the servers read at once.
 const READ_MAX: usize = 4096;
 
 /// One thing that happens. Times are milliseconds.
 #[derive(Clone, Copy)]
 pub enum Step {
-    /// So many lines come, each of so many bytes and an LF, and the rest without an LF; or as
+    /// This many lines arrive, each of this many bytes and an LF, and the rest without an LF; or as
     /// many of these bytes as there is room for.
     Receive { lines: usize, length: usize, rest: usize },
     /// The client closes its sending half, if it has not.
     End,
-    /// The socket takes so many bytes, or what is pending in one piece.
+    /// The socket takes this many bytes, or what is pending in one piece.
     Send(usize),
     /// The sending half is shut down, if that is due.
     HalfClose,
-    /// Time passes, and nobody looks at the clock.
+    /// Time passes, and the server doesn't check it.
     Wait(u64),
-    /// Somebody looks at the clock, be it time or not.
+    /// The server checks the time, whether or not anything is due.
     Expire,
-    /// Somebody looks at the clock so much after the deadline, or (if negative) before it.
+    /// The server checks the time this long after the deadline, or (if negative) before it.
     ExpireAt(i64),
-    /// The server stops, and gives up after so long.
+    /// The server stops, and gives up after this time.
     Stop(u64),
 }
 
 impl Step {
-    /// The bytes that come where there is so much room.
+    /// The bytes that arrive if there is this much room.
     pub fn bytes(&self, room: usize) -> Vec<u8> {
         let Step::Receive { lines, length, rest } = *self else { return Vec::new() };
         let mut bytes = [b"x".repeat(length), b"\n".to_vec()].concat().repeat(
@@ -42,7 +42,7 @@ impl Step {
     }
 }
 
-/// In words, and in one line however it is asked for: what failed is read as a story.
+/// In words, and always in one line, so that a failing sequence is easy to read.
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -63,7 +63,7 @@ impl Subject {
         }
     }
 
-    /// Panics unless the two agree in all that a server asks of a conversation.
+    /// Panics unless the two agree in everything that a server reads from a conversation.
     pub fn compare(&self, reference: &Reference) {
         let conversation = &self.conversation;
         assert_eq!(self.returned, reference.returned, "requests that came, or replies that went");

@@ -23,7 +23,7 @@ const LINGER: Duration = Duration::from_secs(5);
 /// More turns than the longest script and the longest stream take.
 pub const TURNS: usize = 10_000;
 
-/// No reply waits longer than this.
+/// No reply is delayed longer than this.
 pub const LONGEST_DELAY: Duration = Duration::from_millis(100);
 
 /// What the client has to get, written as plainly as possible from the description of the protocol.
@@ -210,8 +210,8 @@ impl Talk {
         self.now - self.last_moved
     }
 
-    /// The server need not wait any longer: for too long, nothing has moved, or it has waited after
-    /// its last reply, or it has been stopping.
+    /// The server need not wait any longer: nothing has moved for too long, or it has waited long
+    /// enough after its last reply, or it has been stopping for too long.
     pub fn is_given_up(&self, idle_timeout: Duration) -> bool {
         let has_lingered = self.half_closed_at.is_some_and(|since| self.now - since >= LINGER);
         let is_stopped = self.give_up.is_some_and(|give_up| give_up <= self.now);

@@ -1,10 +1,10 @@
-//! Network faults at any call of a connection: no reply is lost, doubled or sent to another client,
-//! and the loop never spins.
+//! Network faults at any call of a connection: no reply is lost, duplicated or sent to another
+//! client, and the loop never spins.
 //!
 //! There are several connections at once, each over a [`wire`] of the test in place of a socket. At
 //! every call, a script decides the result: all bytes, a part, a single byte, not now, a signal, a
 //! reset, the end of the input. A loop like those of the servers drives the connections
-//! ([`scene`]). What each client has to get is written down a second time, without a state machine
+//! ([`scene`]). What each client has to get is computed separately, without a state machine
 //! ([`clients`]).
 //!
 //! ```text

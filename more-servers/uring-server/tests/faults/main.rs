@@ -1,4 +1,4 @@
-//! Completions with any result and in any order: no reply is lost or doubled, and no client is
+//! Completions with any result and in any order: no reply is lost or duplicated, and no client is
 //! forgotten.
 //!
 //! This is `src/connection.rs` over another ring: it belongs to the test, and a script decides its
