@@ -65,11 +65,6 @@ impl Interval {
         let Interval { low, median, high } = self;
         Interval { low: low * factor, median: median * factor, high: high * factor }
     }
-
-    /// Whether a value is within the bounds.
-    pub fn contains(&self, value: f64) -> bool {
-        (self.low..=self.high).contains(&value)
-    }
 }
 
 /// How many of `count` samples may be left out at each end.
@@ -115,6 +110,5 @@ mod tests {
         let samples: Vec<f64> = (1..=10).rev().map(f64::from).collect();
         let ten = Interval::of(&samples).unwrap();
         assert_eq!((ten.low, ten.median, ten.high), (2.0, 5.5, 9.0));
-        assert!(ten.contains(9.0) && !ten.contains(9.1));
     }
 }

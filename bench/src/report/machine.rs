@@ -5,22 +5,12 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-/// The machine and its software, in words. What can't be found out is `unknown`.
-#[derive(Clone, Debug, Serialize)]
-pub struct Machine {
-    /// The processor's model.
-    pub processor: String,
-    /// How many threads can run at once.
-    pub cores: String,
-    /// How much memory the kernel has.
-    pub memory: String,
-    /// The kernel, its release and its architecture.
-    pub kernel: String,
-    /// The version of the compiler.
-    pub rust: String,
-}
+/// The machine and its software, line by line: what, and in words. What can't be found out is
+/// `unknown`.
+#[derive(Clone, Debug)]
+pub struct Machine([(&'static str, String); 5]);
 
 impl Machine {
     /// The machine that this program runs on.
@@ -29,35 +19,33 @@ impl Machine {
         let memory = field("/proc/meminfo", "MemTotal").and_then(|size| gigabytes(&size));
         // Left out: processor and memory on systems other than Linux, which have other ways to
         // find out.
-        let known = |what: Option<String>| what.unwrap_or_else(|| "unknown".into());
-        Machine {
-            processor: known(field("/proc/cpuinfo", "model name")),
-            cores: known(cores),
-            memory: known(memory),
-            kernel: known(kernel()),
-            rust: known(rust()),
-        }
+        let lines = [
+            ("Processor", field("/proc/cpuinfo", "model name")),
+            ("Cores", cores),
+            ("Memory", memory),
+            ("Kernel", kernel()),
+            ("Rust", rust()),
+        ];
+        Machine(lines.map(|(what, value)| (what, value.unwrap_or_else(|| "unknown".into()))))
     }
 
-    /// The description, line by line.
-    pub(super) fn lines(&self) -> [(&'static str, &str); 5] {
-        [
-            ("Processor", &self.processor),
-            ("Cores", &self.cores),
-            ("Memory", &self.memory),
-            ("Kernel", &self.kernel),
-            ("Rust", &self.rust),
-        ]
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(what, value)| (*what, value.as_str()))
+    }
+}
+
+impl Serialize for Machine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.lines().map(|(what, value)| (what.to_lowercase(), value)))
     }
 }
 
 /// The first field with this name in a file of proc(5).
 fn field(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
-    let fields = text.lines().filter_map(|line| line.split_once(':'));
-    let mut values =
-        fields.filter(|(field, _)| field.trim() == name).map(|(_, value)| value.trim());
-    values.next().map(str::to_owned)
+    let mut fields = text.lines().filter_map(|line| line.split_once(':'));
+    let (_, value) = fields.find(|(field, _)| field.trim() == name)?;
+    Some(value.trim().to_owned())
 }
 
 /// A size such as `16384256 kB`, where kB are kibibytes (proc_meminfo(5)).
@@ -101,7 +89,8 @@ mod tests {
     #[test]
     fn the_machine_is_described() {
         let machine = Machine::here();
-        assert!(machine.cores.parse::<usize>().is_ok(), "{machine:?}");
-        assert!(machine.lines().iter().all(|(_, value)| !value.is_empty()), "{machine:?}");
+        let cores = machine.lines().find(|(what, _)| *what == "Cores").unwrap().1;
+        assert!(cores.parse::<usize>().is_ok(), "{machine:?}");
+        assert!(machine.lines().all(|(_, value)| !value.is_empty()), "{machine:?}");
     }
 }

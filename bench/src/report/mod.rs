@@ -4,6 +4,7 @@
 //! they were measured on. A set is from one machine and one day, and a new one replaces it as a
 //! whole, so figures of two machines are never mixed.
 
+mod chart;
 mod charts;
 mod costs;
 mod dots;
@@ -12,9 +13,7 @@ mod kerrisk;
 mod labels;
 mod lines;
 mod machine;
-mod picture;
 mod readme;
-mod scale;
 mod suite;
 mod tables;
 
@@ -72,17 +71,9 @@ pub struct Figures {
     pub costs: Vec<LoadCosts>,
 }
 
-/// The finished report.
-#[derive(Debug)]
-pub struct Report {
-    /// The folder of the set.
-    pub folder: PathBuf,
-    /// What is missing, one sentence each.
-    pub missing: Vec<String>,
-}
-
-/// Measures what is needed and writes the set. `program` is the binary of this package; `bar` makes
-/// the progress bar for what follows the suite, which shows its own progress.
+/// Measures what is needed and writes the set; returns its folder, and what is missing, one
+/// sentence each. `program` is the binary of this package; `bar` makes the progress bar for what
+/// follows the suite, which shows its own progress.
 ///
 /// # Errors
 ///
@@ -92,13 +83,10 @@ pub fn report(
     plan: &ReportPlan,
     program: &Path,
     bar: impl FnOnce() -> ProgressBar,
-) -> io::Result<Report> {
+) -> io::Result<(PathBuf, Vec<String>)> {
     let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let day = date.split('T').next().unwrap_or(&date);
-    let folder = plan
-        .into
-        .clone()
-        .unwrap_or_else(|| Path::new(WORKSPACE).join("docs/book/figures").join(day));
+    let dated = || Path::new(WORKSPACE).join("docs/book/figures").join(day(&date));
+    let folder = plan.into.clone().unwrap_or_else(dated);
     prepare(&folder).map_err(|error| {
         let folder = folder.display();
         let what =
@@ -131,8 +119,12 @@ pub fn report(
         costs,
     };
     write(&folder, &figures)?;
-    let folder = folder.canonicalize().unwrap_or(folder);
-    Ok(Report { folder, missing: figures.missing })
+    Ok((folder.canonicalize().unwrap_or(folder), figures.missing))
+}
+
+/// The day of a time in the format of RFC 3339.
+fn day(date: &str) -> &str {
+    date.split('T').next().unwrap_or(date)
 }
 
 /// Makes sure that a set can be written there and nothing else would be lost. Leaves no new folder
@@ -185,7 +177,7 @@ fn files(figures: &Figures) -> io::Result<Vec<(String, String)>> {
         ("tables.md".into(), tables::tables(figures)),
         (RAW.into(), raw),
     ];
-    files.extend(charts.into_iter().map(|chart| (format!("{}.svg", chart.name), chart.svg)));
+    files.extend(charts.iter().map(|chart| (format!("{}.svg", chart.id), chart.svg())));
     Ok(files)
 }
 
@@ -201,14 +193,9 @@ fn missing(suite: &[Estimate], costs: &[LoadCosts]) -> Vec<String> {
 
 /// The command line that makes this set.
 fn command(plan: &ReportPlan) -> String {
-    let mut command = "cargo run --release -p bench -- report".to_owned();
-    if plan.quick {
-        command += " --quick";
-    }
-    if plan.from.is_some() {
-        command += " --from FOLDER";
-    }
-    command
+    let quick = if plan.quick { " --quick" } else { "" };
+    let from = if plan.from.is_some() { " --from FOLDER" } else { "" };
+    format!("cargo run --release -p bench -- report{quick}{from}")
 }
 
 #[cfg(test)]

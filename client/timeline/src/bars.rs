@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use super::Row;
-use super::axis::format_time;
-use super::style::name;
+use super::axis::time_label;
+use super::style::style;
 use load_generator::Phase;
 
 /// A stretch of a client's time, with one colour.
@@ -53,28 +53,18 @@ impl Bar {
 
     /// What happened meanwhile, in words.
     pub(super) fn tooltip(&self, row: &Row) -> String {
-        let phases = Phase::ALL.into_iter().filter(|&phase| !self.took[phase as usize].is_zero());
-        let mut words: Vec<String> = phases
-            .map(|phase| format!("{} {}", name(phase), format_time(self.took[phase as usize])))
-            .collect();
-        match self.replies {
-            0 => {}
-            1 => words.push("a reply".into()),
-            replies => words.push(format!("{replies} replies")),
-        }
-        let what = words.join(", ");
-        format!(
-            "{}: {what} (from {} to {})",
-            client_name(row),
-            format_time(self.from),
-            format_time(self.to)
-        )
+        let took = Phase::ALL.into_iter().zip(self.took).filter(|(_, took)| !took.is_zero());
+        let phases =
+            took.map(|(phase, took)| format!("{} {}", style(phase).name, time_label(took)));
+        let replies = match self.replies {
+            0 => None,
+            1 => Some("a reply".into()),
+            replies => Some(format!("{replies} replies")),
+        };
+        let what = phases.chain(replies).collect::<Vec<_>>().join(", ");
+        let (from, to) = (time_label(self.from), time_label(self.to));
+        format!("{}: {what} (from {from} to {to})", row.client())
     }
-}
-
-/// The client in words.
-pub(super) fn client_name(row: &Row) -> String {
-    format!("client {} ({})", row.number, row.kind)
 }
 
 /// The bars of a row that goes on until `end` at the latest. None of them is shorter than
@@ -98,7 +88,7 @@ pub(super) fn bars(row: &Row, end: Duration, shortest: Duration) -> Vec<Bar> {
 
 /// Each phase of a row as a separate bar.
 fn phases(row: &Row, end: Duration) -> impl Iterator<Item = Bar> {
-    let end = row.ending.at().unwrap_or(end);
+    let end = row.ended.unwrap_or(end);
     let mut steps = row.steps.iter().peekable();
     std::iter::from_fn(move || {
         let (phase, from) = steps.find_map(|step| Some((step.phase()?, step.at())))?;
@@ -115,7 +105,7 @@ fn phases(row: &Row, end: Duration) -> impl Iterator<Item = Bar> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Ending, Step};
+    use crate::Step;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -130,7 +120,7 @@ mod tests {
             steps.push(Step::answered(begins + MS * 10));
         }
         let at = MS * (2 + 10 * requests);
-        Row { kind: "prompt", number: 7, steps, ending: Ending::Closed { at } }
+        Row { kind: "prompt", number: 7, steps, ended: Some(at), failure: None }
     }
 
     #[test]
@@ -183,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_open_row_goes_on_to_the_end() {
-        let open = Row { ending: Ending::Open, ..row(1) };
+        let open = Row { ended: None, ..row(1) };
         assert_eq!(bars(&open, MS * 50, MS).last().unwrap().to, MS * 50);
         let unopened = Row { steps: Vec::new(), ..open };
         assert!(bars(&unopened, MS * 50, MS).is_empty());

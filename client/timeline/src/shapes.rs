@@ -4,16 +4,17 @@ use drawing::{line, pixels};
 use load_generator::Phase;
 use svg::node::element::{Group, Line, Path, Rectangle};
 
-use super::style::{class, height};
+use super::style::{Style, style};
 
 /// If marks are closer together, beads on them would hide the distance.
 const BETWEEN_BEADS: f64 = 14.0;
 
 /// A bar in a row of this pitch, around its middle.
 pub(super) fn bar(phase: Phase, from: f64, to: f64, middle: f64, pitch: f64) -> Rectangle {
-    let height = height(phase) * pitch;
+    let Style { class, height, .. } = style(phase);
+    let height = height * pitch;
     Rectangle::new()
-        .set("class", class(phase))
+        .set("class", class)
         .set("x", pixels(from))
         .set("y", pixels(middle - height / 2.0))
         .set("width", pixels(to - from))
@@ -22,7 +23,7 @@ pub(super) fn bar(phase: Phase, from: f64, to: f64, middle: f64, pitch: f64) -> 
 
 /// The time before a client begins.
 pub(super) fn before(from: f64, to: f64, y: f64) -> Line {
-    line("before", (from, y), (to, y))
+    line("before", (from, y), (to, y)).set("stroke-dasharray", "1 3")
 }
 
 /// The marks of replies reach from row to row, so that replies at the same time form a wall. If
@@ -54,6 +55,9 @@ pub(super) fn cross(x: f64, y: f64) -> Group {
     // The pointer can also be between the lines.
     Group::new()
         .set("class", "failure")
+        .set("fill", "none")
+        .set("stroke-width", 2.2)
+        .set("stroke-linecap", "round")
         .set("pointer-events", "bounding-box")
         .add(Path::new().set("d", lines))
 }

@@ -8,64 +8,48 @@
 use drawing::{Colour, Rule};
 use load_generator::Phase;
 
-const COLOURS: [Rule<&str>; 12] = [
+/// What a phase looks like.
+pub(super) struct Style {
+    /// In the legend and in tooltips.
+    pub(super) name: &'static str,
+    /// The class of its bars.
+    pub(super) class: &'static str,
+    /// How much of a row's height its bars have.
+    pub(super) height: f64,
+    colour: Colour,
+}
+
+const FULL: f64 = 0.76;
+const THIN: f64 = 0.3;
+const HAIRLINE: f64 = 0.1;
+
+pub(super) fn style(phase: Phase) -> Style {
+    use Phase::*;
+    let (name, class, height, [light, dark]) = match phase {
+        Connecting => ("connecting", "connecting", FULL, ["#e8912d", "#e08a2b"]),
+        Held => ("connected, waiting for the other clients", "held", THIN, ["#97a5bd", "#66748a"]),
+        Sending => ("sending", "sending", FULL, ["#0072b2", "#3fa2e6"]),
+        Blocked => ("can't send any more", "blocked", FULL, ["#c163a0", "#d67fb6"]),
+        AwaitingReply => ("waiting for the reply", "awaiting-reply", FULL, ["#f3dfa2", "#665a30"]),
+        Reading => ("reading", "reading", FULL, ["#009e73", "#2fd0a0"]),
+        Resting => ("idle", "resting", HAIRLINE, ["#a9afb8", "#5b636e"]),
+        AwaitingEnd => {
+            ("waiting for the server to close", "awaiting-end", THIN, ["#93dcc4", "#2a6a57"])
+        }
+    };
+    Style { name, class, height, colour: Colour { light, dark } }
+}
+
+/// The classes of everything else.
+const MARKS: [Rule<&str>; 4] = [
     ("caption", "fill", Colour { light: "#b3261e", dark: "#ff9b8f" }),
     ("before", "stroke", Colour { light: "#aab2bd", dark: "#565e69" }),
-    ("connecting", "fill", Colour { light: "#e8912d", dark: "#e08a2b" }),
-    ("held", "fill", Colour { light: "#97a5bd", dark: "#66748a" }),
-    ("sending", "fill", Colour { light: "#0072b2", dark: "#3fa2e6" }),
-    ("blocked", "fill", Colour { light: "#c163a0", dark: "#d67fb6" }),
-    ("awaiting-reply", "fill", Colour { light: "#f3dfa2", dark: "#665a30" }),
-    ("reading", "fill", Colour { light: "#009e73", dark: "#2fd0a0" }),
-    ("resting", "fill", Colour { light: "#a9afb8", dark: "#5b636e" }),
-    ("awaiting-end", "fill", Colour { light: "#93dcc4", dark: "#2a6a57" }),
     ("reply", "stroke", Colour { light: "#00805d", dark: "#35dcaa" }),
     ("failure", "stroke", Colour { light: "#d7191c", dark: "#ff5a52" }),
 ];
 
-/// A phase in the legend and in tooltips.
-pub(super) fn name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Connecting => "connecting",
-        Phase::Held => "connected, waiting for the other clients",
-        Phase::Sending => "sending",
-        Phase::Blocked => "can't send any more",
-        Phase::AwaitingReply => "waiting for the reply",
-        Phase::Reading => "reading",
-        Phase::Resting => "idle",
-        Phase::AwaitingEnd => "waiting for the server to close",
-    }
-}
-
-/// The class of a phase's bars.
-pub(super) fn class(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Connecting => "connecting",
-        Phase::Held => "held",
-        Phase::Sending => "sending",
-        Phase::Blocked => "blocked",
-        Phase::AwaitingReply => "awaiting-reply",
-        Phase::Reading => "reading",
-        Phase::Resting => "resting",
-        Phase::AwaitingEnd => "awaiting-end",
-    }
-}
-
-/// How much of a row's height a phase's bars have.
-pub(super) fn height(phase: Phase) -> f64 {
-    match phase {
-        Phase::Resting => 0.1,
-        Phase::Held | Phase::AwaitingEnd => 0.3,
-        _ => 0.76,
-    }
-}
-
-/// The style sheet for the picture whose root has this `id`, and for nothing else on the page.
-pub(super) fn sheet(id: &str) -> String {
-    let colours = drawing::sheet(id, &COLOURS);
-    format!(
-        "#{id} .before {{ stroke-dasharray: 1 3 }}\n\
-         #{id} .failure {{ fill: none; stroke-width: 2.2; stroke-linecap: round }}\n\
-         {colours}"
-    )
+/// The colours of all classes.
+pub(super) fn rules() -> Vec<Rule<&'static str>> {
+    let bars = Phase::ALL.map(style).map(|Style { class, colour, .. }| (class, "fill", colour));
+    bars.into_iter().chain(MARKS).collect()
 }

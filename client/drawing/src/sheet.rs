@@ -1,6 +1,6 @@
-//! Colours, each for a light and for a dark background.
+//! Colours, each for a light and for a dark background, and the style sheet with them.
 
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 
 /// A colour, for light and for dark backgrounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +30,18 @@ const RULES: [Rule<&str>; 7] = [
 ];
 
 /// The style sheet for the picture whose root has this `id`, and for nothing else on the page: with
-/// the classes of all pictures (`paper`, `ink`, `faint`, `grid`, `axis` and others), and with its
-/// own.
-pub fn sheet<C: Display>(id: &str, own: &[Rule<C>]) -> String {
-    let mut light = String::new();
-    let mut dark = String::new();
-    let mut add = |class: &dyn Display, attribute: &str, colour: Colour| {
-        for (sheet, colour) in [(&mut light, colour.light), (&mut dark, colour.dark)] {
-            // Writing into a string can't fail.
-            let _ = writeln!(sheet, "#{id} .{class} {{ {attribute}: {colour} }}");
-        }
+/// the classes of all pictures, and with its own.
+pub(crate) fn sheet<C: Display>(id: &str, own: &[Rule<C>]) -> String {
+    let shared = RULES.iter().map(|(class, attribute, colour)| (class as _, attribute, colour));
+    let own = own.iter().map(|(class, attribute, colour)| (class as _, attribute, colour));
+    let rules: Vec<(&dyn Display, _, _)> = shared.chain(own).collect();
+    let shaded = |shade: fn(&Colour) -> &'static str| {
+        let rule = |(class, attribute, colour): &(&dyn Display, &&str, &Colour)| {
+            format!("#{id} .{class} {{ {attribute}: {} }}\n", shade(colour))
+        };
+        rules.iter().map(rule).collect::<String>()
     };
-    RULES.iter().for_each(|(class, attribute, colour)| add(class, attribute, *colour));
-    own.iter().for_each(|(class, attribute, colour)| add(class, attribute, *colour));
+    let (light, dark) = (shaded(|it| it.light), shaded(|it| it.dark));
     format!(
         "#{id} text {{ font-family: system-ui, sans-serif }}\n\
          {light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
