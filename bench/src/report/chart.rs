@@ -64,12 +64,7 @@ impl Chart {
 
 fn rules(server: &str) -> [Rule<String>; 2] {
     let colour = colours::of(server);
-    [(fill(server), "fill", colour), (stroke(server), "stroke", colour)]
-}
-
-/// The class of dots and text in a server's colour.
-pub(super) fn fill(server: &str) -> String {
-    format!("{}-fill", class(server))
+    [(class(server), "fill", colour), (stroke(server), "stroke", colour)]
 }
 
 /// The class of lines in a server's colour.

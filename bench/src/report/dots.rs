@@ -3,8 +3,9 @@
 use drawing::{Canvas, MARGIN, Scale, circle, line, text};
 use output::figures::Quantity;
 
-use super::chart::{WIDTH, WORDS, axis_below, fill, stroke};
+use super::chart::{WIDTH, WORDS, axis_below, stroke};
 use crate::Interval;
+use crate::colours::class;
 
 /// A plot of dots, with at least one dot.
 pub(super) struct Dots {
@@ -70,7 +71,7 @@ impl Dots {
         let [low, median, high] = <[f64; 3]>::from(dot.value).map(|value| scale.place(value));
         canvas.add(line("grid", (LEFT, y), (median, y)));
         canvas.add(line(&stroke(&dot.server), (low, y), (high, y)).set("stroke-width", 2));
-        canvas.add(circle(&fill(&dot.server), (median, y), DOT));
+        canvas.add(circle(&class(&dot.server), (median, y), DOT));
         if dot.is_peer {
             canvas.add(circle("paper", (median, y), DOT - 2.0));
         }

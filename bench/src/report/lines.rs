@@ -1,12 +1,15 @@
 //! A plot of how figures grow: lines over logarithmic axes, with names at their ends.
 
+use std::ops::Range;
+
 use drawing::{CHARACTER, Canvas, Scale, circle, line, text};
 use output::figures::{Quantity, thousands};
 use svg::node::element::{Polyline, TSpan};
 
-use super::chart::{WIDTH, WORDS, axis_below, axis_left, fill, stroke};
-use super::labels::{Wanted, spread};
+use super::chart::{WIDTH, WORDS, axis_below, axis_left, stroke};
+use super::labels::spread;
 use crate::Interval;
+use crate::colours::class;
 
 /// A plot of lines, each with at least one point.
 pub(super) struct Lines {
@@ -147,7 +150,7 @@ impl Plane {
 
 impl Line {
     fn draw(&self, canvas: &mut Canvas, plane: &Plane) {
-        let (fill, stroke) = (fill(&self.server), stroke(&self.server));
+        let (fill, stroke) = (class(&self.server), stroke(&self.server));
         // The point at 0 is not joined with the others: on this axis, 0 is infinitely far away.
         let joined = self.points.iter().filter(|(x, _)| *x > 0.0);
         let points = joined.map(|(x, y)| {
@@ -194,9 +197,11 @@ impl<'a> Label<'a> {
         }
     }
 
-    fn wanted(&self) -> Wanted {
+    /// The edges, around the end of the line.
+    fn wanted(&self) -> Range<f64> {
         let height = self.rows.len() as f64 * LABEL_LINE;
-        Wanted { top: self.end.1 - height / 2.0, height }
+        let top = self.end.1 - height / 2.0;
+        top..top + height
     }
 
     /// Draws it next to the plot, with its upper edge at `top`; with a leader from the end of the
@@ -215,7 +220,7 @@ impl<'a> Label<'a> {
                 let is_last = index + 1 == self.rows.len() && place + 1 == row.len();
                 // In the file, each is followed by a line break, which is shown as a space.
                 let name = TSpan::new(format!("{}{}", line.name, if is_last { "" } else { "," }));
-                names = names.add(name.set("class", fill(&line.server)));
+                names = names.add(name.set("class", class(&line.server)));
             }
             canvas.add(names);
         }

@@ -1,7 +1,6 @@
 //! The machine and its software: figures mean nothing without them.
 
 use std::env;
-use std::fs;
 use std::process::Command;
 use std::thread;
 
@@ -16,11 +15,9 @@ impl Machine {
     /// The machine that this program runs on.
     pub(super) fn here() -> Self {
         let cores = thread::available_parallelism().map(|cores| cores.to_string()).ok();
-        let memory = field("/proc/meminfo", "MemTotal").and_then(|size| gigabytes(&size));
-        // Left out: processor and memory on systems other than Linux, which have other ways to
-        // find out.
+        let (processor, memory) = hardware();
         let lines = [
-            ("Processor", field("/proc/cpuinfo", "model name")),
+            ("Processor", processor),
             ("Cores", cores),
             ("Memory", memory),
             ("Kernel", kernel()),
@@ -40,18 +37,19 @@ impl Serialize for Machine {
     }
 }
 
-/// The first field with this name in a file of proc(5).
-fn field(path: &str, name: &str) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    let mut fields = text.lines().filter_map(|line| line.split_once(':'));
-    let (_, value) = fields.find(|(field, _)| field.trim() == name)?;
-    Some(value.trim().to_owned())
+/// The processor's model and the size of the memory.
+#[cfg(target_os = "linux")]
+fn hardware() -> (Option<String>, Option<String>) {
+    use procfs::{CpuInfo, Current, Meminfo};
+    let processor = CpuInfo::current().ok().and_then(|it| it.model_name(0).map(str::to_owned));
+    let bytes = Meminfo::current().map(|memory| memory.mem_total as f64);
+    (processor, bytes.map(|bytes| format!("{:.1} GB", bytes / 1e9)).ok())
 }
 
-/// A size such as `16384256 kB`, where kB are kibibytes (proc_meminfo(5)).
-fn gigabytes(size: &str) -> Option<String> {
-    let kibibytes: f64 = size.strip_suffix("kB")?.trim().parse().ok()?;
-    Some(format!("{:.1} GB", kibibytes * 1024.0 / 1e9))
+/// Left out: other systems, which have other ways to find out.
+#[cfg(not(target_os = "linux"))]
+fn hardware() -> (Option<String>, Option<String>) {
+    (None, None)
 }
 
 /// See uname(2).
@@ -79,12 +77,6 @@ fn rust() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_size_is_read_as_proc_writes_it() {
-        assert_eq!(gigabytes("16384256 kB").as_deref(), Some("16.8 GB"));
-        assert_eq!(gigabytes("much"), None);
-    }
 
     #[test]
     fn the_machine_is_described() {

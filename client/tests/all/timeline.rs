@@ -244,7 +244,7 @@ fn a_client_that_waits_for_others_has_a_thinner_bar_around_the_same_middle() {
 }
 
 fn later(step: Step, by: Duration) -> Step {
-    match step.phase() {
+    match step.phase {
         Some(phase) => Step::entered(phase, step.at() + by),
         None => Step::answered(step.at() + by),
     }

@@ -36,6 +36,8 @@ pub(super) struct Axis {
 pub(super) struct Tear {
     /// How long nothing had moved at the end.
     pub(super) stall: Duration,
+    /// Where its middle is, in pixels.
+    pub(super) middle: f64,
     strip: Scale,
 }
 
@@ -59,7 +61,8 @@ impl Axis {
             return linear;
         }
         let x = right - (right - left) * TORN_SHARE;
-        let tear = Tear { stall, strip: scale(from, end, (x, right)) };
+        let (middle, strip) = (f64::midpoint(x, right), scale(from, end, (x, right)));
+        let tear = Tear { stall, middle, strip };
         Axis { to_scale: scale(Duration::ZERO, from, (left, x)), tear: Some(tear) }
     }
 
@@ -94,13 +97,6 @@ impl Axis {
             (self.to_scale.place(at), format!("{label}{name}"))
         };
         self.to_scale.ticks().into_iter().map(tick).collect()
-    }
-}
-
-impl Tear {
-    /// Where its middle is, in pixels.
-    pub(super) fn middle(&self) -> f64 {
-        f64::midpoint(self.strip.ends.0, self.strip.ends.1)
     }
 }
 

@@ -23,10 +23,6 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    fn new(from: Duration) -> Self {
-        Bar { from, to: from, took: [Duration::ZERO; Phase::ALL.len()], replies: 0 }
-    }
-
     fn length(&self) -> Duration {
         self.to - self.from
     }
@@ -86,19 +82,16 @@ pub(super) fn bars(row: &Row, end: Duration, shortest: Duration) -> Vec<Bar> {
     bars
 }
 
-/// Each phase of a row as a separate bar.
+/// Each phase of a row, with the replies in it, as a separate bar.
 fn phases(row: &Row, end: Duration) -> impl Iterator<Item = Bar> {
-    let end = row.ended.unwrap_or(end);
-    let mut steps = row.steps.iter().peekable();
-    std::iter::from_fn(move || {
-        let (phase, from) = steps.find_map(|step| Some((step.phase()?, step.at())))?;
-        let mut bar = Bar::new(from);
-        while steps.next_if(|step| step.phase().is_none()).is_some() {
-            bar.replies += 1;
-        }
-        bar.to = steps.peek().map_or(end, |next| next.at()).max(from);
-        bar.took[phase as usize] = bar.length();
-        Some(bar)
+    let phases = || row.steps.chunk_by(|_, next| next.phase.is_none());
+    let ends = phases().skip(1).map(|next| next[0].at()).chain([row.ended.unwrap_or(end)]);
+    phases().zip(ends).filter_map(|(steps, to)| {
+        let (phase, from) = (steps[0].phase?, steps[0].at());
+        let to = to.max(from);
+        let mut took = [Duration::ZERO; Phase::ALL.len()];
+        took[phase as usize] = to - from;
+        Some(Bar { from, to, took, replies: steps.len() - 1 })
     })
 }
 

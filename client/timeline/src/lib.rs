@@ -104,7 +104,7 @@ pub struct Step {
     /// Enough for 584 years.
     nanoseconds: u64,
     /// The phase that is entered; a reply has come if it is `None`.
-    phase: Option<Phase>,
+    pub phase: Option<Phase>,
 }
 
 impl Step {
@@ -121,10 +121,5 @@ impl Step {
     /// When.
     pub fn at(self) -> Duration {
         Duration::from_nanos(self.nanoseconds)
-    }
-
-    /// The phase that is entered; `None` if it is a reply that comes.
-    pub fn phase(self) -> Option<Phase> {
-        self.phase
     }
 }

@@ -7,6 +7,7 @@ use load_generator::Crowd;
 use load_generator::report::{Report, shown};
 use svg::node::element::{Group as Element, Title};
 
+use super::Timeline;
 use super::axis::{Axis, time_label};
 use super::bars::Bar;
 use super::legend::legend;
@@ -14,7 +15,6 @@ use super::plot::{Lane, Plot};
 use super::replay::Replay;
 use super::shapes::{bar, before, cross, replies, torn};
 use super::style::rules;
-use super::{Row, Timeline};
 
 /// What is around the rows, and how many are drawn.
 #[derive(Clone, Debug)]
@@ -74,12 +74,10 @@ impl Picture {
     /// of clients, and the lines give the results.
     pub fn of(report: &Report, server: &str) -> Self {
         let Crowd { connections, ref mix, .. } = report.crowd;
-        let kinds: Vec<_> =
-            report.kinds.iter().map(|part| format!("{} {}", part.clients, part.kind)).collect();
-        let crowd = if mix.total() == 0 {
-            format!("{connections} prompt clients")
-        } else {
-            format!("{connections} clients, {}", kinds.join(", "))
+        let kinds = report.kinds.iter().map(|part| format!(", {} {}", part.clients, part.kind));
+        let crowd = match mix.total() {
+            0 => format!("{connections} prompt clients"),
+            _ => format!("{connections} clients{}", kinds.collect::<String>()),
         };
         let reply = &report.reply;
         let replies = (reply.count() > 0).then(|| {
@@ -161,7 +159,7 @@ fn draw(canvas: &mut Canvas, plot: &Plot<'_>, replay: Option<&Replay>, id: &str)
         }
     }
     if let Some(tear) = &axis.tear {
-        canvas.add(torn(tear.middle(), top, bottom));
+        canvas.add(torn(tear.middle, top, bottom));
     }
     if let Some(replay) = replay {
         canvas.add(replay.curtain(axis, top, bottom, id));
@@ -185,7 +183,8 @@ fn drawn(lane: &Lane<'_>, plot: &Plot<'_>, middle: f64) -> Element {
         let rectangle = bar(stretch.phase(), from, to.max(from + NARROWEST_BAR), middle, pitch);
         element = element.add(rectangle.add(Title::new(stretch.tooltip(row))));
     }
-    let marks = marks(row, axis);
+    let mut marks: Vec<f64> = row.replies().map(|reply| axis.x(reply)).collect();
+    marks.dedup_by(|next, last| *next - *last < BETWEEN_REPLIES);
     if !marks.is_empty() {
         element = element.add(replies(&marks, middle - pitch / 2.0, pitch));
     }
@@ -202,13 +201,6 @@ fn drawn(lane: &Lane<'_>, plot: &Plot<'_>, middle: f64) -> Element {
     element
 }
 
-/// Where a client's replies are marked, in pixels.
-fn marks(row: &Row, axis: &Axis) -> Vec<f64> {
-    let mut marks: Vec<f64> = row.replies().map(|reply| axis.x(reply)).collect();
-    marks.dedup_by(|next, last| *next - *last < BETWEEN_REPLIES);
-    marks
-}
-
 /// The axis itself, below the rows.
 fn labels(axis: &Axis, y: f64) -> Element {
     let (left, right) = axis.ends();
@@ -217,7 +209,7 @@ fn labels(axis: &Axis, y: f64) -> Element {
         |words: &str, x: f64, row: f64| centred(words, x, y + 4.0 + row * 14.0, 12.0, "ink");
     let mut limit = f64::INFINITY;
     if let Some(tear) = &axis.tear {
-        let middle = tear.middle();
+        let middle = tear.middle;
         let how_long = format!("for {}", time_label(tear.stall));
         labels = labels.add(words("nothing moved", middle, 1.0)).add(words(&how_long, middle, 2.0));
         limit = middle - 75.0; // half of these words and half of a tick's label

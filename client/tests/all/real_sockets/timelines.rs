@@ -24,7 +24,7 @@ fn recorded(address: SocketAddr, crowd: &Crowd) -> Timeline {
 
 /// The phases of a row; `None` is a reply.
 fn phases(timeline: &Timeline, row: usize) -> Vec<Option<Phase>> {
-    timeline.rows[row].steps.iter().map(|step| step.phase()).collect()
+    timeline.rows[row].steps.iter().map(|step| step.phase).collect()
 }
 
 #[test]
