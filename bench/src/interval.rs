@@ -55,11 +55,6 @@ impl Interval {
         }
     }
 
-    /// For a figure that is known exactly, or for which nothing but the value is known.
-    pub fn exactly(value: f64) -> Self {
-        Interval { low: value, median: value, high: value }
-    }
-
     /// The same in another unit: each value times `factor`.
     pub fn times(self, factor: f64) -> Self {
         let Interval { low, median, high } = self;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use drawing::{Canvas, Rule, Scale, centred, line, text};
+use drawing::{Canvas, Rule, Scale, centred, line};
 
 use super::dots::Dots;
 use super::lines::Lines;
@@ -37,7 +37,7 @@ pub(super) const WIDTH: f64 = 640.0;
 pub(super) const WORDS: f64 = 14.0;
 
 /// The size of text at the ticks.
-const TICK: f64 = 13.0;
+pub(super) const TICK: f64 = 13.0;
 
 impl Chart {
     /// The content of its file.
@@ -92,22 +92,4 @@ pub(super) fn axis_below(
     canvas.add(line("axis", (left, bottom), (right, bottom)));
     canvas.add(centred(what, f64::midpoint(left, right), bottom + 38.0, WORDS, "faint"));
     canvas.y = bottom + 48.0;
-}
-
-/// The vertical axis left of a plot, in the same way.
-pub(super) fn axis_left(
-    canvas: &mut Canvas,
-    (left, right): (f64, f64),
-    scale: &Scale,
-    label: impl Fn(f64) -> String,
-) {
-    for value in scale.ticks() {
-        let y = scale.place(value);
-        canvas.add(line("grid", (left, y), (right, y)));
-        canvas.add(line("axis", (left - 4.0, y), (left, y)));
-        let label = text(&label(value), left - 8.0, y + TICK * 0.36, TICK, "faint");
-        canvas.add(label.set("text-anchor", "end"));
-    }
-    let (bottom, top) = scale.ends;
-    canvas.add(line("axis", (left, top), (left, bottom)));
 }

@@ -7,7 +7,6 @@ use super::chart::{Chart, Plot};
 use super::costs::LoadCosts;
 use super::dots::{Dot, Dots};
 use super::groups::{self, THROUGH_POLLING, is_peer, server_of};
-use super::kerrisk;
 use super::lines::{Kind, Line, Lines};
 use super::suite::Estimate;
 use crate::Interval;
@@ -113,7 +112,18 @@ impl Growth {
             notes.push(format!("Only in the table: {}.", left_out.join(", ")));
         }
         if self.group == "wait_cost" {
-            lines.extend(kerrisk::ways().map(in_2010));
+            lines.extend(groups::in_2010().map(|(way, times)| {
+                Line {
+                    name: format!("{way} in 2010"),
+                    server: server_of(way).into(),
+                    kind: Kind::Dashed,
+                    points: times
+                        .map(|(count, time)| {
+                            (count, Interval { low: time, median: time, high: time })
+                        })
+                        .into(),
+                }
+            }));
             notes.push(
                 "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a machine from \
                  2010."
@@ -143,16 +153,6 @@ fn line(function: &str, estimates: &[&Estimate]) -> Line {
         server: server_of(function).into(),
         kind: if function == THROUGH_POLLING { Kind::Hollow } else { Kind::Plain },
         points,
-    }
-}
-
-fn in_2010((way, times): (&str, [(f64, f64); 4])) -> Line {
-    let point = |(count, time)| (count, Interval::exactly(time));
-    Line {
-        name: format!("{way} in 2010"),
-        server: server_of(way).into(),
-        kind: Kind::Dashed,
-        points: times.map(point).into(),
     }
 }
 

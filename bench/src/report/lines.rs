@@ -6,7 +6,7 @@ use drawing::{CHARACTER, Canvas, Scale, circle, line, text};
 use output::figures::{Quantity, thousands};
 use svg::node::element::{Polyline, TSpan};
 
-use super::chart::{WIDTH, WORDS, axis_below, axis_left, stroke};
+use super::chart::{TICK, WIDTH, WORDS, axis_below, stroke};
 use super::labels::spread;
 use crate::Interval;
 use crate::colours::class;
@@ -71,7 +71,15 @@ impl Lines {
         let bottom = top + PLOT.max(self.lines.len() as f64 * LABEL_LINE);
         canvas.y = bottom;
         let plane = self.plane(top, bottom);
-        axis_left(canvas, (LEFT, RIGHT), &plane.up, |time| Quantity::Time.tick(time));
+        for time in plane.up.ticks() {
+            let y = plane.up.place(time);
+            canvas.add(line("grid", (LEFT, y), (RIGHT, y)));
+            canvas.add(line("axis", (LEFT - 4.0, y), (LEFT, y)));
+            let label = Quantity::Time.tick(time);
+            let label = text(&label, LEFT - 8.0, y + TICK * 0.36, TICK, "faint");
+            canvas.add(label.set("text-anchor", "end"));
+        }
+        canvas.add(line("axis", (LEFT, top), (LEFT, bottom)));
         let count = |x| if plane.zero == Some(x) { "0".into() } else { thousands(x) };
         axis_below(canvas, top, &plane.across, count, what);
         // Short lines are drawn last: a longer line could hide them, but not the other way round.

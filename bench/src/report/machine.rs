@@ -4,37 +4,29 @@ use std::env;
 use std::process::Command;
 use std::thread;
 
-use serde::{Serialize, Serializer};
+use serde::Serializer;
 
-/// The machine and its software, line by line: what, and in words. What can't be found out is
+/// The machine that this program runs on and its software, line by line. What can't be found out is
 /// `unknown`.
-#[derive(Clone, Debug)]
-pub struct Machine([(&'static str, String); 5]);
-
-impl Machine {
-    /// The machine that this program runs on.
-    pub(super) fn here() -> Self {
-        let cores = thread::available_parallelism().map(|cores| cores.to_string()).ok();
-        let (processor, memory) = hardware();
-        let lines = [
-            ("Processor", processor),
-            ("Cores", cores),
-            ("Memory", memory),
-            ("Kernel", kernel()),
-            ("Rust", rust()),
-        ];
-        Machine(lines.map(|(what, value)| (what, value.unwrap_or_else(|| "unknown".into()))))
-    }
-
-    pub(super) fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(what, value)| (*what, value.as_str()))
-    }
+pub(super) fn describe() -> Vec<(&'static str, String)> {
+    let cores = thread::available_parallelism().map(|cores| cores.to_string()).ok();
+    let (processor, memory) = hardware();
+    let lines = [
+        ("Processor", processor),
+        ("Cores", cores),
+        ("Memory", memory),
+        ("Kernel", kernel()),
+        ("Rust", rust()),
+    ];
+    lines.map(|(what, value)| (what, value.unwrap_or_else(|| "unknown".into()))).into()
 }
 
-impl Serialize for Machine {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.lines().map(|(what, value)| (what.to_lowercase(), value)))
-    }
+/// The description as an object, with names in lower case.
+pub(super) fn as_object<S: Serializer>(
+    lines: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(lines.iter().map(|(what, value)| (what.to_lowercase(), value)))
 }
 
 /// The processor's model and the size of the memory.
@@ -80,9 +72,9 @@ mod tests {
 
     #[test]
     fn the_machine_is_described() {
-        let machine = Machine::here();
-        let cores = machine.lines().find(|(what, _)| *what == "Cores").unwrap().1;
+        let machine = describe();
+        let (_, cores) = machine.iter().find(|(what, _)| *what == "Cores").unwrap();
         assert!(cores.parse::<usize>().is_ok(), "{machine:?}");
-        assert!(machine.lines().all(|(_, value)| !value.is_empty()), "{machine:?}");
+        assert!(machine.iter().all(|(_, value)| !value.is_empty()), "{machine:?}");
     }
 }

@@ -9,7 +9,6 @@ mod charts;
 mod costs;
 mod dots;
 mod groups;
-mod kerrisk;
 mod labels;
 mod lines;
 mod machine;
@@ -27,7 +26,6 @@ use serde::Serialize;
 
 use crate::Model;
 pub use costs::LoadCosts;
-pub use machine::Machine;
 pub use suite::Estimate;
 
 /// The workspace that this program was built from: where cargo runs, and where `docs` is.
@@ -35,6 +33,9 @@ const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The file with the raw figures. A folder that has it is a set.
 const RAW: &str = "figures.json";
+
+/// How long the day is in a time in the format of RFC 3339.
+const DAY: usize = "2026-01-31".len();
 
 /// What the report is made of, and where it goes.
 #[derive(Debug)]
@@ -55,8 +56,9 @@ pub struct ReportPlan {
 pub struct Figures {
     /// When the measurements began, in the format of RFC 3339.
     pub date: String,
-    /// The machine that they were made on.
-    pub machine: Machine,
+    /// The machine that they were made on and its software, line by line: what, and in words.
+    #[serde(serialize_with = "machine::as_object")]
+    pub machine: Vec<(&'static str, String)>,
     /// The command that made them.
     pub command: String,
     /// Whether it was only a first look.
@@ -85,7 +87,7 @@ pub fn report(
     bar: impl FnOnce() -> ProgressBar,
 ) -> io::Result<(PathBuf, Vec<String>)> {
     let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let dated = || Path::new(WORKSPACE).join("docs/book/figures").join(day(&date));
+    let dated = || Path::new(WORKSPACE).join("docs/book/figures").join(&date[..DAY]);
     let folder = plan.into.clone().unwrap_or_else(dated);
     prepare(&folder).map_err(|error| {
         let folder = folder.display();
@@ -108,10 +110,12 @@ pub fn report(
         io::Error::new(error.kind(), what)
     })?;
     let missing = missing(&suite, &costs);
+    let quick = if plan.quick { " --quick" } else { "" };
+    let from = if plan.from.is_some() { " --from FOLDER" } else { "" };
     let figures = Figures {
         date,
-        machine: Machine::here(),
-        command: command(plan),
+        machine: machine::describe(),
+        command: format!("cargo run --release -p bench -- report{quick}{from}"),
         quick: plan.quick,
         from_before: plan.from.is_some(),
         missing,
@@ -120,11 +124,6 @@ pub fn report(
     };
     write(&folder, &figures)?;
     Ok((folder.canonicalize().unwrap_or(folder), figures.missing))
-}
-
-/// The day of a time in the format of RFC 3339.
-fn day(date: &str) -> &str {
-    date.split('T').next().unwrap_or(date)
 }
 
 /// Makes sure that a set can be written there and nothing else would be lost. Leaves no new folder
@@ -189,13 +188,6 @@ fn missing(suite: &[Estimate], costs: &[LoadCosts]) -> Vec<String> {
     let without = costs.iter().filter(|costs| costs.servers.is_empty());
     let loads = without.map(|costs| format!("No costs were measured with {}.", costs.plan.load()));
     groups.chain(loads).collect()
-}
-
-/// The command line that makes this set.
-fn command(plan: &ReportPlan) -> String {
-    let quick = if plan.quick { " --quick" } else { "" };
-    let from = if plan.from.is_some() { " --from FOLDER" } else { "" };
-    format!("cargo run --release -p bench -- report{quick}{from}")
 }
 
 #[cfg(test)]

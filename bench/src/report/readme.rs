@@ -1,14 +1,14 @@
 //! The first page of a set: where its figures are from, and its charts.
 
 use super::chart::Chart;
-use super::{Figures, day, suite};
+use super::{DAY, Figures, suite};
 
 /// The page as Markdown.
 pub(super) fn readme(figures: &Figures, charts: &[Chart]) -> String {
     let mut text = format!(
         "# Figures\n\nMeasured on one machine on {}. Another machine has other figures, so compare \
          them only within this set, never across sets.\n",
-        day(&figures.date)
+        &figures.date[..DAY]
     );
     if figures.quick {
         text += "\n**A quick run with few samples, only good for a first look.**\n";
@@ -21,7 +21,7 @@ pub(super) fn readme(figures: &Figures, charts: &[Chart]) -> String {
         text += &format!("\n{sentence}\n");
     }
     text += "\n| | |\n|---|---|\n";
-    for (what, value) in figures.machine.lines().chain([("Date", &*figures.date)]) {
+    for (what, value) in figures.machine.iter().chain([&("Date", figures.date.clone())]) {
         text += &format!("| {what} | {value} |\n");
     }
     text += &format!("\nMade by:\n\n    {}\n\nMeasured by:\n\n", figures.command);

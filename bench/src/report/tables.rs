@@ -3,7 +3,6 @@
 use super::Figures;
 use super::costs::LoadCosts;
 use super::groups::{self, GROUPS, Group};
-use super::kerrisk;
 use super::suite::{self, Estimate};
 use crate::cost::Cost;
 use crate::{Interval, Model};
@@ -47,7 +46,7 @@ fn group_section(group: &Group, estimates: &[&Estimate], quick: bool) -> String 
     let mut rows: Vec<Row> = groups::functions(estimates).into_iter().map(row).collect();
     let mut remark = "";
     if group.name == "wait_cost" {
-        rows.extend(kerrisk::ways().map(|(way, times)| {
+        rows.extend(groups::in_2010().map(|(way, times)| {
             let time = |parameter: &&str| {
                 let (_, time) = times.iter().find(|(count, _)| count.to_string() == **parameter)?;
                 Some(Quantity::Time.format(*time))

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Row;
 use super::axis::time_label;
-use super::style::style;
+use super::shapes::style;
 use load_generator::Phase;
 
 /// A stretch of a client's time, with one colour.

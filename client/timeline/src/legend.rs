@@ -6,8 +6,7 @@ use load_generator::report::{Failure, Stage};
 use svg::Node;
 
 use super::plot::Plot;
-use super::shapes::{bar, before, cross, replies};
-use super::style::style;
+use super::shapes::{bar, before, cross, replies, style};
 
 /// The width of a sample, in pixels.
 const SAMPLE: f64 = 24.0;

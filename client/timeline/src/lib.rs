@@ -26,7 +26,7 @@
 //! Read in this order: `recorder` turns events into rows; `bars` makes bars of steps, and joins
 //! those that are too narrow to be seen; `axis` says where an instant is in the picture; `plot`
 //! chooses the rows that are shown; `legend` explains what occurs in them; `picture` puts everything
-//! in its place, in the `shapes` and colours of `style`; `replay` animates it. What all pictures
+//! in its place, in the `shapes` and their colours; `replay` animates it. What all pictures
 //! share is in the package `drawing`.
 
 #![forbid(unsafe_code)]
@@ -39,7 +39,6 @@ mod plot;
 mod recorder;
 mod replay;
 mod shapes;
-mod style;
 
 pub use picture::Picture;
 pub use recorder::Recorder;

@@ -13,8 +13,7 @@ use super::bars::Bar;
 use super::legend::legend;
 use super::plot::{Lane, Plot};
 use super::replay::Replay;
-use super::shapes::{bar, before, cross, replies, torn};
-use super::style::rules;
+use super::shapes::{bar, before, cross, replies, rules, torn};
 
 /// What is around the rows, and how many are drawn.
 #[derive(Clone, Debug)]
@@ -139,16 +138,16 @@ fn draw(canvas: &mut Canvas, plot: &Plot<'_>, replay: Option<&Replay>, id: &str)
     const HEADING: f64 = 26.0;
     let (axis, pitch) = (&plot.axis, plot.pitch());
     let top = canvas.y;
-    let heights = plot.groups.iter().map(|group| HEADING + group.lanes.len() as f64 * pitch);
+    let heights = plot.groups.iter().map(|(_, lanes)| HEADING + lanes.len() as f64 * pitch);
     let bottom = top + heights.sum::<f64>() + 8.0;
     let grid = axis.ticks().into_iter().map(|(x, _)| line("grid", (x, top), (x, bottom)));
     canvas.add(grid.fold(Element::new(), Element::add));
     let mut headings = Vec::new();
-    for group in &plot.groups {
-        let heading = text(&group.heading, MARGIN, canvas.y + 18.0, 13.0, "ink");
+    for (heading, lanes) in &plot.groups {
+        let heading = text(heading, MARGIN, canvas.y + 18.0, 13.0, "ink");
         headings.push(heading.set("font-weight", "bold"));
         canvas.y += HEADING;
-        for lane in &group.lanes {
+        for lane in lanes {
             let middle = canvas.y + pitch / 2.0;
             canvas.add(drawn(lane, plot, middle));
             let size = (pitch - 1.0_f64).min(11.0);

@@ -13,15 +13,10 @@ const MOST_BARS: usize = 4000;
 /// What is drawn.
 pub(super) struct Plot<'a> {
     pub(super) axis: Axis,
-    pub(super) groups: Vec<Group<'a>>,
+    /// Rows of one kind, each below a heading.
+    pub(super) groups: Vec<(String, Vec<Lane<'a>>)>,
     /// How short a bar may be: a pixel, or longer if there would be too many bars.
     pub(super) shortest: Duration,
-}
-
-/// Rows of one kind, below a heading.
-pub(super) struct Group<'a> {
-    pub(super) heading: String,
-    pub(super) lanes: Vec<Lane<'a>>,
 }
 
 /// A row with its bars.
@@ -36,7 +31,7 @@ impl<'a> Plot<'a> {
         let shortest = axis.pixel();
         let mut plot = Plot { axis, groups: groups(timeline, most_rows), shortest };
         loop {
-            for lane in plot.groups.iter_mut().flat_map(|group| &mut group.lanes) {
+            for lane in plot.groups.iter_mut().flat_map(|(_, lanes)| lanes) {
                 lane.bars = bars(lane.row, timeline.length, plot.shortest);
             }
             let count: usize = plot.lanes().map(|lane| lane.bars.len()).sum();
@@ -49,7 +44,7 @@ impl<'a> Plot<'a> {
     }
 
     pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane<'a>> {
-        self.groups.iter().flat_map(|group| &group.lanes)
+        self.groups.iter().flat_map(|(_, lanes)| lanes)
     }
 
     /// How far apart rows are, in pixels.
@@ -85,7 +80,7 @@ impl Lane<'_> {
 ///
 /// If not all are shown, failed clients have their own groups, so that they are shown however few
 /// they are.
-fn groups(timeline: &Timeline, most: usize) -> Vec<Group<'_>> {
+fn groups(timeline: &Timeline, most: usize) -> Vec<(String, Vec<Lane<'_>>)> {
     let all = timeline.rows.len();
     let mut kinds: Vec<(String, Vec<&Row>)> = Vec::new();
     for row in &timeline.rows {
@@ -110,7 +105,7 @@ fn groups(timeline: &Timeline, most: usize) -> Vec<Group<'_>> {
         }
         // Picked evenly, including the first and the last.
         let picked = (0..shown).map(|place| rows[place * (count - 1) / (shown - 1).max(1)]);
-        Group { heading, lanes: picked.map(|row| Lane { row, bars: Vec::new() }).collect() }
+        (heading, picked.map(|row| Lane { row, bars: Vec::new() }).collect())
     };
     kinds.into_iter().map(group).collect()
 }

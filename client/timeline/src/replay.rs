@@ -59,29 +59,28 @@ impl Replay {
             .set("y", pixels(top))
             .set("width", "100%")
             .set("height", pixels(bottom - top - 1.0));
-        Group::new()
-            .set("class", "curtain")
-            .set("opacity", 0)
-            .set("pointer-events", "none")
-            .add(Style::new(self.sheet(id, axis.to_scale.ends.1 - left, right - left)))
-            .add(cloth)
-            .add(line("hand", (left, top), (left, bottom)))
-    }
-
-    fn sheet(&self, id: &str, to_scale: f64, width: f64) -> String {
-        let moved = |x| format!("transform: translateX({}px)", pixels(x));
-        let torn = match to_scale < width {
-            true => format!("{}% {{ {} }}", 100.0 * (1.0 - TORN_SHARE), moved(to_scale)),
-            false => String::new(),
+        let to = |x| format!("transform: translateX({}px)", pixels(x - left));
+        let torn = match axis.tear {
+            Some(_) => {
+                format!("{}% {{ {} }}", 100.0 * (1.0 - TORN_SHARE), to(axis.to_scale.ends.1))
+            }
+            None => String::new(),
         };
-        let (first, last, seconds) = (moved(0.0), moved(width), self.seconds);
-        format!(
+        let (first, last, seconds) = (to(left), to(right), self.seconds);
+        let sheet = format!(
             "@keyframes {id}-draw {{ from {{ opacity: 1; {first} }} {torn} \
              99.9% {{ opacity: 1 }} to {{ opacity: 0; {last} }} }}\n\
              @media (prefers-reduced-motion: no-preference) {{\n\
              #{id} .curtain {{ animation: {id}-draw {seconds:.3}s linear {PAUSE}s both }}\n\
              #{id}:active .curtain {{ animation: none }}\n}}\n"
-        )
+        );
+        Group::new()
+            .set("class", "curtain")
+            .set("opacity", 0)
+            .set("pointer-events", "none")
+            .add(Style::new(sheet))
+            .add(cloth)
+            .add(line("hand", (left, top), (left, bottom)))
     }
 }
 
