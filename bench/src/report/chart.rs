@@ -46,7 +46,7 @@ impl Chart {
             Plot::Lines(plot) => plot.lines.iter().map(|line| &*line.server).collect(),
             Plot::Dots(plot) => plot.dots.iter().map(|dot| &*dot.server).collect(),
         };
-        let rules: Vec<Rule<String>> = servers.into_iter().flat_map(rules).collect();
+        let rules: Vec<Rule> = servers.into_iter().flat_map(rules).collect();
         let about = [&[self.subtitle.to_owned()], &self.notes[..]].concat().join(" ");
         let mut canvas = Canvas::new(&self.id, WIDTH, &self.title, &about, &rules);
         canvas.paragraph(self.subtitle, 14.0, "faint");
@@ -62,7 +62,7 @@ impl Chart {
     }
 }
 
-fn rules(server: &str) -> [Rule<String>; 2] {
+fn rules(server: &str) -> [Rule; 2] {
     let colour = colours::of(server);
     [(class(server), "fill", colour), (stroke(server), "stroke", colour)]
 }

@@ -157,7 +157,10 @@ fn line(function: &str, estimates: &[&Estimate]) -> Line {
 }
 
 fn connect_and_ask(suite: &[Estimate]) -> Option<Chart> {
-    let dot = |it: &&Estimate| dot(&it.function, it.nanoseconds);
+    let dot = |it: &&Estimate| {
+        let (server, value) = (it.function.clone(), it.nanoseconds);
+        Dot { server, at_least: false, value }
+    };
     let dots: Vec<Dot> = groups::of(suite, "connect_and_ask").iter().map(dot).collect();
     (!dots.is_empty()).then(|| Chart {
         id: "connect-and-ask".into(),
@@ -167,10 +170,6 @@ fn connect_and_ask(suite: &[Estimate]) -> Option<Chart> {
         x: "time per visit".into(),
         plot: Plot::Dots(Dots { quantity: Quantity::Time, dots }),
     })
-}
-
-fn dot(server: &str, value: Interval) -> Dot {
-    Dot { server: server.into(), is_peer: is_peer(server), at_least: false, value }
 }
 
 /// A chart of what each server needs for a request or a connection.
@@ -192,12 +191,13 @@ fn cost_chart(
         // The only figures without a unit are calls.
         let not_counted = cost.calls_not_counted.as_ref().filter(|_| quantity == Quantity::Number);
         notes.extend(not_counted.map(|what| format!("Not counted at {}: {what}.", cost.server)));
-        dots.push(Dot { at_least: not_counted.is_some(), ..dot(&cost.server, value) });
+        let (server, at_least) = (cost.server.clone(), not_counted.is_some());
+        dots.push(Dot { server, at_least, value });
     }
     if !without.is_empty() {
         notes.insert(0, format!("Without a figure (see the table): {}.", without.join(", ")));
     }
-    if dots.iter().any(|dot| dot.is_peer) {
+    if dots.iter().any(|dot| is_peer(&dot.server)) {
         let peers = "Hollow: peers, servers from elsewhere that speak the same protocol.";
         notes.insert(0, peers.into());
     }

@@ -4,6 +4,7 @@ use drawing::{Canvas, MARGIN, Scale, circle, line, text};
 use output::figures::Quantity;
 
 use super::chart::{WIDTH, WORDS, axis_below, stroke};
+use super::groups::is_peer;
 use crate::Interval;
 use crate::colours::class;
 
@@ -17,8 +18,6 @@ pub(super) struct Dots {
 pub(super) struct Dot {
     /// The server's label.
     pub(super) server: String,
-    /// Whether it is a server from outside this workspace; then the dot is hollow.
-    pub(super) is_peer: bool,
     /// Whether the true figure is higher, because not everything could be counted.
     pub(super) at_least: bool,
     pub(super) value: Interval,
@@ -72,7 +71,8 @@ impl Dots {
         canvas.add(line("grid", (LEFT, y), (median, y)));
         canvas.add(line(&stroke(&dot.server), (low, y), (high, y)).set("stroke-width", 2));
         canvas.add(circle(&class(&dot.server), (median, y), DOT));
-        if dot.is_peer {
+        // Peers are hollow.
+        if is_peer(&dot.server) {
             canvas.add(circle("paper", (median, y), DOT - 2.0));
         }
         let base = y + WORDS * 0.36;

@@ -1,7 +1,6 @@
 //! Runs the criterion suite, and reads its figures.
 
 use std::env;
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,7 +91,7 @@ fn find_runs(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries = fs::read_dir(folder).map_err(|error| at(folder, error))?;
     for entry in entries {
         let path = entry?.path();
-        if path.file_name() == Some(OsStr::new("new")) && path.join(DESCRIPTION).is_file() {
+        if path.ends_with("new") && path.join(DESCRIPTION).is_file() {
             found.push(path);
         } else if path.is_dir() {
             find_runs(&path, found)?;
@@ -112,20 +111,11 @@ struct Description {
     throughput: Option<Throughput>,
 }
 
-/// What a benchmark counts in an iteration: `{"Elements": 100}`, or both.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Throughput {
-    elements: Option<f64>,
-    #[serde(alias = "BytesDecimal")]
-    bytes: Option<f64>,
-    elements_and_bytes: Option<ElementsAndBytes>,
-}
-
+/// What a benchmark counts in an iteration: `{"Elements": 100}`, or bytes too.
 #[derive(Deserialize)]
-struct ElementsAndBytes {
-    elements: f64,
-    bytes: f64,
+enum Throughput {
+    Elements(u64),
+    ElementsAndBytes { elements: u64, bytes: u64 },
 }
 
 /// `estimates.json`, as far as it is needed here.
@@ -156,11 +146,13 @@ fn estimate(run: &Path) -> io::Result<Estimate> {
     let description: Description = json(&run.join(DESCRIPTION))?;
     let Estimates { median } = json(&run.join("estimates.json"))?;
     let Sample { times } = json(&run.join("sample.json"))?;
-    let Throughput { elements, bytes, elements_and_bytes } =
-        description.throughput.unwrap_or_default();
-    let (elements, bytes) = elements_and_bytes
-        .map_or((elements, bytes), |both| (Some(both.elements), Some(both.bytes)));
-    let elements = elements.unwrap_or(1.0).max(1.0);
+    let (elements, bytes) = match description.throughput {
+        None => (1.0, None),
+        Some(Throughput::Elements(elements)) => (elements as f64, None),
+        Some(Throughput::ElementsAndBytes { elements, bytes }) => {
+            (elements as f64, Some(bytes as f64 / elements as f64))
+        }
+    };
     Ok(Estimate {
         group: description.group_id,
         function: description.function_id.unwrap_or_default(),
@@ -170,7 +162,7 @@ fn estimate(run: &Path) -> io::Result<Estimate> {
             median: median.point_estimate / elements,
             high: median.confidence_interval.upper_bound / elements,
         },
-        bytes: bytes.map(|bytes| bytes / elements),
+        bytes,
         samples: times.len(),
     })
 }

@@ -8,8 +8,8 @@ use crate::cost::Cost;
 use crate::{Interval, Model};
 use output::figures::{Quantity, thousands};
 
-/// The cells of a row; `None` is a missing figure.
-type Row = Vec<Option<String>>;
+/// A name and its figures; `None` is a missing one.
+type Row = (String, Vec<Option<String>>);
 
 /// All tables, one below the other.
 pub(super) fn tables(figures: &Figures) -> String {
@@ -31,17 +31,16 @@ pub(super) fn tables(figures: &Figures) -> String {
 /// A group of the suite: a row for each function, a column for each parameter.
 fn group_section(group: &Group, estimates: &[&Estimate], quick: bool) -> String {
     let parameters = groups::parameters(estimates);
-    let mut header = vec![group.parameter.to_owned()];
-    match parameters[..] {
-        [""] => header.push("median".into()),
-        _ => header.extend(parameters.iter().map(|parameter| heading(parameter))),
-    }
+    let header: Vec<String> = match parameters[..] {
+        [""] => vec!["median".into()],
+        _ => parameters.iter().map(|parameter| heading(parameter)).collect(),
+    };
     let row = |function: &str| {
         let figure = |parameter: &&str| {
             let is_it = |it: &&&Estimate| it.function == function && it.parameter == **parameter;
             estimates.iter().find(is_it).map(|it| cell(it))
         };
-        [Some(function.to_owned())].into_iter().chain(parameters.iter().map(figure)).collect()
+        (function.to_owned(), parameters.iter().map(figure).collect())
     };
     let mut rows: Vec<Row> = groups::functions(estimates).into_iter().map(row).collect();
     let mut remark = "";
@@ -51,8 +50,7 @@ fn group_section(group: &Group, estimates: &[&Estimate], quick: bool) -> String 
                 let (_, time) = times.iter().find(|(count, _)| count.to_string() == **parameter)?;
                 Some(Quantity::Time.format(*time))
             };
-            let cells = parameters.iter().map(time);
-            [Some(format!("{way} in 2010"))].into_iter().chain(cells).collect()
+            (format!("{way} in 2010"), parameters.iter().map(time).collect())
         }));
         remark = "\nIn 2010: Michael Kerrisk, *The Linux Programming Interface*, Table 63-9, which \
                   has seconds for 100,000 operations. Machine and kernel differ, so compare only \
@@ -65,7 +63,8 @@ fn group_section(group: &Group, estimates: &[&Estimate], quick: bool) -> String 
     };
     let filter = if quick { "" } else { " --" };
     let command = format!("{}{filter} {}", suite::command(quick), group.name);
-    section(group.title, group.about, &command, &count, &header, &rows) + remark
+    let about = introduction(group.title, group.about, &command, &count);
+    about + &table(group.parameter, &header, &rows) + remark
 }
 
 /// Numbers in groups of three: `100 of 10,000`.
@@ -90,8 +89,7 @@ fn cell(estimate: &Estimate) -> String {
 fn cost_section(costs: &LoadCosts) -> String {
     let reference = costs.servers.iter().find(|cost| cost.server == Model::POLL.label);
     let number = |it: Option<Interval>| it.map(|it| Quantity::Number.format_with_bounds(it));
-    let columns: [(&str, &dyn Fn(&Cost) -> Option<String>); 7] = [
-        ("server", &|cost| Some(cost.server.clone())),
+    let columns: [(&str, &dyn Fn(&Cost) -> Option<String>); 6] = [
         ("processor time per request", &|cost| {
             let time = Interval::of(&cost.processor_us)?.times(1e3);
             Some(Quantity::Time.format_with_bounds(time))
@@ -109,7 +107,9 @@ fn cost_section(costs: &LoadCosts) -> String {
             Some(Quantity::Memory.format_with_bounds(memory))
         }),
     ];
-    let row = |cost| columns.iter().map(|(_, cell)| cell(cost)).collect();
+    let row = |cost: &Cost| {
+        (cost.server.clone(), columns.iter().map(|(_, figure)| figure(cost)).collect())
+    };
     let rows: Vec<Row> = costs.servers.iter().map(row).collect();
     let about = "User and system time of the server's process per request, with the same clients \
                  for all servers; each ratio compares figures of the same round.";
@@ -120,7 +120,8 @@ fn cost_section(costs: &LoadCosts) -> String {
         count += &format!(" (in brackets {})", Interval::bounds_of(rounds));
     }
     let header = columns.map(|(title, _)| title.to_owned());
-    let mut text = section(&title, about, &costs.command(), &count, &header, &rows);
+    let mut text = introduction(&title, about, &costs.command(), &count);
+    text += &table("server", &header, &rows);
     for Cost { server, trouble, calls_per_request, calls_not_counted, .. } in &costs.servers {
         let trouble = trouble.as_ref().map(|trouble| format!("{server}: {trouble}"));
         let calls = calls_not_counted.as_ref().filter(|_| !calls_per_request.is_empty());
@@ -136,22 +137,17 @@ fn cost_section(costs: &LoadCosts) -> String {
     text
 }
 
-/// A table below a headline and what it is about, with the figures right-aligned. The first column
-/// has the names.
-fn section(
-    title: &str,
-    about: &str,
-    command: &str,
-    count: &str,
-    header: &[String],
-    rows: &[Row],
-) -> String {
-    let mut text = format!("\n## {title}\n\n{about} `{command}`, n = {count}.\n\n");
-    let rule = "--:|".repeat(header.len() - 1);
-    text += &format!("| {} |\n|---|{rule}\n", header.join(" | "));
-    for row in rows {
-        let cells: Vec<&str> = row.iter().map(|cell| cell.as_deref().unwrap_or("–")).collect();
-        text += &format!("| {} |\n", cells.join(" | "));
+fn introduction(title: &str, about: &str, command: &str, count: &str) -> String {
+    format!("\n## {title}\n\n{about} `{command}`, n = {count}.\n\n")
+}
+
+/// A table whose `first` column has the names, with the figures right-aligned.
+fn table(first: &str, header: &[String], rows: &[Row]) -> String {
+    let rule = "--:|".repeat(header.len());
+    let mut text = format!("| {first} | {} |\n|---|{rule}\n", header.join(" | "));
+    for (name, figures) in rows {
+        let figures: Vec<&str> = figures.iter().map(|it| it.as_deref().unwrap_or("–")).collect();
+        text += &format!("| {name} | {} |\n", figures.join(" | "));
     }
     text
 }

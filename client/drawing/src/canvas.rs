@@ -1,7 +1,5 @@
 //! The canvas that a picture is drawn on, from top to bottom.
 
-use std::fmt::Display;
-
 use svg::Document;
 use svg::node::element::{Description, Rectangle, Style, Text, Title};
 
@@ -28,13 +26,7 @@ impl Canvas {
     /// A canvas with nothing on it but the `title`, as its headline. Its root element has this
     /// `id`, unique among the pictures of an HTML page. The `description` is for readers who can't
     /// see it. The `rules` are for classes that not every picture has.
-    pub fn new<C: Display>(
-        id: &str,
-        width: f64,
-        title: &str,
-        description: &str,
-        rules: &[Rule<C>],
-    ) -> Self {
+    pub fn new(id: &str, width: f64, title: &str, description: &str, rules: &[Rule]) -> Self {
         let about = Description::new()
             .set("id", format!("{id}-description"))
             .add(svg::node::Text::new(printable(description)));

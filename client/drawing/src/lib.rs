@@ -9,7 +9,7 @@
 //! ```
 //! use drawing::{Canvas, Colour, line};
 //!
-//! let hop = ("hop", "stroke", Colour { light: "#b3261e", dark: "#ff9b8f" });
+//! let hop = ("hop".into(), "stroke", Colour { light: "#b3261e", dark: "#ff9b8f" });
 //! let mut canvas = Canvas::new("a-hop", 640.0, "A hop", "A line from left to right.", &[hop]);
 //! let y = canvas.y + 20.0;
 //! canvas.add(line("hop", (20.0, y), (620.0, y)));

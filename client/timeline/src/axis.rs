@@ -80,13 +80,6 @@ impl Axis {
         (self.to_scale.ends.0, last.ends.1)
     }
 
-    /// How much time a pixel covers; always more than none.
-    pub(super) fn pixel(&self) -> Duration {
-        let Scale { values, ends, .. } = &self.to_scale;
-        let pixel = Duration::from_secs_f64(values.end / (ends.1 - ends.0));
-        pixel.max(Duration::from_nanos(1))
-    }
-
     /// Where the ticks are, in pixels, and their labels.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let (unit, name) = Quantity::Time.unit(self.to_scale.values.end * 1e9);

@@ -28,7 +28,9 @@ pub(super) struct Lane<'a> {
 impl<'a> Plot<'a> {
     /// `most_rows` is as for [`groups`].
     pub(super) fn new(timeline: &'a Timeline, axis: Axis, most_rows: usize) -> Self {
-        let shortest = axis.pixel();
+        let (start, end) = axis.to_scale.ends;
+        let pixel = Duration::from_secs_f64(axis.to_scale.values.end / (end - start));
+        let shortest = pixel.max(Duration::from_nanos(1));
         let mut plot = Plot { axis, groups: groups(timeline, most_rows), shortest };
         loop {
             for lane in plot.groups.iter_mut().flat_map(|(_, lanes)| lanes) {

@@ -42,7 +42,7 @@ pub(super) fn style(phase: Phase) -> Style {
 }
 
 /// The classes of everything else.
-const MARKS: [Rule<&str>; 4] = [
+const MARKS: [(&str, &str, Colour); 4] = [
     ("caption", "fill", Colour { light: "#b3261e", dark: "#ff9b8f" }),
     ("before", "stroke", Colour { light: "#aab2bd", dark: "#565e69" }),
     ("reply", "stroke", Colour { light: "#00805d", dark: "#35dcaa" }),
@@ -50,9 +50,10 @@ const MARKS: [Rule<&str>; 4] = [
 ];
 
 /// The colours of all classes.
-pub(super) fn rules() -> Vec<Rule<&'static str>> {
+pub(super) fn rules() -> Vec<Rule> {
     let bars = Phase::ALL.map(style).map(|Style { class, colour, .. }| (class, "fill", colour));
-    bars.into_iter().chain(MARKS).collect()
+    let rules = bars.into_iter().chain(MARKS);
+    rules.map(|(class, attribute, colour)| (class.to_owned(), attribute, colour)).collect()
 }
 
 /// If marks are closer together, beads on them would hide the distance.
