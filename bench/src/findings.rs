@@ -168,14 +168,14 @@ fn sleeps(costs: &[Of<'_, Duration>]) -> Option<String> {
     let sleeps = |Usage { process, requests, .. }: &Usage| {
         Some((*process)?.sleeps? as f64 / *requests as f64)
     };
-    let (&(least, cheapest), &(most, dearest)) = (costs.first()?, costs.last()?);
-    let [few, many] = [cheapest, dearest].map(|row| sleeps(row.usage.as_ref()?));
+    let (&(least, cheapest), &(most, costliest)) = (costs.first()?, costs.last()?);
+    let [few, many] = [cheapest, costliest].map(|row| sleeps(row.usage.as_ref()?));
     let (few, many) = few.zip(many)?;
     (most.div_duration_f64(least) >= NOTABLE && many / few >= NOTABLE).then(|| {
         format!(
             "Falling asleep and waking up costs processor time: {} slept {many:.2} times per \
              request, {} {few:.2} times.",
-            dearest.server, cheapest.server
+            costliest.server, cheapest.server
         )
     })
 }
@@ -256,22 +256,22 @@ mod tests {
     #[test]
     fn the_server_that_kept_the_probe_waiting_is_named_with_the_ratio() {
         let rows = [row("one", SLOW, 0.05), row("other", QUICK, 0.05)];
-        let said = findings(&plan(), &rows).join("\n");
+        let text = findings(&plan(), &rows).join("\n");
         let ratio = "waited 10,000 times as long at one (2.00s, the median) as at other (200µs).";
-        assert!(said.contains(ratio), "{said}");
-        assert!(said.contains("one was not busy meanwhile: it used 5.0% of a core"), "{said}");
+        assert!(text.contains(ratio), "{text}");
+        assert!(text.contains("one was not busy meanwhile: it used 5.0% of a core"), "{text}");
     }
 
     #[test]
-    fn nothing_is_said_that_the_figures_do_not_support() {
+    fn nothing_is_reported_that_the_figures_do_not_support() {
         let alike = [row("one", QUICK, 0.05), row("other", QUICK, 0.05)];
-        let said = findings(&plan(), &alike).join("\n");
-        assert!(said.contains("about equally long at every server"), "{said}");
-        assert!(!said.contains("not busy") && !said.contains("Falling asleep"), "{said}");
+        let text = findings(&plan(), &alike).join("\n");
+        assert!(text.contains("about equally long at every server"), "{text}");
+        assert!(!text.contains("not busy") && !text.contains("Falling asleep"), "{text}");
 
         let busy = [row("one", SLOW, 0.9), row("other", QUICK, 0.9)];
-        let said = findings(&plan(), &busy).join("\n");
-        assert!(!said.contains("not busy"), "{said}");
+        let text = findings(&plan(), &busy).join("\n");
+        assert!(!text.contains("not busy"), "{text}");
     }
 
     #[test]
@@ -280,8 +280,8 @@ mod tests {
         broken.answered = 7;
         broken.trouble.push("the server died".into());
         let rows = [broken, row("other", QUICK, 0.05)];
-        let said = findings(&plan(), &rows).join("\n");
-        assert!(!said.contains("one"), "{said}");
+        let text = findings(&plan(), &rows).join("\n");
+        assert!(!text.contains("one"), "{text}");
         let table = table(&rows).text(None);
         assert!(table.contains("7 of 800"), "{table}");
         assert_eq!(troubles(&rows), ["one: the server died"]);
@@ -298,11 +298,11 @@ mod tests {
         usage(&mut quiet, 1000);
         quiet.usage.as_mut().unwrap().calls_not_counted = Some("what it hides".into());
         let rows = [busy, quiet];
-        let said = findings(&plan(), &rows).join("\n");
-        assert!(said.contains("one used 99% of a core"), "{said}");
-        assert!(said.contains("of its 500,000 recv(2) calls"), "{said}");
-        assert!(!said.contains("other used"), "{said}");
-        assert!(said.contains("Not counted at other: what it hides."), "{said}");
+        let text = findings(&plan(), &rows).join("\n");
+        assert!(text.contains("one used 99% of a core"), "{text}");
+        assert!(text.contains("of its 500,000 recv(2) calls"), "{text}");
+        assert!(!text.contains("other used"), "{text}");
+        assert!(text.contains("Not counted at other: what it hides."), "{text}");
         let table = table(&rows).text(None);
         assert!(table.contains(" ≥ 1.00 "), "{table}");
     }

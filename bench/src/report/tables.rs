@@ -85,11 +85,14 @@ fn cell(estimate: &Estimate) -> String {
     }
 }
 
+/// A column's title, and its figure of a server.
+type Column<'a> = (&'a str, &'a dyn Fn(&Cost) -> Option<String>);
+
 /// What each request costs under one load.
 fn cost_section(costs: &LoadCosts) -> String {
     let reference = costs.servers.iter().find(|cost| cost.server == Model::POLL.label);
     let number = |it: Option<Interval>| it.map(|it| Quantity::Number.format_with_bounds(it));
-    let columns: [(&str, &dyn Fn(&Cost) -> Option<String>); 6] = [
+    let columns: [Column; 6] = [
         ("processor time per request", &|cost| {
             let time = Interval::of(&cost.processor_us)?.times(1e3);
             Some(Quantity::Time.format_with_bounds(time))

@@ -40,7 +40,7 @@ fn texts(svg: &str, name: &str) -> Vec<String> {
     document.descendants().filter(|node| node.has_tag_name(name)).map(text).collect()
 }
 
-fn said(svg: &str) -> String {
+fn text_of(svg: &str) -> String {
     texts(svg, "text").join("\n")
 }
 
@@ -48,10 +48,10 @@ fn said(svg: &str) -> String {
 fn every_client_has_its_row_and_its_tooltips() {
     let rows = (0..20).map(|number| row("prompt", number, 1)).collect();
     let svg = Picture::default().svg(&timeline(rows));
-    let (said, tooltips) = (said(&svg), texts(&svg, "title"));
-    assert!(said.contains("prompt: 20 clients\n"), "{said}");
+    let (text, tooltips) = (text_of(&svg), texts(&svg, "title"));
+    assert!(text.contains("prompt: 20 clients\n"), "{text}");
     for number in 0..20 {
-        assert!(said.lines().any(|line| line == number.to_string()), "{said}");
+        assert!(text.lines().any(|line| line == number.to_string()), "{text}");
         let who = format!("client {number} (prompt): ");
         let about: Vec<_> = tooltips.iter().filter(|tooltip| tooltip.starts_with(&who)).collect();
         let reply = format!("a reply (from {number}.05 ms");
@@ -61,10 +61,10 @@ fn every_client_has_its_row_and_its_tooltips() {
         );
     }
     for name in ["connecting", "waiting for the reply", "sending"] {
-        assert!(said.contains(name), "{said}");
+        assert!(text.contains(name), "{text}");
     }
     for name in ["can't send any more", "closed early", "not started yet", "drawn together"] {
-        assert!(!said.contains(name), "only what occurs is explained: {said}");
+        assert!(!text.contains(name), "only what occurs is explained: {text}");
     }
 }
 
@@ -91,15 +91,15 @@ fn whatever_a_text_contains_it_is_xml() {
     let harmless = "</text><script>&amp; \"'\u{fffd}\u{fffd}[31m\u{fffd}";
     let failure = format!("client 0 (prompt): reply at 2.00 ms: {harmless}");
     assert!(texts(&svg, "title").contains(&failure), "{svg}");
-    assert!(said(&svg).contains(harmless), "{svg}");
-    assert_eq!(said(&svg).matches('x').count(), 503, "too long for a line, and not cut");
+    assert!(text_of(&svg).contains(harmless), "{svg}");
+    assert_eq!(text_of(&svg).matches('x').count(), 503, "too long for a line, and not cut");
 }
 
 #[test]
-fn what_is_not_shown_is_said() {
+fn what_is_not_shown_is_named() {
     let mut few: Vec<_> = (0..10).map(|number| row("prompt", number, 1)).collect();
     fail(&mut few[5], Stage::ClosedEarly, "the server died");
-    let all = said(&Picture::default().svg(&timeline(few)));
+    let all = text_of(&Picture::default().svg(&timeline(few)));
     assert!(all.contains("prompt: 10 clients\n"), "they are shown together: {all}");
     let mut rows: Vec<_> = (0..1000).map(|number| row("prompt", number, 1)).collect();
     for number in [123, 456, 789] {
@@ -107,17 +107,17 @@ fn what_is_not_shown_is_said() {
     }
     rows.extend((0..30).map(|number| row("dribbling", number, 1)));
     let svg = Picture::default().svg(&timeline(rows));
-    let said = said(&svg);
+    let text = text_of(&svg);
     for heading in [
         "prompt: 997 clients, 33 of them shown",
         "prompt, failed: 3 clients\n",
         "dribbling: 30 clients, 8 of them shown",
         "closed early by the server",
     ] {
-        assert!(said.contains(heading), "{said}");
+        assert!(text.contains(heading), "{text}");
     }
     for number in ["0", "29", "123", "456", "789", "999"] {
-        assert!(said.lines().any(|line| line == number), "{number} in {said}");
+        assert!(text.lines().any(|line| line == number), "{number} in {text}");
     }
 }
 
@@ -133,7 +133,7 @@ fn a_hundred_thousand_requests_make_a_file_of_a_megabyte() {
     let shown: usize = texts(&svg, "title").iter().filter_map(replies).sum();
     let alone = svg.matches("a reply (").count();
     assert_eq!(shown + alone, 50 * 100, "all replies of the rows that are shown");
-    assert!(said(&svg).contains("are drawn together"));
+    assert!(text_of(&svg).contains("are drawn together"));
 }
 
 #[test]
@@ -145,11 +145,11 @@ fn a_long_stall_is_torn() {
         let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
         (row.ended, row.failure) = (Some(late), Some(failure));
     }
-    let shown = said(&Picture::default().svg(&timeline(rows.clone())));
+    let shown = text_of(&Picture::default().svg(&timeline(rows.clone())));
     assert!(shown.contains("nothing moved\nfor 9.98 s"), "{shown}");
     assert!(shown.contains("5 ms\n"), "the rest is to scale: {shown}");
     let compared = Picture { until: Some(late), ..Picture::default() };
-    let shown = said(&compared.svg(&timeline(rows)));
+    let shown = text_of(&compared.svg(&timeline(rows)));
     assert!(!shown.contains("nothing moved"), "not if it is compared: {shown}");
 }
 
@@ -160,7 +160,7 @@ fn a_wait_for_replies_is_not_torn() {
     row.steps.pop();
     row.steps.push(Step::answered(late));
     row.ended = Some(late);
-    let shown = said(&Picture::default().svg(&timeline(vec![row])));
+    let shown = text_of(&Picture::default().svg(&timeline(vec![row])));
     assert!(!shown.contains("nothing moved"), "{shown}");
 }
 
@@ -174,7 +174,7 @@ fn pictures_on_one_page_share_an_axis_and_no_names() {
     let document = Document::parse(&page).unwrap();
     let ids: Vec<_> = document.descendants().filter_map(|node| node.attribute("id")).collect();
     assert_eq!(ids, ["one", "one-title", "one-description", "two", "two-title", "two-description"]);
-    let ticks = |svg: &str| said(svg).lines().filter(|it| it.ends_with("0 ms")).count();
+    let ticks = |svg: &str| text_of(svg).lines().filter(|it| it.ends_with("0 ms")).count();
     assert_eq!((ticks(&short), ticks(&long)), (7, 7), "and the time of the last reply");
     for (sheet, id) in [(texts(&short, "style"), "one"), (texts(&long, "style"), "two")] {
         let sheet = sheet.join("\n");
@@ -191,7 +191,7 @@ fn timelines_with_one_beginning_are_put_together() {
     let mut both = timeline(vec![row("slow", 0, 50)]);
     both.append(timeline(vec![row("prompt", 0, 10), row("prompt", 1, 10)]));
     both.full_at = Some(MS * 50);
-    let shown = said(&Picture::default().svg(&both));
+    let shown = text_of(&Picture::default().svg(&both));
     assert!(shown.contains("slow: 1 client\n") && shown.contains("prompt: 2 clients\n"), "{shown}");
     assert!(shown.contains("The recording was full after 50.0 ms"), "{shown}");
 }
@@ -199,8 +199,8 @@ fn timelines_with_one_beginning_are_put_together() {
 #[test]
 fn an_empty_timeline_can_be_drawn() {
     let svg = Picture { replay: true, rows: 0, ..Picture::default() };
-    said(&svg.svg(&Timeline::default()));
-    said(&svg.svg(&timeline(vec![row("prompt", 0, 1)])));
+    text_of(&svg.svg(&Timeline::default()));
+    text_of(&svg.svg(&timeline(vec![row("prompt", 0, 1)])));
 }
 
 /// Something that is drawn: its class, and where.
@@ -282,7 +282,7 @@ fn a_client_that_begins_late_has_a_line_before() {
     late.steps.iter_mut().for_each(|step| *step = later(*step, MS * 5));
     late.ended = Some(MS * 7);
     let svg = Picture::default().svg(&timeline(vec![row("prompt", 0, 3), late]));
-    assert!(said(&svg).contains("not started yet"), "{svg}");
+    assert!(text_of(&svg).contains("not started yet"), "{svg}");
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn a_stall_that_is_not_long_is_drawn_to_scale() {
         let why = "no reply has come".into();
         let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
         (rows[1].ended, rows[1].failure) = (Some(MS * 1000), Some(failure));
-        said(&Picture::default().svg(&timeline(rows)))
+        text_of(&Picture::default().svg(&timeline(rows)))
     };
     assert!(given_up(100).contains("nothing moved\nfor 900 ms"), "{}", given_up(100));
     assert!(!given_up(500).contains("nothing moved"), "{}", given_up(500));
@@ -303,6 +303,6 @@ fn a_stall_that_is_not_long_is_drawn_to_scale() {
     let why = "no reply has come".into();
     let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
     (failed.ended, failed.failure) = (Some(MS * 1000), Some(failure));
-    let shown = said(&Picture::default().svg(&timeline(vec![closed_late, failed])));
+    let shown = text_of(&Picture::default().svg(&timeline(vec![closed_late, failed])));
     assert!(!shown.contains("nothing moved"), "{shown}");
 }

@@ -26,8 +26,8 @@
 //! Read in this order: `recorder` turns events into rows; `bars` makes bars of steps, and joins
 //! those that are too narrow to be seen; `axis` says where an instant is in the picture; `plot`
 //! chooses the rows that are shown; `legend` explains what occurs in them; `picture` puts everything
-//! in its place, in the `shapes` and their colours; `replay` animates it. What all pictures
-//! share is in the package `drawing`.
+//! in its place, as `shapes` with their colours; `replay` animates it. What all pictures share is
+//! in the package `drawing`.
 
 #![forbid(unsafe_code)]
 

@@ -37,11 +37,11 @@ fn a_client_goes_through_its_phases() {
     };
     let crowd = Crowd { every: Duration::from_millis(1), ..crowd };
     let timeline = recorded(polite_server(), &crowd);
-    let asks = [Some(Phase::Sending), Some(Phase::AwaitingReply), None];
+    let request = [Some(Phase::Sending), Some(Phase::AwaitingReply), None];
     let expected = [
         &[Some(Phase::Connecting), Some(Phase::Held)][..],
-        &asks,
-        &asks,
+        &request,
+        &request,
         &[Some(Phase::AwaitingEnd)],
     ]
     .concat();
@@ -101,11 +101,11 @@ fn slow_servers_and_slow_clients_are_distinguished() {
     let timeline = recorded(address, &crowd);
     let of = |kind| timeline.rows.iter().position(|row| row.kind == kind).unwrap();
     let begins = [Some(Phase::Connecting), Some(Phase::Held)];
-    let asks = [Some(Phase::Sending), Some(Phase::AwaitingReply), Some(Phase::Reading), None];
-    let prompt = [&begins[..], &asks, &[Some(Phase::AwaitingEnd)]].concat();
+    let request = [Some(Phase::Sending), Some(Phase::AwaitingReply), Some(Phase::Reading), None];
+    let prompt = [&begins[..], &request, &[Some(Phase::AwaitingEnd)]].concat();
     assert_eq!(phases(&timeline, of("prompt")), prompt);
-    let chats = [&asks[..], &[Some(Phase::Resting)]].concat().repeat(4);
-    let chatty = [&begins[..], &chats, &asks, &[Some(Phase::AwaitingEnd)]].concat();
+    let chats = [&request[..], &[Some(Phase::Resting)]].concat().repeat(4);
+    let chatty = [&begins[..], &chats, &request, &[Some(Phase::AwaitingEnd)]].concat();
     assert_eq!(phases(&timeline, of("chatty")), chatty);
     let silent = of("silent");
     assert_eq!(phases(&timeline, silent), [Some(Phase::Connecting), Some(Phase::Resting)]);
