@@ -20,7 +20,7 @@ use load_generator::report::{Failure, Latencies, Stage};
 use load_generator::{Crowd, Event, Kind, Order, Phase, Probe, Report, flood};
 use protocol::Protocol;
 use serde::Serialize;
-use timeline::{self, Ending, Recorder, Step, Timeline};
+use timeline::{self, Recorder, Step, Timeline};
 
 use crate::{MeasuredServer, Model, ProcessUsage, ServerExit, Usage};
 
@@ -421,21 +421,20 @@ impl Visits {
         let after = |instant: Instant| instant - began;
         let row = |(number, visit): (usize, &Visit)| {
             let mut steps = vec![Step::entered(Phase::Connecting, after(visit.began))];
-            let at = after(visit.ended);
-            let ending = match &visit.course {
+            let failure = match &visit.course {
                 Ok((connected, answered)) => {
                     steps.push(Step::entered(Phase::AwaitingReply, after(*connected)));
                     steps.push(Step::answered(after(*answered)));
                     steps.push(Step::entered(Phase::AwaitingEnd, after(*answered)));
-                    Ending::Closed { at }
+                    None
                 }
                 Err(error) => {
                     let why = error.to_string();
-                    let failure = Failure { stage: Stage::Reply, why, is_ours: false };
-                    Ending::Failed { at, failure }
+                    Some(Failure { stage: Stage::Reply, why, is_ours: false })
                 }
             };
-            timeline::Row { kind: "probes", number, steps, ending }
+            let ended = Some(after(visit.ended));
+            timeline::Row { kind: "probes", number, steps, ended, failure }
         };
         let length = visits.iter().map(|visit| after(visit.ended)).max().unwrap_or_default();
         let rows = visits.into_iter().enumerate().map(row).collect();

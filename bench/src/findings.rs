@@ -1,8 +1,9 @@
 //! What the results show, in a few sentences computed from them.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
-use crate::{ComparisonPlan, Model, ServerResult};
+use crate::{ComparisonPlan, Model, ServerResult, Usage};
 use output::figures::{format_time, grouped, multiple, percent};
 
 /// What these figures show. There is no sentence that they don't support, and none about a server
@@ -10,13 +11,13 @@ use output::figures::{format_time, grouped, multiple, percent};
 pub fn findings(plan: &ComparisonPlan, rows: &[ServerResult]) -> Vec<String> {
     let rows = rows.iter().filter(|row| row.is_good() && row.probe.count() > 0);
     let rows: Vec<&ServerResult> = rows.collect();
-    let Some(Extremes { quickest, .. }) = Extremes::of(&rows) else {
-        return Vec::new();
-    };
-    let mut sentences: Vec<_> = waiting(plan, &rows).into_iter().collect();
-    sentences.extend(rows.iter().filter_map(|row| idleness(plan, row, quickest)));
+    let waits = in_order(&rows, |row| Some(row.probe.quantile(0.5)));
+    let costs = in_order(&rows, |row| row.usage.as_ref()?.processor_time_per_request());
+    let [(shortest, _), ..] = waits[..] else { return Vec::new() };
+    let mut sentences: Vec<_> = waiting(plan, &waits).into_iter().collect();
+    sentences.extend(rows.iter().filter_map(|row| idleness(plan, row, shortest)));
     sentences.extend(rows.iter().filter_map(|row| futile_calls(plan, row)));
-    let of_all = [cost(&rows), peers(&rows), fewest_calls(&rows), sleeps(&rows), doubt(&rows)];
+    let of_all = [cost(&costs), peers(&rows), fewest_calls(&rows), sleeps(&costs), doubt(&rows)];
     sentences.extend(of_all.into_iter().flatten());
     sentences.extend(not_counted(&rows));
     sentences
@@ -25,52 +26,40 @@ pub fn findings(plan: &ComparisonPlan, rows: &[ServerResult]) -> Vec<String> {
 /// Differences below this factor are not worth a sentence.
 const NOTABLE: f64 = 2.0;
 
-/// The servers where a well-behaved client waits longest and shortest, by their medians.
-struct Extremes<'a> {
-    slowest: &'a ServerResult,
-    quickest: &'a ServerResult,
-    /// How many times as long it waits at the slowest.
-    times: f64,
+/// A figure, and the server that has it.
+type Of<'a, T> = (T, &'a ServerResult);
+
+/// The figures that are known, the smallest first.
+fn in_order<'a, T: PartialOrd>(
+    rows: &[&'a ServerResult],
+    figure: impl Fn(&ServerResult) -> Option<T>,
+) -> Vec<Of<'a, T>> {
+    let mut known: Vec<_> = rows.iter().filter_map(|row| Some((figure(row)?, *row))).collect();
+    known.sort_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(Ordering::Equal));
+    known
 }
 
-impl<'a> Extremes<'a> {
-    fn of(rows: &[&'a ServerResult]) -> Option<Self> {
-        let slowest = rows.iter().max_by_key(|row| median(row))?;
-        let quickest = rows.iter().min_by_key(|row| median(row))?;
-        let times = median(slowest).as_secs_f64() / median(quickest).as_secs_f64();
-        Some(Extremes { slowest, quickest, times })
-    }
-}
-
-fn median(row: &ServerResult) -> Duration {
-    row.probe.quantile(0.5)
-}
-
-/// Which server kept the probes waiting.
-fn waiting(plan: &ComparisonPlan, rows: &[&ServerResult]) -> Option<String> {
+/// Which server kept the probes waiting longest, and which shortest, by their medians.
+fn waiting(plan: &ComparisonPlan, waits: &[Of<'_, Duration>]) -> Option<String> {
     let ComparisonPlan { connections, slow, .. } = *plan;
-    let Extremes { slowest, quickest, times } = Extremes::of(rows)?;
     let scene = match slow {
         0 => format!("With {connections} prompt clients connected"),
         _ => format!("While {slow} of {connections} clients dribbled"),
     };
-    let (longest, shortest) = (format_time(median(slowest)), format_time(median(quickest)));
-    Some(if times >= NOTABLE {
+    let (&(least, quickest), &(most, slowest)) = (waits.first()?, waits.last()?);
+    let times = most.div_duration_f64(least);
+    let (shortest, longest) = (format_time(least), format_time(most));
+    let how_long = if times >= NOTABLE {
+        let (slow, quick, times) = (slowest.server, quickest.server, grouped(times));
         format!(
-            "{scene}, a well-behaved client waited {} times as long at {} ({longest}, the median) \
-             as at {} ({shortest}).",
-            grouped(times),
-            slowest.server,
-            quickest.server,
+            "{times} times as long at {slow} ({longest}, the median) as at {quick} ({shortest})"
         )
-    } else if rows.len() > 1 {
-        format!(
-            "{scene}, a well-behaved client waited about equally long at every server, {shortest} \
-             to {longest} (the medians)."
-        )
+    } else if waits.len() > 1 {
+        format!("about equally long at every server, {shortest} to {longest} (the medians)")
     } else {
-        format!("{scene}, a well-behaved client waited {longest} (the median).")
-    })
+        format!("{longest} (the median)")
+    };
+    Some(format!("{scene}, a well-behaved client waited {how_long}."))
 }
 
 /// A server that uses less of a core than this was not busy.
@@ -78,8 +67,8 @@ const BUSY: f64 = 0.5;
 
 /// Whether a server that kept the probes waiting, because it serves few clients at a time, was
 /// busy.
-fn idleness(plan: &ComparisonPlan, row: &ServerResult, quickest: &ServerResult) -> Option<String> {
-    let times = median(row).as_secs_f64() / median(quickest).as_secs_f64();
+fn idleness(plan: &ComparisonPlan, row: &ServerResult, shortest: Duration) -> Option<String> {
+    let times = row.probe.quantile(0.5).div_duration_f64(shortest);
     let share = row.share_of_a_core()?;
     let clients = match row.serves_at_once {
         1 => "only one client".to_owned(),
@@ -121,126 +110,90 @@ fn futile_calls(plan: &ComparisonPlan, row: &ServerResult) -> Option<String> {
 const FEW: usize = 4;
 
 /// What a request cost: at each server if they are few, otherwise at the extremes.
-fn cost(rows: &[&ServerResult]) -> Option<String> {
-    let costs = Cost::in_order(rows);
-    let each = |cost: &Cost| {
-        let calls = cost.calls.as_ref().map(|calls| format!(" and {calls} calls"));
-        format!("{}{} at {}", format_time(cost.time), calls.unwrap_or_default(), cost.server)
+fn cost(costs: &[Of<'_, Duration>]) -> Option<String> {
+    let calls = |row: &ServerResult| row.usage.as_ref()?.format_calls_per_request();
+    let extreme = |(time, row): &Of<'_, Duration>| {
+        let calls = calls(row).map(|calls| format!(", with {calls} calls")).unwrap_or_default();
+        format!("{} ({}{calls})", row.server, format_time(*time))
     };
-    let extreme = |cost: &Cost| {
-        let calls = cost.calls.as_ref().map(|calls| format!(", with {calls} calls"));
-        format!("{} ({}{})", cost.server, format_time(cost.time), calls.unwrap_or_default())
+    let each = |(time, row): &Of<'_, Duration>| {
+        let calls = calls(row).map(|calls| format!(" and {calls} calls")).unwrap_or_default();
+        format!("{}{calls} at {}", format_time(*time), row.server)
     };
-    match &costs[..] {
-        [] => None,
-        [least, .., most] if costs.len() > FEW => Some(format!(
+    Some(match costs {
+        [] => return None,
+        [least, .., most] if costs.len() > FEW => format!(
             "A request took the least processor time at {}, and the most at {}.",
             extreme(least),
             extreme(most),
-        )),
+        ),
         few => {
-            let are_counted = few.iter().any(|cost| cost.calls.is_some());
+            let are_counted = few.iter().any(|(_, row)| calls(row).is_some());
             let and_calls = if are_counted { " and system calls" } else { "" };
             let costs = few.iter().map(each).collect::<Vec<_>>().join(", ");
-            Some(format!("Processor time{and_calls} per request: {costs}."))
+            format!("Processor time{and_calls} per request: {costs}.")
         }
-    }
+    })
 }
 
 /// What the peers cost, relative to `poll-server`.
 fn peers(rows: &[&ServerResult]) -> Option<String> {
-    let with_ratio = |row: &&ServerResult| Some((row.to_poll_server?, row.server));
-    let peers = rows.iter().filter(|row| row.is_peer);
-    let mut peers: Vec<_> = peers.filter_map(with_ratio).collect();
-    peers.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    let each = |(ratio, server): &(f64, &str)| format!("{} at {server}", multiple(*ratio));
+    let peers = in_order(rows, |row| row.to_poll_server.filter(|_| row.is_peer));
+    let each = |(ratio, row): &Of<'_, f64>| format!("{} at {}", multiple(*ratio), row.server);
     (!peers.is_empty()).then(|| {
-        format!(
-            "Processor time per request, relative to {}: {}.",
-            Model::POLL.label,
-            peers.iter().map(each).collect::<Vec<_>>().join(", ")
-        )
+        let ratios = peers.iter().map(each).collect::<Vec<_>>().join(", ");
+        format!("Processor time per request, relative to {}: {ratios}.", Model::POLL.label)
     })
 }
 
 /// Which server needs notably fewer system calls than all others whose calls are fully counted.
 fn fewest_calls(rows: &[&ServerResult]) -> Option<String> {
-    let counted =
-        |row: &&&ServerResult| row.usage.as_ref().is_some_and(|it| it.calls_not_counted.is_none());
-    let with_calls =
-        |&row: &&'_ ServerResult| Some((row.usage.as_ref()?.calls_per_request()?, row.server));
-    let mut rows: Vec<_> = rows.iter().filter(counted).filter_map(with_calls).collect();
-    rows.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    let [(fewest, server), (next, next_server), ..] = rows[..] else { return None };
+    let counted = |row: &ServerResult| {
+        let usage = row.usage.as_ref().filter(|usage| usage.calls_not_counted.is_none());
+        usage?.calls_per_request()
+    };
+    let [(fewest, row), (next, next_row), ..] = in_order(rows, counted)[..] else { return None };
     (next / fewest >= NOTABLE).then(|| {
         format!(
-            "{server} made the fewest system calls per request; {next_server}, the next, made {} \
-             times as many.",
+            "{} made the fewest system calls per request; {}, the next, made {} times as many.",
+            row.server,
+            next_row.server,
             grouped(next / fewest)
         )
     })
 }
 
 /// Whether the most expensive server is expensive because it sleeps so often.
-fn sleeps(rows: &[&ServerResult]) -> Option<String> {
-    let costs = Cost::in_order(rows);
-    let (least, most) = (costs.first()?, costs.last()?);
-    let (least_sleeps, most_sleeps) = least.sleeps.zip(most.sleeps)?;
-    let (time, sleeps) = (most.time.div_duration_f64(least.time), most_sleeps / least_sleeps);
-    (time >= NOTABLE && sleeps >= NOTABLE).then(|| {
+fn sleeps(costs: &[Of<'_, Duration>]) -> Option<String> {
+    let sleeps = |Usage { process, requests, .. }: &Usage| {
+        Some((*process)?.sleeps? as f64 / *requests as f64)
+    };
+    let (&(least, cheapest), &(most, costliest)) = (costs.first()?, costs.last()?);
+    let [few, many] = [cheapest, costliest].map(|row| sleeps(row.usage.as_ref()?));
+    let (few, many) = few.zip(many)?;
+    (most.div_duration_f64(least) >= NOTABLE && many / few >= NOTABLE).then(|| {
         format!(
-            "Falling asleep and waking up costs processor time: {} slept {most_sleeps:.2} times \
-             per request, {} {least_sleeps:.2} times.",
-            most.server, least.server
+            "Falling asleep and waking up costs processor time: {} slept {many:.2} times per \
+             request, {} {few:.2} times.",
+            costliest.server, cheapest.server
         )
     })
 }
 
 /// Which calls are not in the table, and of which servers.
 fn not_counted(rows: &[&ServerResult]) -> Vec<String> {
-    let what = |row: &ServerResult| row.usage.as_ref()?.calls_not_counted.clone();
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in rows {
-        let Some(what) = what(row) else { continue };
+        let what = row.usage.as_ref().and_then(|usage| usage.calls_not_counted.as_deref());
+        let Some(what) = what else { continue };
         match groups.iter_mut().find(|(known, _)| *known == what) {
             Some((_, servers)) => servers.push(row.server),
             None => groups.push((what, vec![row.server])),
         }
     }
-    let sentence = |(what, servers): (String, Vec<&str>)| {
-        format!("Not counted at {}: {what}.", servers.join(", "))
-    };
+    let sentence =
+        |(what, servers): (_, Vec<_>)| format!("Not counted at {}: {what}.", servers.join(", "));
     groups.into_iter().map(sentence).collect()
-}
-
-/// What a server spent on each request, the probe's requests included.
-struct Cost {
-    server: &'static str,
-    time: Duration,
-    calls: Option<String>,
-    /// How often it went to sleep.
-    sleeps: Option<f64>,
-}
-
-impl Cost {
-    fn of(row: &ServerResult) -> Option<Self> {
-        let usage = row.usage.as_ref().filter(|usage| usage.requests > 0)?;
-        let process = usage.process?;
-        let requests = usage.requests as f64;
-        Some(Cost {
-            server: row.server,
-            time: usage.processor_time_per_request()?,
-            calls: usage.format_calls_per_request(),
-            sleeps: process.sleeps.map(|sleeps| sleeps as f64 / requests),
-        })
-    }
-
-    /// Sorted by processor time, the cheapest first.
-    fn in_order(rows: &[&ServerResult]) -> Vec<Self> {
-        let mut costs: Vec<Cost> = rows.iter().filter_map(|row| Cost::of(row)).collect();
-        costs.sort_by_key(|cost| cost.time);
-        costs
-    }
 }
 
 /// Which figures say less than they seem to.
@@ -303,22 +256,22 @@ mod tests {
     #[test]
     fn the_server_that_kept_the_probe_waiting_is_named_with_the_ratio() {
         let rows = [row("one", SLOW, 0.05), row("other", QUICK, 0.05)];
-        let said = findings(&plan(), &rows).join("\n");
+        let text = findings(&plan(), &rows).join("\n");
         let ratio = "waited 10,000 times as long at one (2.00s, the median) as at other (200µs).";
-        assert!(said.contains(ratio), "{said}");
-        assert!(said.contains("one was not busy meanwhile: it used 5.0% of a core"), "{said}");
+        assert!(text.contains(ratio), "{text}");
+        assert!(text.contains("one was not busy meanwhile: it used 5.0% of a core"), "{text}");
     }
 
     #[test]
-    fn nothing_is_said_that_the_figures_do_not_support() {
+    fn nothing_is_reported_that_the_figures_do_not_support() {
         let alike = [row("one", QUICK, 0.05), row("other", QUICK, 0.05)];
-        let said = findings(&plan(), &alike).join("\n");
-        assert!(said.contains("about equally long at every server"), "{said}");
-        assert!(!said.contains("not busy") && !said.contains("Falling asleep"), "{said}");
+        let text = findings(&plan(), &alike).join("\n");
+        assert!(text.contains("about equally long at every server"), "{text}");
+        assert!(!text.contains("not busy") && !text.contains("Falling asleep"), "{text}");
 
         let busy = [row("one", SLOW, 0.9), row("other", QUICK, 0.9)];
-        let said = findings(&plan(), &busy).join("\n");
-        assert!(!said.contains("not busy"), "{said}");
+        let text = findings(&plan(), &busy).join("\n");
+        assert!(!text.contains("not busy"), "{text}");
     }
 
     #[test]
@@ -327,8 +280,8 @@ mod tests {
         broken.answered = 7;
         broken.trouble.push("the server died".into());
         let rows = [broken, row("other", QUICK, 0.05)];
-        let said = findings(&plan(), &rows).join("\n");
-        assert!(!said.contains("one"), "{said}");
+        let text = findings(&plan(), &rows).join("\n");
+        assert!(!text.contains("one"), "{text}");
         let table = table(&rows).text(None);
         assert!(table.contains("7 of 800"), "{table}");
         assert_eq!(troubles(&rows), ["one: the server died"]);
@@ -345,11 +298,11 @@ mod tests {
         usage(&mut quiet, 1000);
         quiet.usage.as_mut().unwrap().calls_not_counted = Some("what it hides".into());
         let rows = [busy, quiet];
-        let said = findings(&plan(), &rows).join("\n");
-        assert!(said.contains("one used 99% of a core"), "{said}");
-        assert!(said.contains("of its 500,000 recv(2) calls"), "{said}");
-        assert!(!said.contains("other used"), "{said}");
-        assert!(said.contains("Not counted at other: what it hides."), "{said}");
+        let text = findings(&plan(), &rows).join("\n");
+        assert!(text.contains("one used 99% of a core"), "{text}");
+        assert!(text.contains("of its 500,000 recv(2) calls"), "{text}");
+        assert!(!text.contains("other used"), "{text}");
+        assert!(text.contains("Not counted at other: what it hides."), "{text}");
         let table = table(&rows).text(None);
         assert!(table.contains(" ≥ 1.00 "), "{table}");
     }

@@ -55,20 +55,10 @@ impl Interval {
         }
     }
 
-    /// For a figure that is known exactly, or for which nothing but the value is known.
-    pub fn exactly(value: f64) -> Self {
-        Interval { low: value, median: value, high: value }
-    }
-
     /// The same in another unit: each value times `factor`.
     pub fn times(self, factor: f64) -> Self {
         let Interval { low, median, high } = self;
         Interval { low: low * factor, median: median * factor, high: high * factor }
-    }
-
-    /// Whether a value is within the bounds.
-    pub fn contains(&self, value: f64) -> bool {
-        (self.low..=self.high).contains(&value)
     }
 }
 
@@ -115,6 +105,5 @@ mod tests {
         let samples: Vec<f64> = (1..=10).rev().map(f64::from).collect();
         let ten = Interval::of(&samples).unwrap();
         assert_eq!((ten.low, ten.median, ten.high), (2.0, 5.5, 9.0));
-        assert!(ten.contains(9.0) && !ten.contains(9.1));
     }
 }

@@ -43,7 +43,11 @@ pub fn page(
     let until = rows.iter().map(|row| row.timeline.length).max();
     let pictures = rows.iter().map(|row| Picture {
         title: row.server.into(),
-        lines: vec![figures(row)],
+        lines: vec![format!(
+            "A well-behaved client waited {} here (the median), {} at most.",
+            format_time(row.probe.quantile(0.5)),
+            format_time(row.probe.max())
+        )],
         until,
         replay,
         rows: ROWS,
@@ -67,7 +71,8 @@ pub fn page(
                         thead { tr { @for title in table.titles() { th { (title) } } } }
                         tbody {
                             @for (row, cells) in rows.iter().zip(table.rows()) {
-                                tr style=(colour(row.server)) {
+                                @let Colour { light, dark } = colours::of(row.server);
+                                tr style={ "--server: light-dark(" (light) ", " (dark) ")" } {
                                     @for cell in cells { td { (cell.text) } }
                                 }
                             }
@@ -88,18 +93,4 @@ pub fn page(
         }
     }
     .into_string()
-}
-
-/// Gives a row of the table the colour that its server has in every picture.
-fn colour(server: &str) -> String {
-    let Colour { light, dark } = colours::of(server);
-    format!("--server: light-dark({light}, {dark})")
-}
-
-fn figures(row: &ServerResult) -> String {
-    format!(
-        "A well-behaved client waited {} here (the median), {} at most.",
-        format_time(row.probe.quantile(0.5)),
-        format_time(row.probe.max())
-    )
 }

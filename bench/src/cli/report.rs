@@ -10,7 +10,7 @@ use protocol::Protocol;
 use output::print;
 
 use super::{Choice, complain, from_here, progress_bar};
-use crate::report::{Report, ReportPlan, report};
+use crate::report::{ReportPlan, report};
 
 /// Measure everything, and write charts, tables and the raw figures into a folder
 #[derive(Args, Debug)]
@@ -46,7 +46,7 @@ impl Options {
         let (models, left_out) = everything.sort_out(Protocol::Lines);
         let plan = ReportPlan { into, from, quick, models };
         let bar = || progress_bar("measured, {msg}");
-        let Report { folder, missing } = report(&plan, &env::current_exe()?, bar)?;
+        let (folder, missing) = report(&plan, &env::current_exe()?, bar)?;
         for sentence in left_out.iter().chain(&missing) {
             complain(sentence);
         }

@@ -1,308 +1,212 @@
 //! The charts, and what each shows.
 
+use output::figures::Quantity;
+
 use super::Figures;
+use super::chart::{Chart, Plot};
 use super::costs::LoadCosts;
 use super::dots::{Dot, Dots};
 use super::groups::{self, THROUGH_POLLING, is_peer, server_of};
-use super::kerrisk;
 use super::lines::{Kind, Line, Lines};
-use super::picture::Picture;
 use super::suite::Estimate;
 use crate::Interval;
 use crate::cost::{Cost, CostPlan};
-use output::figures::Quantity;
 
-/// A finished chart.
-pub(super) struct Chart {
-    /// The name of its file, without the extension.
-    pub(super) name: String,
-    /// What it shows, in a few words.
-    pub(super) title: String,
-    pub(super) svg: String,
+/// A chart of how the figures of a group of the suite grow with its parameter.
+struct Growth {
+    group: &'static str,
+    title: &'static str,
+    subtitle: &'static str,
+    /// The label of the horizontal axis, and the distance between its grid lines, as a factor.
+    x: (&'static str, f64),
+    /// The label of the vertical axis.
+    y: &'static str,
 }
+
+const GROWTHS: [Growth; 4] = [
+    Growth {
+        group: "slow_clients",
+        title: "How long a prompt client waits with slow clients connected",
+        subtitle: "Time from connecting to the reply. The slow clients send a byte every 2 ms.",
+        x: ("slow clients", 2.0),
+        y: "time that the prompt client waits",
+    },
+    Growth {
+        group: "idle_connections",
+        title: "How long a reply takes while other connections are silent",
+        subtitle: "Round trip of a request on a connection that stays open. The others send \
+                   nothing.",
+        x: ("silent connections", 10.0),
+        y: "round trip",
+    },
+    Growth {
+        group: "wait_cost",
+        title: "What one wait costs among many descriptors",
+        subtitle: "Processor time to write a byte into one of the pipes, wait to find out which, \
+                   and read it.",
+        x: ("pipes watched", 10.0),
+        y: "processor time",
+    },
+    Growth {
+        group: "chain",
+        title: "Bytes passed on among many socket pairs",
+        subtitle: "libevent's benchmark: 100 pairs at a time pass on a byte, 1,100 bytes in all. \
+                   The other pairs are only watched.",
+        x: ("socket pairs watched", 10.0),
+        y: "time of a run",
+    },
+];
 
 /// Variants of a server whose difference doesn't show in these charts.
 const VARIANTS: [&str; 2] = ["busy-server --nap 20ms", "prefork-server --reuse-port"];
 
 /// Every chart for which there are figures.
-pub(super) fn charts(figures: &Figures) -> Vec<Chart> {
-    let suite = &figures.suite;
-    let mut charts = Vec::new();
-    let grown = [slow_clients(suite), idle_connections(suite), wait_cost(suite), chain(suite)];
-    for chart in grown.iter().filter(|chart| !chart.lines.is_empty()) {
-        charts.push(finished(&chart.picture, chart.svg()));
-    }
-    let compared = [connect_and_ask(suite)].into_iter().chain(costs(&figures.costs));
-    for mut chart in compared.filter(|chart| !chart.dots.is_empty()) {
-        let svg = chart.svg();
-        charts.push(finished(&chart.picture, svg));
-    }
-    charts
-}
-
-fn finished(picture: &Picture, svg: String) -> Chart {
-    Chart { name: picture.id.clone(), title: picture.title.clone(), svg }
-}
-
-fn slow_clients(suite: &[Estimate]) -> Lines {
-    let lines = servers(suite, "slow_clients");
-    Lines {
-        picture: Picture {
-            id: "slow-clients".into(),
-            title: "How long a prompt client waits with slow clients connected".into(),
-            subtitle: "Time from connecting to the reply. The slow clients send a byte every 2 ms."
-                .into(),
-            notes: left_out(suite, "slow_clients"),
-        },
-        x: "slow clients",
-        step: 2.0,
-        y: "time that the prompt client waits",
-        lines,
-    }
-}
-
-fn idle_connections(suite: &[Estimate]) -> Lines {
-    let lines = servers(suite, "idle_connections");
-    Lines {
-        picture: Picture {
-            id: "idle-connections".into(),
-            title: "How long a reply takes while other connections are silent".into(),
-            subtitle: "Round trip of a request on a connection that stays open. The others send \
-                       nothing."
-                .into(),
-            notes: left_out(suite, "idle_connections"),
-        },
-        x: "silent connections",
-        step: 10.0,
-        y: "round trip",
-        lines,
-    }
-}
-
-fn wait_cost(suite: &[Estimate]) -> Lines {
-    let mut lines = ways(suite, "wait_cost");
-    let mut notes = Vec::new();
-    if !lines.is_empty() {
-        lines.extend(kerrisk::SECONDS.map(|(way, seconds)| in_2010(way, &seconds)));
-        notes.push(
-            "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a machine from 2010."
-                .into(),
-        );
-    }
-    Lines {
-        picture: Picture {
-            id: "wait-cost".into(),
-            title: "What one wait costs among many descriptors".into(),
-            subtitle: "Processor time to write a byte into one of the pipes, wait to find out \
-                       which, and read it."
-                .into(),
-            notes,
-        },
-        x: "pipes watched",
-        step: 10.0,
-        y: "processor time",
-        lines,
-    }
-}
-
-fn in_2010(way: &str, seconds: &[f64]) -> Line {
-    let point = |(count, seconds): (u32, &f64)| {
-        (f64::from(count), Interval::exactly(kerrisk::nanoseconds(*seconds)))
-    };
-    Line {
-        name: format!("{way} in 2010"),
-        server: server_of(way).into(),
-        kind: Kind::Dashed,
-        points: kerrisk::DESCRIPTORS.into_iter().zip(seconds).map(point).collect(),
-    }
-}
-
-fn chain(suite: &[Estimate]) -> Lines {
-    Lines {
-        picture: Picture {
-            id: "chain".into(),
-            title: "Bytes passed on among many socket pairs".into(),
-            subtitle:
-                "libevent's benchmark: 100 pairs at a time pass on a byte, 1,100 bytes in all. The \
-                       other pairs are only watched."
-                    .into(),
-            notes: Vec::new(),
-        },
-        x: "socket pairs watched",
-        step: 10.0,
-        y: "time of a run",
-        lines: ways(suite, "chain"),
-    }
-}
-
-/// A line for each server of a group, without the variants.
-fn servers(suite: &[Estimate], group: &str) -> Vec<Line> {
-    let line = |label: &str, points| Line {
-        name: label.replacen("-server", "", 1),
-        server: label.into(),
-        kind: Kind::Plain,
-        points,
-    };
-    lines(suite, group, &VARIANTS, line)
-}
-
-/// A line for each way to wait, in the colour of the server that uses it.
-fn ways(suite: &[Estimate], group: &str) -> Vec<Line> {
-    let line = |way: &str, points| Line {
-        name: way.into(),
-        server: server_of(way).into(),
-        kind: if way == THROUGH_POLLING { Kind::Hollow } else { Kind::Plain },
-        points,
-    };
-    lines(suite, group, &[], line)
-}
-
-fn lines(
-    suite: &[Estimate],
-    group: &str,
-    without: &[&str],
-    line: impl Fn(&str, Vec<(f64, Interval)>) -> Line,
-) -> Vec<Line> {
-    let estimates = groups::of(suite, group);
-    let functions = groups::functions(&estimates).into_iter();
-    let lines = functions.filter(|function| !without.contains(function)).map(|function| {
-        let of_function = estimates.iter().filter(|it| it.function == function);
-        let point = |it: &&Estimate| {
-            let is_drawable = it.nanoseconds.low > 0.0;
-            Some((it.parameter.parse().ok()?, it.nanoseconds)).filter(|_| is_drawable)
-        };
-        let mut points: Vec<(f64, Interval)> = of_function.filter_map(point).collect();
-        points.sort_by(|one, other| one.0.total_cmp(&other.0));
-        line(function, points)
+pub(super) fn charts(Figures { suite, costs, .. }: &Figures) -> Vec<Chart> {
+    let growths = GROWTHS.iter().map(|growth| growth.chart(suite));
+    let times = costs.iter().map(|costs| {
+        let CostPlan { active, idle, .. } = costs.plan;
+        let subtitle = "User and system time of the server's process. Active connections send a \
+                        request as soon as they have the last reply.";
+        let time = |cost: &Cost| Interval::of(&cost.processor_us).map(|time| time.times(1e3));
+        let id = format!("processor-time-{active}-{idle}");
+        cost_chart(costs, id, "Processor time per request", subtitle, Quantity::Time, time)
     });
-    // A line with a point only at 0 would show no growth.
-    lines.filter(|line| line.points.iter().any(|(x, _)| *x > 0.0)).collect()
-}
-
-/// Says which servers have figures but no line.
-fn left_out(suite: &[Estimate], group: &str) -> Vec<String> {
-    let estimates = groups::of(suite, group);
-    let drawn = servers(suite, group);
-    let is_drawn = |label: &&str| drawn.iter().any(|line| line.server == **label);
-    let missing: Vec<&str> =
-        groups::functions(&estimates).into_iter().filter(|label| !is_drawn(label)).collect();
-    if missing.is_empty() {
-        return Vec::new();
-    }
-    vec![format!("Only in the table: {}.", missing.join(", "))]
-}
-
-fn connect_and_ask(suite: &[Estimate]) -> Dots {
-    let dot = |it: &&Estimate| dot(&it.function, it.nanoseconds);
-    Dots {
-        picture: Picture {
-            id: "connect-and-ask".into(),
-            title: "A new connection for each request".into(),
-            subtitle: "Time from connecting to the reply; one client at a time, and no others."
-                .into(),
-            notes: Vec::new(),
-        },
-        x: "time per visit",
-        quantity: Quantity::Time,
-        dots: groups::of(suite, "connect_and_ask").iter().map(dot).collect(),
-    }
-}
-
-fn dot(server: &str, value: Interval) -> Dot {
-    Dot { server: server.into(), is_peer: is_peer(server), at_least: false, value }
-}
-
-/// The charts of what a request costs: processor time for each load, the others for one.
-fn costs(costs: &[LoadCosts]) -> Vec<Dots> {
-    let mut charts: Vec<Dots> = costs.iter().map(processor_time).collect();
     // Under the first load all connections are active, so no call looks at idle ones.
-    charts.extend(costs.first().map(system_calls));
+    let calls = costs.first().map(|costs| {
+        let subtitle = "Counted by the servers themselves.";
+        let calls = |cost: &Cost| Interval::of(&cost.calls_per_request);
+        let id = "system-calls".into();
+        cost_chart(costs, id, "System calls per request", subtitle, Quantity::Number, calls)
+    });
     // The second load has many connections, so what the process needs without any matters little;
     // but not so many that a thread for each is impossible.
-    charts.extend(costs.get(1).map(memory));
-    charts
+    let memory = costs.get(1).map(|costs| {
+        let subtitle =
+            "Memory of the server's process, without what the kernel keeps for a socket.";
+        let memory = |cost: &Cost| Interval::of(&cost.memory_per_connection);
+        let id = "memory".into();
+        cost_chart(costs, id, "Memory per connection", subtitle, Quantity::Memory, memory)
+    });
+    let compared = [connect_and_ask(suite)].into_iter().chain(times).chain(calls).chain(memory);
+    growths.chain(compared).flatten().collect()
 }
 
-fn processor_time(costs: &LoadCosts) -> Dots {
-    let CostPlan { active, idle, .. } = costs.plan;
-    let time = |cost: &Cost| Interval::of(&cost.processor_us).map(|time| time.times(1e3));
-    Dots {
-        picture: Picture {
-            id: format!("processor-time-{active}-{idle}"),
-            title: format!("Processor time per request: {}", costs.plan.load()),
-            subtitle:
-                "User and system time of the server's process. Active connections send a request \
-                       as soon as they have the last reply."
+impl Growth {
+    fn chart(&self, suite: &[Estimate]) -> Option<Chart> {
+        let estimates = groups::of(suite, self.group);
+        let (mut lines, mut left_out) = (Vec::new(), Vec::new());
+        for function in groups::functions(&estimates) {
+            let line = line(function, &estimates);
+            // A line with a point only at 0 would show no growth.
+            if !VARIANTS.contains(&function) && line.points.iter().any(|(x, _)| *x > 0.0) {
+                lines.push(line);
+            } else {
+                left_out.push(function);
+            }
+        }
+        if lines.is_empty() {
+            return None;
+        }
+        let mut notes = Vec::new();
+        if !left_out.is_empty() {
+            notes.push(format!("Only in the table: {}.", left_out.join(", ")));
+        }
+        if self.group == "wait_cost" {
+            lines.extend(groups::in_2010().map(|(way, times)| {
+                Line {
+                    name: format!("{way} in 2010"),
+                    server: server_of(way).into(),
+                    kind: Kind::Dashed,
+                    points: times
+                        .map(|(count, time)| {
+                            (count, Interval { low: time, median: time, high: time })
+                        })
+                        .into(),
+                }
+            }));
+            notes.push(
+                "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a machine from \
+                 2010."
                     .into(),
-            notes: notes(costs, time),
-        },
-        x: "processor time per request",
-        quantity: Quantity::Time,
-        dots: dots(costs, time),
-    }
-}
-
-fn system_calls(costs: &LoadCosts) -> Dots {
-    let calls = |cost: &Cost| Interval::of(&cost.calls_per_request);
-    let mut notes = notes(costs, calls);
-    let counting = costs.servers.iter().filter(|cost| calls(cost).is_some());
-    for (cost, what) in counting.filter_map(|cost| Some((cost, cost.calls_not_counted.as_ref()?))) {
-        notes.push(format!("Not counted at {}: {what}.", cost.server));
-    }
-    let mut dots = dots(costs, calls);
-    for dot in &mut dots {
-        let mut servers = costs.servers.iter();
-        dot.at_least =
-            servers.any(|cost| cost.server == dot.server && cost.calls_not_counted.is_some());
-    }
-    Dots {
-        picture: Picture {
-            id: "system-calls".into(),
-            title: format!("System calls per request: {}", costs.plan.load()),
-            subtitle: "Counted by the servers themselves.".into(),
+            );
+        }
+        Some(Chart {
+            id: self.group.replace('_', "-"),
+            title: self.title.into(),
+            subtitle: self.subtitle,
             notes,
-        },
-        x: "system calls per request",
-        quantity: Quantity::Number,
-        dots,
+            x: self.x.0.into(),
+            plot: Plot::Lines(Lines { step: self.x.1, y: self.y, lines }),
+        })
     }
 }
 
-fn memory(costs: &LoadCosts) -> Dots {
-    let memory = |cost: &Cost| Interval::of(&cost.memory_per_connection);
-    Dots {
-        picture: Picture {
-            id: "memory".into(),
-            title: format!("Memory per connection: {}", costs.plan.load()),
-            subtitle: "Memory of the server's process, without what the kernel keeps for a socket."
-                .into(),
-            notes: notes(costs, memory),
-        },
-        x: "memory per connection",
-        quantity: Quantity::Memory,
-        dots: dots(costs, memory),
+/// The line of a server or of a way to wait, in the colour of the server that uses it.
+fn line(function: &str, estimates: &[&Estimate]) -> Line {
+    let drawable =
+        estimates.iter().filter(|it| it.function == function && it.nanoseconds.low > 0.0);
+    let point = |it: &&Estimate| Some((it.parameter.parse().ok()?, it.nanoseconds));
+    let mut points: Vec<(f64, Interval)> = drawable.filter_map(point).collect();
+    points.sort_by(|one, other| one.0.total_cmp(&other.0));
+    Line {
+        name: function.replacen("-server", "", 1),
+        server: server_of(function).into(),
+        kind: if function == THROUGH_POLLING { Kind::Hollow } else { Kind::Plain },
+        points,
     }
 }
 
-/// A dot for each server that has this figure.
-fn dots(costs: &LoadCosts, figure: impl Fn(&Cost) -> Option<Interval>) -> Vec<Dot> {
-    let of_server = |cost: &Cost| Some(dot(&cost.server, figure(cost)?));
-    costs.servers.iter().filter_map(of_server).collect()
+fn connect_and_ask(suite: &[Estimate]) -> Option<Chart> {
+    let dot = |it: &&Estimate| {
+        let (server, value) = (it.function.clone(), it.nanoseconds);
+        Dot { server, at_least: false, value }
+    };
+    let dots: Vec<Dot> = groups::of(suite, "connect_and_ask").iter().map(dot).collect();
+    (!dots.is_empty()).then(|| Chart {
+        id: "connect-and-ask".into(),
+        title: "A new connection for each request".into(),
+        subtitle: "Time from connecting to the reply; one client at a time, and no others.",
+        notes: Vec::new(),
+        x: "time per visit".into(),
+        plot: Plot::Dots(Dots { quantity: Quantity::Time, dots }),
+    })
 }
 
-/// What the marks mean, and which servers have no figure.
-fn notes(costs: &LoadCosts, figure: impl Fn(&Cost) -> Option<Interval>) -> Vec<String> {
-    let (with, without): (Vec<&Cost>, Vec<&Cost>) =
-        costs.servers.iter().partition(|cost| figure(cost).is_some());
-    let mut notes = Vec::new();
-    if with.iter().any(|cost| is_peer(&cost.server)) {
-        notes.push("Hollow: peers, servers from elsewhere that speak the same protocol.".into());
+/// A chart of what each server needs for a request or a connection.
+fn cost_chart(
+    costs: &LoadCosts,
+    id: String,
+    what: &str,
+    subtitle: &'static str,
+    quantity: Quantity,
+    figure: fn(&Cost) -> Option<Interval>,
+) -> Option<Chart> {
+    let (mut dots, mut notes) = (Vec::new(), Vec::new());
+    let mut without: Vec<&str> = costs.left_out.iter().map(|left_out| left_out.server).collect();
+    for cost in &costs.servers {
+        let Some(value) = figure(cost) else {
+            without.push(&cost.server);
+            continue;
+        };
+        // The only figures without a unit are calls.
+        let not_counted = cost.calls_not_counted.as_ref().filter(|_| quantity == Quantity::Number);
+        notes.extend(not_counted.map(|what| format!("Not counted at {}: {what}.", cost.server)));
+        let (server, at_least) = (cost.server.clone(), not_counted.is_some());
+        dots.push(Dot { server, at_least, value });
     }
-    let without = without.iter().map(|cost| cost.server.as_str());
-    let left_out = costs.left_out.iter().map(|left_out| left_out.server);
-    let names: Vec<&str> = left_out.chain(without).collect();
-    if !names.is_empty() {
-        notes.push(format!("Without a figure (see the table): {}.", names.join(", ")));
+    if !without.is_empty() {
+        notes.insert(0, format!("Without a figure (see the table): {}.", without.join(", ")));
     }
-    notes
+    if dots.iter().any(|dot| is_peer(&dot.server)) {
+        let peers = "Hollow: peers, servers from elsewhere that speak the same protocol.";
+        notes.insert(0, peers.into());
+    }
+    (!dots.is_empty()).then(|| Chart {
+        id,
+        title: format!("{what}: {}", costs.plan.load()),
+        subtitle,
+        notes,
+        x: what.to_lowercase(),
+        plot: Plot::Dots(Dots { quantity, dots }),
+    })
 }

@@ -25,11 +25,6 @@ pub struct LoadCosts {
 /// descriptors); and many idle ones, for which epoll(7) was made.
 const LOADS: [(usize, usize); 3] = [(100, 0), (900, 0), (1_000, 9_000)];
 
-/// The rounds of a full report, whose intervals leave out two samples at each end, and of a first
-/// look.
-const ROUNDS: usize = 12;
-const QUICK_ROUNDS: usize = 2;
-
 impl LoadCosts {
     /// The command that measures this load.
     pub(super) fn command(&self) -> String {
@@ -47,7 +42,8 @@ pub(super) fn measure(
     program: &Path,
     progress: &ProgressBar,
 ) -> io::Result<Vec<LoadCosts>> {
-    let rounds = if quick { QUICK_ROUNDS } else { ROUNDS };
+    // The intervals of a full report leave out two samples at each end.
+    let rounds = if quick { 2 } else { 12 };
     let of_load = |(active, idle)| {
         let mut plan = CostPlan { models: models.to_vec(), active, idle, rounds };
         let left_out = plan.leave_out_unfit();

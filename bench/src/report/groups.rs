@@ -1,7 +1,5 @@
 //! The groups of the suite: what each measures, in words, and the order of its rows.
 
-use std::cmp::Ordering;
-
 use super::suite::Estimate;
 use crate::Model;
 
@@ -84,12 +82,9 @@ pub(super) fn of<'a>(suite: &'a [Estimate], group: &str) -> Vec<&'a Estimate> {
 
 /// The entries of the first column, each once, with servers from the simplest to the most modern.
 pub(super) fn functions<'a>(estimates: &[&'a Estimate]) -> Vec<&'a str> {
-    let mut functions: Vec<&str> = Vec::new();
-    for estimate in estimates {
-        if !functions.contains(&estimate.function.as_str()) {
-            functions.push(&estimate.function);
-        }
-    }
+    let mut functions: Vec<&str> = estimates.iter().map(|it| it.function.as_str()).collect();
+    // Estimates of a function stand together, as they are read.
+    functions.dedup();
     let place = |server| Model::ALL.iter().position(|model| model.label == server);
     functions.sort_by_key(|function| place(server_of(function)).unwrap_or(Model::ALL.len()));
     functions
@@ -115,33 +110,29 @@ pub(super) fn is_peer(label: &str) -> bool {
 }
 
 /// The headings of the other columns, each once, sorted by the total number and then by the active
-/// ones.
+/// ones: `10 of 1000` comes before `100 of 1000`, and `1000 of 1000` before `100 of 10000`.
 pub(super) fn parameters<'a>(estimates: &[&'a Estimate]) -> Vec<&'a str> {
-    let mut parameters: Vec<&str> = Vec::new();
-    for estimate in estimates {
-        if !parameters.contains(&estimate.parameter.as_str()) {
-            parameters.push(&estimate.parameter);
-        }
-    }
-    parameters.sort_by(|one, other| by_numbers(one, other));
-    parameters
-}
-
-/// `10 of 1000` comes before `100 of 1000`, and `1000 of 1000` before `100 of 10000`.
-fn by_numbers(one: &str, other: &str) -> Ordering {
     let numbers = |text: &str| {
         let words = text.split(|c: char| !c.is_ascii_digit());
         words.filter_map(|word| word.parse().ok()).rev().collect::<Vec<u64>>()
     };
-    numbers(one).cmp(&numbers(other)).then_with(|| one.cmp(other))
+    let mut parameters: Vec<&str> = estimates.iter().map(|it| it.parameter.as_str()).collect();
+    parameters.sort_by_key(|parameter| (numbers(parameter), *parameter));
+    parameters.dedup();
+    parameters
 }
 
-/// The figure of a function at a parameter.
-pub(super) fn cell<'a>(
-    estimates: &[&'a Estimate],
-    function: &str,
-    parameter: &str,
-) -> Option<&'a Estimate> {
-    let is_it = |it: &&&Estimate| it.function == function && it.parameter == parameter;
-    estimates.iter().find(is_it).copied()
+/// The table to compare `wait_cost` with: Michael Kerrisk, *The Linux Programming Interface*
+/// (2010), Table 63-9, "Times taken by poll(), select(), and epoll for 100,000 monitoring
+/// operations". For each number of descriptors, the processor seconds for all operations. (select
+/// could watch 10,000 because of a larger FD_SETSIZE.)
+const KERRISK: [(&str, [(f64, f64); 4]); 3] = [
+    ("poll", [(10.0, 0.61), (100.0, 2.9), (1_000.0, 35.0), (10_000.0, 990.0)]),
+    ("select", [(10.0, 0.73), (100.0, 3.0), (1_000.0, 35.0), (10_000.0, 930.0)]),
+    ("epoll", [(10.0, 0.41), (100.0, 0.42), (1_000.0, 0.53), (10_000.0, 0.66)]),
+];
+
+/// That table as ways to wait, and for each number of descriptors the nanoseconds for an operation.
+pub(super) fn in_2010() -> [(&'static str, [(f64, f64); 4]); 3] {
+    KERRISK.map(|(way, all)| (way, all.map(|(count, seconds)| (count, seconds * 1e9 / 100_000.0))))
 }

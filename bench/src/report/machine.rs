@@ -1,69 +1,47 @@
 //! The machine and its software: figures mean nothing without them.
 
 use std::env;
-use std::fs;
 use std::process::Command;
 use std::thread;
 
-use serde::Serialize;
+use serde::Serializer;
 
-/// The machine and its software, in words. What can't be found out is `unknown`.
-#[derive(Clone, Debug, Serialize)]
-pub struct Machine {
-    /// The processor's model.
-    pub processor: String,
-    /// How many threads can run at once.
-    pub cores: String,
-    /// How much memory the kernel has.
-    pub memory: String,
-    /// The kernel, its release and its architecture.
-    pub kernel: String,
-    /// The version of the compiler.
-    pub rust: String,
+/// The machine that this program runs on and its software, line by line. What can't be found out is
+/// `unknown`.
+pub(super) fn describe() -> Vec<(&'static str, String)> {
+    let cores = thread::available_parallelism().map(|cores| cores.to_string()).ok();
+    let (processor, memory) = hardware();
+    let lines = [
+        ("Processor", processor),
+        ("Cores", cores),
+        ("Memory", memory),
+        ("Kernel", kernel()),
+        ("Rust", rust()),
+    ];
+    lines.map(|(what, value)| (what, value.unwrap_or_else(|| "unknown".into()))).into()
 }
 
-impl Machine {
-    /// The machine that this program runs on.
-    pub(super) fn here() -> Self {
-        let cores = thread::available_parallelism().map(|cores| cores.to_string()).ok();
-        let memory = field("/proc/meminfo", "MemTotal").and_then(|size| gigabytes(&size));
-        // Left out: processor and memory on systems other than Linux, which have other ways to
-        // find out.
-        let known = |what: Option<String>| what.unwrap_or_else(|| "unknown".into());
-        Machine {
-            processor: known(field("/proc/cpuinfo", "model name")),
-            cores: known(cores),
-            memory: known(memory),
-            kernel: known(kernel()),
-            rust: known(rust()),
-        }
-    }
-
-    /// The description, line by line.
-    pub(super) fn lines(&self) -> [(&'static str, &str); 5] {
-        [
-            ("Processor", &self.processor),
-            ("Cores", &self.cores),
-            ("Memory", &self.memory),
-            ("Kernel", &self.kernel),
-            ("Rust", &self.rust),
-        ]
-    }
+/// The description as an object, with names in lower case.
+pub(super) fn as_object<S: Serializer>(
+    lines: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(lines.iter().map(|(what, value)| (what.to_lowercase(), value)))
 }
 
-/// The first field with this name in a file of proc(5).
-fn field(path: &str, name: &str) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    let fields = text.lines().filter_map(|line| line.split_once(':'));
-    let mut values =
-        fields.filter(|(field, _)| field.trim() == name).map(|(_, value)| value.trim());
-    values.next().map(str::to_owned)
+/// The processor's model and the size of the memory.
+#[cfg(target_os = "linux")]
+fn hardware() -> (Option<String>, Option<String>) {
+    use procfs::{CpuInfo, Current, Meminfo};
+    let processor = CpuInfo::current().ok().and_then(|it| it.model_name(0).map(str::to_owned));
+    let bytes = Meminfo::current().map(|memory| memory.mem_total as f64);
+    (processor, bytes.map(|bytes| format!("{:.1} GB", bytes / 1e9)).ok())
 }
 
-/// A size such as `16384256 kB`, where kB are kibibytes (proc_meminfo(5)).
-fn gigabytes(size: &str) -> Option<String> {
-    let kibibytes: f64 = size.strip_suffix("kB")?.trim().parse().ok()?;
-    Some(format!("{:.1} GB", kibibytes * 1024.0 / 1e9))
+/// Left out: other systems, which have other ways to find out.
+#[cfg(not(target_os = "linux"))]
+fn hardware() -> (Option<String>, Option<String>) {
+    (None, None)
 }
 
 /// See uname(2).
@@ -93,15 +71,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_is_read_as_proc_writes_it() {
-        assert_eq!(gigabytes("16384256 kB").as_deref(), Some("16.8 GB"));
-        assert_eq!(gigabytes("much"), None);
-    }
-
-    #[test]
     fn the_machine_is_described() {
-        let machine = Machine::here();
-        assert!(machine.cores.parse::<usize>().is_ok(), "{machine:?}");
-        assert!(machine.lines().iter().all(|(_, value)| !value.is_empty()), "{machine:?}");
+        let machine = describe();
+        let (_, cores) = machine.iter().find(|(what, _)| *what == "Cores").unwrap();
+        assert!(cores.parse::<usize>().is_ok(), "{machine:?}");
+        assert!(machine.iter().all(|(_, value)| !value.is_empty()), "{machine:?}");
     }
 }

@@ -4,17 +4,15 @@
 //! they were measured on. A set is from one machine and one day, and a new one replaces it as a
 //! whole, so figures of two machines are never mixed.
 
+mod chart;
 mod charts;
 mod costs;
 mod dots;
 mod groups;
-mod kerrisk;
 mod labels;
 mod lines;
 mod machine;
-mod picture;
 mod readme;
-mod scale;
 mod suite;
 mod tables;
 
@@ -28,7 +26,6 @@ use serde::Serialize;
 
 use crate::Model;
 pub use costs::LoadCosts;
-pub use machine::Machine;
 pub use suite::Estimate;
 
 /// The workspace that this program was built from: where cargo runs, and where `docs` is.
@@ -36,6 +33,9 @@ const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The file with the raw figures. A folder that has it is a set.
 const RAW: &str = "figures.json";
+
+/// How long the day is in a time in the format of RFC 3339.
+const DAY: usize = "2026-01-31".len();
 
 /// What the report is made of, and where it goes.
 #[derive(Debug)]
@@ -56,8 +56,9 @@ pub struct ReportPlan {
 pub struct Figures {
     /// When the measurements began, in the format of RFC 3339.
     pub date: String,
-    /// The machine that they were made on.
-    pub machine: Machine,
+    /// The machine that they were made on and its software, line by line: what, and in words.
+    #[serde(serialize_with = "machine::as_object")]
+    pub machine: Vec<(&'static str, String)>,
     /// The command that made them.
     pub command: String,
     /// Whether it was only a first look.
@@ -72,17 +73,9 @@ pub struct Figures {
     pub costs: Vec<LoadCosts>,
 }
 
-/// The finished report.
-#[derive(Debug)]
-pub struct Report {
-    /// The folder of the set.
-    pub folder: PathBuf,
-    /// What is missing, one sentence each.
-    pub missing: Vec<String>,
-}
-
-/// Measures what is needed and writes the set. `program` is the binary of this package; `bar` makes
-/// the progress bar for what follows the suite, which shows its own progress.
+/// Measures what is needed and writes the set; returns its folder, and what is missing, one
+/// sentence each. `program` is the binary of this package; `bar` makes the progress bar for what
+/// follows the suite, which shows its own progress.
 ///
 /// # Errors
 ///
@@ -92,13 +85,10 @@ pub fn report(
     plan: &ReportPlan,
     program: &Path,
     bar: impl FnOnce() -> ProgressBar,
-) -> io::Result<Report> {
+) -> io::Result<(PathBuf, Vec<String>)> {
     let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let day = date.split('T').next().unwrap_or(&date);
-    let folder = plan
-        .into
-        .clone()
-        .unwrap_or_else(|| Path::new(WORKSPACE).join("docs/book/figures").join(day));
+    let dated = || Path::new(WORKSPACE).join("docs/book/figures").join(&date[..DAY]);
+    let folder = plan.into.clone().unwrap_or_else(dated);
     prepare(&folder).map_err(|error| {
         let folder = folder.display();
         let what =
@@ -120,10 +110,12 @@ pub fn report(
         io::Error::new(error.kind(), what)
     })?;
     let missing = missing(&suite, &costs);
+    let quick = if plan.quick { " --quick" } else { "" };
+    let from = if plan.from.is_some() { " --from FOLDER" } else { "" };
     let figures = Figures {
         date,
-        machine: Machine::here(),
-        command: command(plan),
+        machine: machine::describe(),
+        command: format!("cargo run --release -p bench -- report{quick}{from}"),
         quick: plan.quick,
         from_before: plan.from.is_some(),
         missing,
@@ -131,8 +123,7 @@ pub fn report(
         costs,
     };
     write(&folder, &figures)?;
-    let folder = folder.canonicalize().unwrap_or(folder);
-    Ok(Report { folder, missing: figures.missing })
+    Ok((folder.canonicalize().unwrap_or(folder), figures.missing))
 }
 
 /// Makes sure that a set can be written there and nothing else would be lost. Leaves no new folder
@@ -185,7 +176,7 @@ fn files(figures: &Figures) -> io::Result<Vec<(String, String)>> {
         ("tables.md".into(), tables::tables(figures)),
         (RAW.into(), raw),
     ];
-    files.extend(charts.into_iter().map(|chart| (format!("{}.svg", chart.name), chart.svg)));
+    files.extend(charts.iter().map(|chart| (format!("{}.svg", chart.id), chart.svg())));
     Ok(files)
 }
 
@@ -197,18 +188,6 @@ fn missing(suite: &[Estimate], costs: &[LoadCosts]) -> Vec<String> {
     let without = costs.iter().filter(|costs| costs.servers.is_empty());
     let loads = without.map(|costs| format!("No costs were measured with {}.", costs.plan.load()));
     groups.chain(loads).collect()
-}
-
-/// The command line that makes this set.
-fn command(plan: &ReportPlan) -> String {
-    let mut command = "cargo run --release -p bench -- report".to_owned();
-    if plan.quick {
-        command += " --quick";
-    }
-    if plan.from.is_some() {
-        command += " --from FOLDER";
-    }
-    command
 }
 
 #[cfg(test)]

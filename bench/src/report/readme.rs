@@ -1,18 +1,14 @@
 //! The first page of a set: where its figures are from, and its charts.
 
-use std::fmt::Write;
-
-use super::Figures;
-use super::charts::Chart;
-use super::suite;
+use super::chart::Chart;
+use super::{DAY, Figures, suite};
 
 /// The page as Markdown.
 pub(super) fn readme(figures: &Figures, charts: &[Chart]) -> String {
-    let mut text = String::from("# Figures\n\n");
-    let day = figures.date.split('T').next().unwrap_or(&figures.date);
-    text += &format!(
-        "Measured on one machine on {day}. Another machine has other figures, so compare them only \
-         within this set, never across sets.\n"
+    let mut text = format!(
+        "# Figures\n\nMeasured on one machine on {}. Another machine has other figures, so compare \
+         them only within this set, never across sets.\n",
+        &figures.date[..DAY]
     );
     if figures.quick {
         text += "\n**A quick run with few samples, only good for a first look.**\n";
@@ -22,28 +18,22 @@ pub(super) fn readme(figures: &Figures, charts: &[Chart]) -> String {
                  left them. Date and machine are those of the report.\n";
     }
     for sentence in &figures.missing {
-        // Writing into a string can't fail.
-        let _ = writeln!(text, "\n{sentence}");
+        text += &format!("\n{sentence}\n");
     }
     text += "\n| | |\n|---|---|\n";
-    for (what, value) in figures.machine.lines() {
-        let _ = writeln!(text, "| {what} | {value} |");
+    for (what, value) in figures.machine.iter().chain([&("Date", figures.date.clone())]) {
+        text += &format!("| {what} | {value} |\n");
     }
-    let _ = writeln!(text, "| Date | {} |", figures.date);
-    let _ = writeln!(text, "\nMade by:\n\n    {}\n\nMeasured by:\n", figures.command);
-    for command in commands(figures) {
-        let _ = writeln!(text, "    {command}");
+    text += &format!("\nMade by:\n\n    {}\n\nMeasured by:\n\n", figures.command);
+    let measured = figures.costs.iter().filter(|costs| !costs.servers.is_empty());
+    let commands = measured.map(|costs| costs.command());
+    for command in [suite::command(figures.quick)].into_iter().chain(commands) {
+        text += &format!("    {command}\n");
     }
     text += "\nAll figures, with 95% confidence intervals: [tables.md](tables.md). Raw: \
              [figures.json](figures.json).\n";
-    for Chart { name, title, .. } in charts {
-        let _ = writeln!(text, "\n## {title}\n\n![{title}]({name}.svg)");
+    for Chart { id, title, .. } in charts {
+        text += &format!("\n## {title}\n\n![{title}]({id}.svg)\n");
     }
     text
-}
-
-fn commands(figures: &Figures) -> Vec<String> {
-    let measured = figures.costs.iter().filter(|costs| !costs.servers.is_empty());
-    let costs = measured.map(|costs| costs.command());
-    [suite::command(figures.quick)].into_iter().chain(costs).collect()
 }

@@ -1,8 +1,6 @@
 //! Runs the criterion suite, and reads its figures.
 
-use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,10 +36,8 @@ pub struct Estimate {
 ///
 /// If cargo or the suite fails, and those of [`read`].
 pub(super) fn run(folder: &Path, quick: bool) -> io::Result<Vec<Estimate>> {
-    match fs::remove_dir_all(folder) {
-        // There is none before the first run.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
     }
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(&cargo)
@@ -68,12 +64,8 @@ pub(super) fn command(quick: bool) -> String {
     format!("cargo {}", arguments(quick).join(" "))
 }
 
-fn arguments(quick: bool) -> Vec<&'static str> {
-    let mut arguments = vec!["bench", "-p", "bench"];
-    if quick {
-        arguments.extend(["--", "--quick"]);
-    }
-    arguments
+fn arguments(quick: bool) -> &'static [&'static str] {
+    if quick { &["bench", "-p", "bench", "--", "--quick"] } else { &["bench", "-p", "bench"] }
 }
 
 /// Reads the newest run of every benchmark below a folder, in criterion's format.
@@ -99,7 +91,7 @@ fn find_runs(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries = fs::read_dir(folder).map_err(|error| at(folder, error))?;
     for entry in entries {
         let path = entry?.path();
-        if path.file_name() == Some(OsStr::new("new")) && path.join(DESCRIPTION).is_file() {
+        if path.ends_with("new") && path.join(DESCRIPTION).is_file() {
             found.push(path);
         } else if path.is_dir() {
             find_runs(&path, found)?;
@@ -119,24 +111,11 @@ struct Description {
     throughput: Option<Throughput>,
 }
 
-/// What a benchmark counts in an iteration: `{"Elements": 100}`, or both numbers by name.
+/// What a benchmark counts in an iteration: `{"Elements": 100}`, or bytes too.
 #[derive(Deserialize)]
-#[serde(untagged)]
 enum Throughput {
-    One(BTreeMap<String, u64>),
-    Both(BTreeMap<String, BTreeMap<String, u64>>),
-}
-
-impl Throughput {
-    fn count(&self, of_what: &str) -> Option<u64> {
-        match self {
-            Throughput::One(counts) => counts.get(of_what).copied(),
-            Throughput::Both(both) => {
-                let name = of_what.to_lowercase();
-                both.get("ElementsAndBytes").and_then(|counts| counts.get(&name).copied())
-            }
-        }
-    }
+    Elements(u64),
+    ElementsAndBytes { elements: u64, bytes: u64 },
 }
 
 /// `estimates.json`, as far as it is needed here.
@@ -167,9 +146,13 @@ fn estimate(run: &Path) -> io::Result<Estimate> {
     let description: Description = json(&run.join(DESCRIPTION))?;
     let Estimates { median } = json(&run.join("estimates.json"))?;
     let Sample { times } = json(&run.join("sample.json"))?;
-    let count = |of_what| description.throughput.as_ref().and_then(|it| it.count(of_what));
-    let bytes = count("Bytes").or_else(|| count("BytesDecimal"));
-    let elements = count("Elements").unwrap_or(1).max(1) as f64;
+    let (elements, bytes) = match description.throughput {
+        None => (1.0, None),
+        Some(Throughput::Elements(elements)) => (elements as f64, None),
+        Some(Throughput::ElementsAndBytes { elements, bytes }) => {
+            (elements as f64, Some(bytes as f64 / elements as f64))
+        }
+    };
     Ok(Estimate {
         group: description.group_id,
         function: description.function_id.unwrap_or_default(),
@@ -179,7 +162,7 @@ fn estimate(run: &Path) -> io::Result<Estimate> {
             median: median.point_estimate / elements,
             high: median.confidence_interval.upper_bound / elements,
         },
-        bytes: bytes.map(|bytes| bytes as f64 / elements),
+        bytes,
         samples: times.len(),
     })
 }
@@ -187,13 +170,8 @@ fn estimate(run: &Path) -> io::Result<Estimate> {
 fn json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     let text = fs::read_to_string(path).map_err(|error| at(path, error))?;
     serde_json::from_str(&text).map_err(|error| {
-        at(
-            path,
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("not in the format of criterion 0.8: {error}"),
-            ),
-        )
+        let what = format!("not in the format of criterion 0.8: {error}");
+        at(path, io::Error::new(io::ErrorKind::InvalidData, what))
     })
 }
 

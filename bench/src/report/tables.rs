@@ -1,75 +1,70 @@
 //! All figures as Markdown, including those that no chart shows.
 
-use std::fmt::Write;
-
 use super::Figures;
 use super::costs::LoadCosts;
 use super::groups::{self, GROUPS, Group};
-use super::kerrisk;
 use super::suite::{self, Estimate};
-use crate::Interval;
 use crate::cost::Cost;
+use crate::{Interval, Model};
 use output::figures::{Quantity, thousands};
 
-/// Stands for a missing figure.
-const NONE: &str = "–";
+/// A name and its figures; `None` is a missing one.
+type Row = (String, Vec<Option<String>>);
 
 /// All tables, one below the other.
 pub(super) fn tables(figures: &Figures) -> String {
-    let mut text = String::from("# The figures\n\n");
-    text += &format!(
-        "Each cell has the median and, in brackets, {}, unless the text says otherwise. `–` means \
-         not measured; the suite prints why when it runs.\n",
+    let mut text = format!(
+        "# The figures\n\nEach cell has the median and, in brackets, {}, unless the text says \
+         otherwise. `–` means not measured; the suite prints why when it runs.\n",
         Interval::bounds_of(Interval::FEWEST)
     );
     for group in &GROUPS {
         let estimates = groups::of(&figures.suite, group.name);
         if !estimates.is_empty() {
-            text += &section(group, &estimates, figures.quick);
+            text += &group_section(group, &estimates, figures.quick);
         }
     }
-    for costs in figures.costs.iter().filter(|costs| !costs.servers.is_empty()) {
-        text += &cost_section(costs);
-    }
-    text
+    let measured = figures.costs.iter().filter(|costs| !costs.servers.is_empty());
+    text + &measured.map(cost_section).collect::<String>()
 }
 
 /// A group of the suite: a row for each function, a column for each parameter.
-fn section(group: &Group, estimates: &[&Estimate], quick: bool) -> String {
+fn group_section(group: &Group, estimates: &[&Estimate], quick: bool) -> String {
     let parameters = groups::parameters(estimates);
     let header: Vec<String> = match parameters[..] {
         [""] => vec!["median".into()],
         _ => parameters.iter().map(|parameter| heading(parameter)).collect(),
     };
-    let row = |function: &&str| {
-        let cells = parameters.iter().map(|it| groups::cell(estimates, function, it).map(cell));
-        [Some((*function).to_owned())].into_iter().chain(cells).collect()
+    let row = |function: &str| {
+        let figure = |parameter: &&str| {
+            let is_it = |it: &&&Estimate| it.function == function && it.parameter == **parameter;
+            estimates.iter().find(is_it).map(|it| cell(it))
+        };
+        (function.to_owned(), parameters.iter().map(figure).collect())
     };
-    let mut rows: Vec<Vec<Option<String>>> = groups::functions(estimates).iter().map(row).collect();
+    let mut rows: Vec<Row> = groups::functions(estimates).into_iter().map(row).collect();
+    let mut remark = "";
     if group.name == "wait_cost" {
-        rows.extend(kerrisk::SECONDS.map(|(way, seconds)| in_2010(way, &seconds, &parameters)));
+        rows.extend(groups::in_2010().map(|(way, times)| {
+            let time = |parameter: &&str| {
+                let (_, time) = times.iter().find(|(count, _)| count.to_string() == **parameter)?;
+                Some(Quantity::Time.format(*time))
+            };
+            (format!("{way} in 2010"), parameters.iter().map(time).collect())
+        }));
+        remark = "\nIn 2010: Michael Kerrisk, *The Linux Programming Interface*, Table 63-9, which \
+                  has seconds for 100,000 operations. Machine and kernel differ, so compare only \
+                  how the rows grow.\n";
     }
-    let mut text =
-        introduction(group.title, group.about, &suite_command(group, quick), &count(estimates));
-    text += &table(group.parameter, &header, &rows);
-    if group.name == "wait_cost" {
-        text += "\nIn 2010: Michael Kerrisk, *The Linux Programming Interface*, Table 63-9, which \
-                 has seconds for 100,000 operations. Machine and kernel differ, so compare only \
-                 how the rows grow.\n";
-    }
-    text
-}
-
-fn suite_command(group: &Group, quick: bool) -> String {
-    let command = suite::command(quick);
-    let filter = if quick { "" } else { " --" };
-    format!("{command}{filter} {}", group.name)
-}
-
-fn count(estimates: &[&Estimate]) -> String {
     let samples = || estimates.iter().map(|estimate| estimate.samples);
-    let (least, most) = (samples().min().unwrap_or(0), samples().max().unwrap_or(0));
-    if least == most { format!("n = {least}") } else { format!("n = {least} to {most}") }
+    let count = match (samples().min(), samples().max()) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most}"),
+        (least, _) => least.unwrap_or(0).to_string(),
+    };
+    let filter = if quick { "" } else { " --" };
+    let command = format!("{}{filter} {}", suite::command(quick), group.name);
+    let about = introduction(group.title, group.about, &command, &count);
+    about + &table(group.parameter, &header, &rows) + remark
 }
 
 /// Numbers in groups of three: `100 of 10,000`.
@@ -90,85 +85,72 @@ fn cell(estimate: &Estimate) -> String {
     }
 }
 
-fn in_2010(way: &str, seconds: &[f64], parameters: &[&str]) -> Vec<Option<String>> {
-    let cell = |parameter: &&str| {
-        let index =
-            kerrisk::DESCRIPTORS.iter().position(|count| count.to_string() == **parameter)?;
-        Some(Quantity::Time.format(kerrisk::nanoseconds(*seconds.get(index)?)))
-    };
-    let cells = parameters.iter().map(cell);
-    [Some(format!("{way} in 2010"))].into_iter().chain(cells).collect()
-}
+/// A column's title, and its figure of a server.
+type Column<'a> = (&'a str, &'a dyn Fn(&Cost) -> Option<String>);
 
 /// What each request costs under one load.
 fn cost_section(costs: &LoadCosts) -> String {
-    let header = [
-        "processor time per request",
-        "to poll-server's",
-        "requests per second",
-        "of a core",
-        "calls per request",
-        "memory per connection",
+    let reference = costs.servers.iter().find(|cost| cost.server == Model::POLL.label);
+    let number = |it: Option<Interval>| it.map(|it| Quantity::Number.format_with_bounds(it));
+    let columns: [Column; 6] = [
+        ("processor time per request", &|cost| {
+            let time = Interval::of(&cost.processor_us)?.times(1e3);
+            Some(Quantity::Time.format_with_bounds(time))
+        }),
+        ("to poll-server's", &|cost| number(cost.ratio_to(reference?))),
+        ("requests per second", &|cost| number(Interval::of(&cost.requests_per_s))),
+        ("of a core", &|cost| number(Interval::of(&cost.share_of_a_core))),
+        ("calls per request", &|cost| {
+            let calls = number(Interval::of(&cost.calls_per_request))?;
+            let at_least = if cost.calls_not_counted.is_some() { "≥ " } else { "" };
+            Some(format!("{at_least}{calls}"))
+        }),
+        ("memory per connection", &|cost| {
+            let memory = Interval::of(&cost.memory_per_connection)?;
+            Some(Quantity::Memory.format_with_bounds(memory))
+        }),
     ];
-    let header = header.map(str::to_owned);
-    let reference = costs.servers.iter().find(|cost| cost.server == "poll-server");
-    let rows: Vec<_> = costs.servers.iter().map(|cost| cost_row(cost, reference)).collect();
+    let row = |cost: &Cost| {
+        (cost.server.clone(), columns.iter().map(|(_, figure)| figure(cost)).collect())
+    };
+    let rows: Vec<Row> = costs.servers.iter().map(row).collect();
     let about = "User and system time of the server's process per request, with the same clients \
                  for all servers; each ratio compares figures of the same round.";
     let title = format!("What a request costs: {}", costs.plan.load());
     let rounds = costs.plan.rounds;
-    let mut count = format!("n = {rounds}");
+    let mut count = rounds.to_string();
     if rounds < Interval::FEWEST {
         count += &format!(" (in brackets {})", Interval::bounds_of(rounds));
     }
+    let header = columns.map(|(title, _)| title.to_owned());
     let mut text = introduction(&title, about, &costs.command(), &count);
     text += &table("server", &header, &rows);
-    for cost in &costs.servers {
-        if let Some(trouble) = &cost.trouble {
-            // Writing into a string can't fail.
-            let _ = writeln!(text, "\n{}: {trouble}", cost.server);
-        }
-        let counts = !cost.calls_per_request.is_empty();
-        if let Some(calls) = cost.calls_not_counted.as_ref().filter(|_| counts) {
-            let _ = writeln!(text, "\n{} makes calls that it can't count: {calls}.", cost.server);
+    for Cost { server, trouble, calls_per_request, calls_not_counted, .. } in &costs.servers {
+        let trouble = trouble.as_ref().map(|trouble| format!("{server}: {trouble}"));
+        let calls = calls_not_counted.as_ref().filter(|_| !calls_per_request.is_empty());
+        let calls =
+            calls.map(|calls| format!("{server} makes calls that it can't count: {calls}."));
+        for sentence in trouble.into_iter().chain(calls) {
+            text += &format!("\n{sentence}\n");
         }
     }
-    for sentence in &costs.left_out {
-        let _ = writeln!(text, "\n{sentence}");
+    for left_out in &costs.left_out {
+        text += &format!("\n{left_out}\n");
     }
     text
 }
 
-fn cost_row(cost: &Cost, reference: Option<&Cost>) -> Vec<Option<String>> {
-    let number = |interval| Quantity::Number.format_with_bounds(interval);
-    let at_least = if cost.calls_not_counted.is_some() { "≥ " } else { "" };
-    let time = Interval::of(&cost.processor_us)
-        .map(|time| Quantity::Time.format_with_bounds(time.times(1e3)));
-    let calls = Interval::of(&cost.calls_per_request);
-    let memory = Interval::of(&cost.memory_per_connection);
-    vec![
-        Some(cost.server.clone()),
-        time,
-        reference.and_then(|reference| cost.ratio_to(reference)).map(number),
-        Interval::of(&cost.requests_per_s).map(number),
-        Interval::of(&cost.share_of_a_core).map(number),
-        calls.map(|calls| format!("{at_least}{}", number(calls))),
-        memory.map(|memory| Quantity::Memory.format_with_bounds(memory)),
-    ]
-}
-
 fn introduction(title: &str, about: &str, command: &str, count: &str) -> String {
-    format!("\n## {title}\n\n{about} `{command}`, {count}.\n\n")
+    format!("\n## {title}\n\n{about} `{command}`, n = {count}.\n\n")
 }
 
-/// A table in Markdown, with the figures right-aligned.
-fn table(first: &str, header: &[String], rows: &[Vec<Option<String>>]) -> String {
-    let mut text =
-        format!("| {first} | {} |\n|---|{}\n", header.join(" | "), "--:|".repeat(header.len()));
-    for row in rows {
-        let cells: Vec<&str> = row.iter().map(|cell| cell.as_deref().unwrap_or(NONE)).collect();
-        // Writing into a string can't fail.
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
+/// A table whose `first` column has the names, with the figures right-aligned.
+fn table(first: &str, header: &[String], rows: &[Row]) -> String {
+    let rule = "--:|".repeat(header.len());
+    let mut text = format!("| {first} | {} |\n|---|{rule}\n", header.join(" | "));
+    for (name, figures) in rows {
+        let figures: Vec<&str> = figures.iter().map(|it| it.as_deref().unwrap_or("–")).collect();
+        text += &format!("| {name} | {} |\n", figures.join(" | "));
     }
     text
 }

@@ -30,6 +30,11 @@ pub fn text(words: &str, x: f64, y: f64, size: f64, class: &str) -> Text {
         .set("font-size", size)
 }
 
+/// Text around `x`, in the same way.
+pub fn centred(words: &str, x: f64, y: f64, size: f64, class: &str) -> Text {
+    text(words, x, y, size, class).set("text-anchor", "middle")
+}
+
 /// Rounds to a tenth of a pixel, which is too little to be seen.
 pub fn pixels(number: f64) -> f64 {
     (number * 10.0).round() / 10.0

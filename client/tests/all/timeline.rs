@@ -5,7 +5,7 @@ use std::time::Duration;
 use load_generator::Phase;
 use load_generator::report::{Failure, Stage};
 use roxmltree::{Document, Node};
-use timeline::{Ending, Picture, Row, Step, Timeline};
+use timeline::{Picture, Row, Step, Timeline};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -20,20 +20,18 @@ fn row(kind: &'static str, number: usize, requests: u32) -> Row {
         steps.push(Step::entered(Phase::AwaitingReply, sends + MS / 20));
         steps.push(Step::answered(sends + MS));
     }
-    Row { kind, number, steps, ending: Ending::Closed { at: begins + MS * requests } }
+    Row { kind, number, steps, ended: Some(begins + MS * requests), failure: None }
 }
 
 fn timeline(rows: Vec<Row>) -> Timeline {
-    let ends = rows.iter().map(|row| match row.ending {
-        Ending::Open => Duration::ZERO,
-        Ending::Closed { at } | Ending::Failed { at, .. } => at,
-    });
+    let ends = rows.iter().filter_map(|row| row.ended);
     Timeline { length: ends.max().unwrap_or_default(), rows, full_at: None }
 }
 
 fn fail(row: &mut Row, stage: Stage, why: &str) {
     let at = row.steps.last().unwrap().at() + MS;
-    row.ending = Ending::Failed { at, failure: Failure { stage, why: why.into(), is_ours: false } };
+    let failure = Failure { stage, why: why.into(), is_ours: false };
+    (row.ended, row.failure) = (Some(at), Some(failure));
 }
 
 fn texts(svg: &str, name: &str) -> Vec<String> {
@@ -42,7 +40,7 @@ fn texts(svg: &str, name: &str) -> Vec<String> {
     document.descendants().filter(|node| node.has_tag_name(name)).map(text).collect()
 }
 
-fn said(svg: &str) -> String {
+fn text_of(svg: &str) -> String {
     texts(svg, "text").join("\n")
 }
 
@@ -50,10 +48,10 @@ fn said(svg: &str) -> String {
 fn every_client_has_its_row_and_its_tooltips() {
     let rows = (0..20).map(|number| row("prompt", number, 1)).collect();
     let svg = Picture::default().svg(&timeline(rows));
-    let (said, tooltips) = (said(&svg), texts(&svg, "title"));
-    assert!(said.contains("prompt: 20 clients\n"), "{said}");
+    let (text, tooltips) = (text_of(&svg), texts(&svg, "title"));
+    assert!(text.contains("prompt: 20 clients\n"), "{text}");
     for number in 0..20 {
-        assert!(said.lines().any(|line| line == number.to_string()), "{said}");
+        assert!(text.lines().any(|line| line == number.to_string()), "{text}");
         let who = format!("client {number} (prompt): ");
         let about: Vec<_> = tooltips.iter().filter(|tooltip| tooltip.starts_with(&who)).collect();
         let reply = format!("a reply (from {number}.05 ms");
@@ -63,10 +61,10 @@ fn every_client_has_its_row_and_its_tooltips() {
         );
     }
     for name in ["connecting", "waiting for the reply", "sending"] {
-        assert!(said.contains(name), "{said}");
+        assert!(text.contains(name), "{text}");
     }
     for name in ["can't send any more", "closed early", "not started yet", "drawn together"] {
-        assert!(!said.contains(name), "only what occurs is explained: {said}");
+        assert!(!text.contains(name), "only what occurs is explained: {text}");
     }
 }
 
@@ -93,15 +91,15 @@ fn whatever_a_text_contains_it_is_xml() {
     let harmless = "</text><script>&amp; \"'\u{fffd}\u{fffd}[31m\u{fffd}";
     let failure = format!("client 0 (prompt): reply at 2.00 ms: {harmless}");
     assert!(texts(&svg, "title").contains(&failure), "{svg}");
-    assert!(said(&svg).contains(harmless), "{svg}");
-    assert_eq!(said(&svg).matches('x').count(), 503, "too long for a line, and not cut");
+    assert!(text_of(&svg).contains(harmless), "{svg}");
+    assert_eq!(text_of(&svg).matches('x').count(), 503, "too long for a line, and not cut");
 }
 
 #[test]
-fn what_is_not_shown_is_said() {
+fn what_is_not_shown_is_named() {
     let mut few: Vec<_> = (0..10).map(|number| row("prompt", number, 1)).collect();
     fail(&mut few[5], Stage::ClosedEarly, "the server died");
-    let all = said(&Picture::default().svg(&timeline(few)));
+    let all = text_of(&Picture::default().svg(&timeline(few)));
     assert!(all.contains("prompt: 10 clients\n"), "they are shown together: {all}");
     let mut rows: Vec<_> = (0..1000).map(|number| row("prompt", number, 1)).collect();
     for number in [123, 456, 789] {
@@ -109,17 +107,17 @@ fn what_is_not_shown_is_said() {
     }
     rows.extend((0..30).map(|number| row("dribbling", number, 1)));
     let svg = Picture::default().svg(&timeline(rows));
-    let said = said(&svg);
+    let text = text_of(&svg);
     for heading in [
         "prompt: 997 clients, 33 of them shown",
         "prompt, failed: 3 clients\n",
         "dribbling: 30 clients, 8 of them shown",
         "closed early by the server",
     ] {
-        assert!(said.contains(heading), "{said}");
+        assert!(text.contains(heading), "{text}");
     }
     for number in ["0", "29", "123", "456", "789", "999"] {
-        assert!(said.lines().any(|line| line == number), "{number} in {said}");
+        assert!(text.lines().any(|line| line == number), "{number} in {text}");
     }
 }
 
@@ -135,7 +133,7 @@ fn a_hundred_thousand_requests_make_a_file_of_a_megabyte() {
     let shown: usize = texts(&svg, "title").iter().filter_map(replies).sum();
     let alone = svg.matches("a reply (").count();
     assert_eq!(shown + alone, 50 * 100, "all replies of the rows that are shown");
-    assert!(said(&svg).contains("are drawn together"));
+    assert!(text_of(&svg).contains("are drawn together"));
 }
 
 #[test]
@@ -145,13 +143,13 @@ fn a_long_stall_is_torn() {
     for row in &mut rows[10..] {
         let why = "no reply has come".into();
         let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
-        row.ending = Ending::Failed { at: late, failure };
+        (row.ended, row.failure) = (Some(late), Some(failure));
     }
-    let shown = said(&Picture::default().svg(&timeline(rows.clone())));
+    let shown = text_of(&Picture::default().svg(&timeline(rows.clone())));
     assert!(shown.contains("nothing moved\nfor 9.98 s"), "{shown}");
     assert!(shown.contains("5 ms\n"), "the rest is to scale: {shown}");
     let compared = Picture { until: Some(late), ..Picture::default() };
-    let shown = said(&compared.svg(&timeline(rows)));
+    let shown = text_of(&compared.svg(&timeline(rows)));
     assert!(!shown.contains("nothing moved"), "not if it is compared: {shown}");
 }
 
@@ -161,8 +159,8 @@ fn a_wait_for_replies_is_not_torn() {
     let late = Duration::from_secs(10);
     row.steps.pop();
     row.steps.push(Step::answered(late));
-    row.ending = Ending::Closed { at: late };
-    let shown = said(&Picture::default().svg(&timeline(vec![row])));
+    row.ended = Some(late);
+    let shown = text_of(&Picture::default().svg(&timeline(vec![row])));
     assert!(!shown.contains("nothing moved"), "{shown}");
 }
 
@@ -176,7 +174,7 @@ fn pictures_on_one_page_share_an_axis_and_no_names() {
     let document = Document::parse(&page).unwrap();
     let ids: Vec<_> = document.descendants().filter_map(|node| node.attribute("id")).collect();
     assert_eq!(ids, ["one", "one-title", "one-description", "two", "two-title", "two-description"]);
-    let ticks = |svg: &str| said(svg).lines().filter(|it| it.ends_with("0 ms")).count();
+    let ticks = |svg: &str| text_of(svg).lines().filter(|it| it.ends_with("0 ms")).count();
     assert_eq!((ticks(&short), ticks(&long)), (7, 7), "and the time of the last reply");
     for (sheet, id) in [(texts(&short, "style"), "one"), (texts(&long, "style"), "two")] {
         let sheet = sheet.join("\n");
@@ -193,16 +191,16 @@ fn timelines_with_one_beginning_are_put_together() {
     let mut both = timeline(vec![row("slow", 0, 50)]);
     both.append(timeline(vec![row("prompt", 0, 10), row("prompt", 1, 10)]));
     both.full_at = Some(MS * 50);
-    let shown = said(&Picture::default().svg(&both));
+    let shown = text_of(&Picture::default().svg(&both));
     assert!(shown.contains("slow: 1 client\n") && shown.contains("prompt: 2 clients\n"), "{shown}");
     assert!(shown.contains("The recording was full after 50.0 ms"), "{shown}");
 }
 
 #[test]
 fn an_empty_timeline_can_be_drawn() {
-    let svg = Picture { replay: true, rows: 0, width: 0, ..Picture::default() };
-    said(&svg.svg(&Timeline::default()));
-    said(&svg.svg(&timeline(vec![row("prompt", 0, 1)])));
+    let svg = Picture { replay: true, rows: 0, ..Picture::default() };
+    text_of(&svg.svg(&Timeline::default()));
+    text_of(&svg.svg(&timeline(vec![row("prompt", 0, 1)])));
 }
 
 /// Something that is drawn: its class, and where.
@@ -234,7 +232,7 @@ fn a_client_that_waits_for_others_has_a_thinner_bar_around_the_same_middle() {
     let mut row = row("prompt", 0, 5);
     row.steps.insert(1, Step::entered(Phase::Held, MS / 2));
     row.steps.iter_mut().skip(2).for_each(|step| *step = later(*step, MS));
-    row.ending = Ending::Closed { at: MS * 6 };
+    row.ended = Some(MS * 6);
     let bars = bars(&Picture::default().svg(&timeline(vec![row])));
     assert_eq!(bars.len(), 2 + 2 * 5, "{bars:?}");
     let held = bars.iter().find(|bar| bar.class == "held").unwrap();
@@ -246,7 +244,7 @@ fn a_client_that_waits_for_others_has_a_thinner_bar_around_the_same_middle() {
 }
 
 fn later(step: Step, by: Duration) -> Step {
-    match step.phase() {
+    match step.phase {
         Some(phase) => Step::entered(phase, step.at() + by),
         None => Step::answered(step.at() + by),
     }
@@ -260,7 +258,7 @@ fn every_bar_can_be_seen_and_lies_within_the_axis() {
     let bars = bars(&picture.svg(&timeline(vec![short, long])));
     assert!(bars.len() > 3);
     for Drawn { x, width, .. } in bars {
-        assert!(width >= 1.0 && x >= 62.0 && x + width <= f64::from(picture.width), "{x} {width}");
+        assert!(width >= 1.0 && x >= 62.0 && x + width <= 960.0, "{x} {width}");
     }
 }
 
@@ -282,9 +280,9 @@ fn there_are_not_more_bars_and_marks_than_can_be_distinguished() {
 fn a_client_that_begins_late_has_a_line_before() {
     let mut late = row("prompt", 1, 1);
     late.steps.iter_mut().for_each(|step| *step = later(*step, MS * 5));
-    late.ending = Ending::Closed { at: MS * 7 };
+    late.ended = Some(MS * 7);
     let svg = Picture::default().svg(&timeline(vec![row("prompt", 0, 3), late]));
-    assert!(said(&svg).contains("not started yet"), "{svg}");
+    assert!(text_of(&svg).contains("not started yet"), "{svg}");
 }
 
 #[test]
@@ -293,18 +291,18 @@ fn a_stall_that_is_not_long_is_drawn_to_scale() {
         let mut rows = vec![row("prompt", 0, moved), row("prompt", 1, 1)];
         let why = "no reply has come".into();
         let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
-        rows[1].ending = Ending::Failed { at: MS * 1000, failure };
-        said(&Picture::default().svg(&timeline(rows)))
+        (rows[1].ended, rows[1].failure) = (Some(MS * 1000), Some(failure));
+        text_of(&Picture::default().svg(&timeline(rows)))
     };
     assert!(given_up(100).contains("nothing moved\nfor 900 ms"), "{}", given_up(100));
     assert!(!given_up(500).contains("nothing moved"), "{}", given_up(500));
     // Closing counts as movement too.
     let mut closed_late = row("prompt", 0, 1);
-    closed_late.ending = Ending::Closed { at: MS * 800 };
+    closed_late.ended = Some(MS * 800);
     let mut failed = row("prompt", 1, 1);
     let why = "no reply has come".into();
     let failure = Failure { stage: Stage::TimedOut, why, is_ours: false };
-    failed.ending = Ending::Failed { at: MS * 1000, failure };
-    let shown = said(&Picture::default().svg(&timeline(vec![closed_late, failed])));
+    (failed.ended, failed.failure) = (Some(MS * 1000), Some(failure));
+    let shown = text_of(&Picture::default().svg(&timeline(vec![closed_late, failed])));
     assert!(!shown.contains("nothing moved"), "{shown}");
 }

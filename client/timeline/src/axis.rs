@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use drawing::round_up;
+use drawing::Scale;
 use load_generator::report::Stage;
 use output::figures::Quantity;
 
-use super::{Ending, Timeline};
+use super::{Row, Timeline};
 
 /// The share of the axis that the torn strip takes.
 const TORN_SHARE: f64 = 0.2;
@@ -26,20 +26,19 @@ const BETWEEN_TICKS: f64 = 110.0;
 
 /// The time axis.
 pub(super) struct Axis {
-    left: f64,
-    right: f64,
-    /// When it ends.
-    pub(super) end: Duration,
+    /// Seconds, as far as they are drawn to scale.
+    pub(super) to_scale: Scale,
+    /// What follows, if not everything is.
     pub(super) tear: Option<Tear>,
 }
 
 /// The strip at the right end of the axis that isn't drawn to scale.
 pub(super) struct Tear {
-    /// When it begins; it ends with the axis.
-    pub(super) from: Duration,
     /// How long nothing had moved at the end.
     pub(super) stall: Duration,
-    x: f64,
+    /// Where its middle is, in pixels.
+    pub(super) middle: f64,
+    strip: Scale,
 }
 
 impl Axis {
@@ -49,82 +48,62 @@ impl Axis {
         // A timeline of no length could not be drawn to scale.
         let shortest = Duration::from_micros(1);
         let end = until.unwrap_or(timeline.length).max(shortest);
-        let mut axis = Axis { left, right, end, tear: None };
-        if until.is_none()
-            && let Some(moved) = last_moved_before_giving_up(timeline)
-        {
-            let stall = end.saturating_sub(moved);
-            let from = moved.mul_f64(1.0 + BEFORE_TEAR).max(shortest);
-            if stall > end.mul_f64(TORN_FROM) && from < end {
-                let x = right - (right - left) * TORN_SHARE;
-                axis.tear = Some(Tear { from, stall, x });
-            }
+        let scale = |from: Duration, to: Duration, ends: (f64, f64)| {
+            let most = ((ends.1 - ends.0) / BETWEEN_TICKS).floor().max(1.0);
+            Scale::linear(from.as_secs_f64()..to.as_secs_f64(), ends, most)
+        };
+        let linear = Axis { to_scale: scale(Duration::ZERO, end, (left, right)), tear: None };
+        let moved = last_moved_before_giving_up(timeline).filter(|_| until.is_none());
+        let Some(moved) = moved else { return linear };
+        let stall = end.saturating_sub(moved);
+        let from = moved.mul_f64(1.0 + BEFORE_TEAR).max(shortest);
+        if stall <= end.mul_f64(TORN_FROM) || from >= end {
+            return linear;
         }
-        axis
+        let x = right - (right - left) * TORN_SHARE;
+        let (middle, strip) = (f64::midpoint(x, right), scale(from, end, (x, right)));
+        let tear = Tear { stall, middle, strip };
+        Axis { to_scale: scale(Duration::ZERO, from, (left, x)), tear: Some(tear) }
     }
 
     /// Where an instant is, in pixels.
     pub(super) fn x(&self, at: Duration) -> f64 {
-        let (from, to, left, right) = match &self.tear {
-            Some(tear) if at > tear.from => (tear.from, self.end, tear.x, self.right),
-            _ => (Duration::ZERO, self.to_scale(), self.left, self.right_to_scale()),
-        };
-        let share = (at.saturating_sub(from)).as_secs_f64() / (to - from).as_secs_f64();
-        left + share.min(1.0) * (right - left)
+        let at = at.as_secs_f64();
+        let strip = self.tear.as_ref().map(|tear| &tear.strip);
+        let scale = strip.filter(|strip| at > strip.values.start).unwrap_or(&self.to_scale);
+        scale.place(at.min(scale.values.end))
     }
 
-    /// Until when it is drawn to scale.
-    pub(super) fn to_scale(&self) -> Duration {
-        self.tear.as_ref().map_or(self.end, |tear| tear.from)
+    /// Where it begins and where it ends, in pixels.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        let last = self.tear.as_ref().map_or(&self.to_scale, |tear| &tear.strip);
+        (self.to_scale.ends.0, last.ends.1)
     }
 
-    fn right_to_scale(&self) -> f64 {
-        self.tear.as_ref().map_or(self.right, |tear| tear.x)
-    }
-
-    /// How much time a pixel covers; always more than none.
-    pub(super) fn pixel(&self) -> Duration {
-        let pixel = self.to_scale().div_f64(self.right_to_scale() - self.left);
-        pixel.max(Duration::from_nanos(1))
-    }
-
-    /// Where the ticks are, and their labels.
-    pub(super) fn ticks(&self) -> Vec<(Duration, String)> {
-        let length = self.to_scale().as_secs_f64();
-        let most = ((self.right_to_scale() - self.left) / BETWEEN_TICKS).floor().max(1.0);
-        let step = round_up(length / most);
-        let (unit, name) = Quantity::Time.unit(self.to_scale().as_nanos() as f64);
-        let count = (length / step + 1e-9).floor() as usize;
-        let tick = |number| {
-            let at = number as f64 * step;
+    /// Where the ticks are, in pixels, and their labels.
+    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+        let (unit, name) = Quantity::Time.unit(self.to_scale.values.end * 1e9);
+        let tick = |at: f64| {
             // Ticks are multiples of 1, 2 or 5 times a power of ten, so three digits after
             // the point are exact.
-            let label = format!("{:.3}", at * 1e9 / unit);
-            let label = label.trim_end_matches('0').trim_end_matches('.');
-            (Duration::from_secs_f64(at), format!("{label}{name}"))
+            let label = (at * 1e12 / unit).round() / 1e3;
+            (self.to_scale.place(at), format!("{label}{name}"))
         };
-        (0..=count).map(tick).collect()
+        self.to_scale.ticks().into_iter().map(tick).collect()
     }
 }
 
 /// When anything last moved, if the flood then gave up because nothing moved any more.
 fn last_moved_before_giving_up(timeline: &Timeline) -> Option<Duration> {
-    let mut is_given_up = false;
-    let mut moved = Duration::ZERO;
-    for row in &timeline.rows {
-        moved = row.steps.last().map_or(moved, |step| moved.max(step.at()));
-        match &row.ending {
-            Ending::Failed { failure, .. } if failure.stage == Stage::TimedOut => {
-                is_given_up = true
-            }
-            ending => moved = ending.at().map_or(moved, |at| moved.max(at)),
-        }
-    }
-    is_given_up.then_some(moved)
+    let given_up = |row: &&Row| row.failure.as_ref().is_some_and(|it| it.stage == Stage::TimedOut);
+    timeline.rows.iter().find(given_up)?;
+    let ends = timeline.rows.iter().filter(|row| !given_up(row)).filter_map(|row| row.ended);
+    let steps = timeline.rows.iter().filter_map(|row| row.steps.last()).map(|step| step.at());
+    ends.chain(steps).max().or(Some(Duration::ZERO))
 }
 
 /// A time with three digits, and the unit that needs the fewest.
-pub(super) fn format_time(time: Duration) -> String {
+pub(super) fn time_label(time: Duration) -> String {
     Quantity::Time.format(time.as_nanos() as f64)
 }
 

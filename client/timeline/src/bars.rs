@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use super::Row;
-use super::axis::format_time;
-use super::style::name;
+use super::axis::time_label;
+use super::shapes::style;
 use load_generator::Phase;
 
 /// A stretch of a client's time, with one colour.
@@ -23,10 +23,6 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    fn new(from: Duration) -> Self {
-        Bar { from, to: from, took: [Duration::ZERO; Phase::ALL.len()], replies: 0 }
-    }
-
     fn length(&self) -> Duration {
         self.to - self.from
     }
@@ -53,28 +49,18 @@ impl Bar {
 
     /// What happened meanwhile, in words.
     pub(super) fn tooltip(&self, row: &Row) -> String {
-        let phases = Phase::ALL.into_iter().filter(|&phase| !self.took[phase as usize].is_zero());
-        let mut words: Vec<String> = phases
-            .map(|phase| format!("{} {}", name(phase), format_time(self.took[phase as usize])))
-            .collect();
-        match self.replies {
-            0 => {}
-            1 => words.push("a reply".into()),
-            replies => words.push(format!("{replies} replies")),
-        }
-        let what = words.join(", ");
-        format!(
-            "{}: {what} (from {} to {})",
-            client_name(row),
-            format_time(self.from),
-            format_time(self.to)
-        )
+        let took = Phase::ALL.into_iter().zip(self.took).filter(|(_, took)| !took.is_zero());
+        let phases =
+            took.map(|(phase, took)| format!("{} {}", style(phase).name, time_label(took)));
+        let replies = match self.replies {
+            0 => None,
+            1 => Some("a reply".into()),
+            replies => Some(format!("{replies} replies")),
+        };
+        let what = phases.chain(replies).collect::<Vec<_>>().join(", ");
+        let (from, to) = (time_label(self.from), time_label(self.to));
+        format!("{}: {what} (from {from} to {to})", row.client())
     }
-}
-
-/// The client in words.
-pub(super) fn client_name(row: &Row) -> String {
-    format!("client {} ({})", row.number, row.kind)
 }
 
 /// The bars of a row that goes on until `end` at the latest. None of them is shorter than
@@ -96,96 +82,18 @@ pub(super) fn bars(row: &Row, end: Duration, shortest: Duration) -> Vec<Bar> {
     bars
 }
 
-/// Each phase of a row as a separate bar.
+/// Each phase of a row, with the replies in it, as a separate bar.
 fn phases(row: &Row, end: Duration) -> impl Iterator<Item = Bar> {
-    let end = row.ending.at().unwrap_or(end);
-    let mut steps = row.steps.iter().peekable();
-    std::iter::from_fn(move || {
-        let (phase, from) = steps.find_map(|step| Some((step.phase()?, step.at())))?;
-        let mut bar = Bar::new(from);
-        while steps.next_if(|step| step.phase().is_none()).is_some() {
-            bar.replies += 1;
-        }
-        bar.to = steps.peek().map_or(end, |next| next.at()).max(from);
-        bar.took[phase as usize] = bar.length();
-        Some(bar)
+    let phases = || row.steps.chunk_by(|_, next| next.phase.is_none());
+    let ends = phases().skip(1).map(|next| next[0].at()).chain([row.ended.unwrap_or(end)]);
+    phases().zip(ends).filter_map(|(steps, to)| {
+        let (phase, from) = (steps[0].phase?, steps[0].at());
+        let to = to.max(from);
+        let mut took = [Duration::ZERO; Phase::ALL.len()];
+        took[phase as usize] = to - from;
+        Some(Bar { from, to, took, replies: steps.len() - 1 })
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Ending, Step};
-
-    const MS: Duration = Duration::from_millis(1);
-
-    /// Connects, and then sends `requests` requests: each takes 1 ms to send and 9 ms to be
-    /// answered.
-    fn row(requests: u32) -> Row {
-        let mut steps = vec![Step::entered(Phase::Connecting, MS)];
-        for request in 0..requests {
-            let begins = MS * (2 + 10 * request);
-            steps.push(Step::entered(Phase::Sending, begins));
-            steps.push(Step::entered(Phase::AwaitingReply, begins + MS));
-            steps.push(Step::answered(begins + MS * 10));
-        }
-        let at = MS * (2 + 10 * requests);
-        Row { kind: "prompt", number: 7, steps, ending: Ending::Closed { at } }
-    }
-
-    #[test]
-    fn wide_phases_are_bars_of_their_own() {
-        let row = row(2);
-        let tooltips: Vec<_> =
-            bars(&row, MS * 99, MS).iter().map(|bar| bar.tooltip(&row)).collect();
-        assert_eq!(
-            tooltips,
-            [
-                "client 7 (prompt): connecting 1.00 ms (from 1.00 ms to 2.00 ms)",
-                "client 7 (prompt): sending 1.00 ms (from 2.00 ms to 3.00 ms)",
-                "client 7 (prompt): waiting for the reply 9.00 ms, a reply \
-                 (from 3.00 ms to 12.0 ms)",
-                "client 7 (prompt): sending 1.00 ms (from 12.0 ms to 13.0 ms)",
-                "client 7 (prompt): waiting for the reply 9.00 ms, a reply \
-                 (from 13.0 ms to 22.0 ms)",
-            ]
-        );
-    }
-
-    #[test]
-    fn however_many_are_joined_nothing_is_lost() {
-        let row = row(100);
-        for shortest in [1, 2, 5, 10, 30, 300, 3000].map(|times| MS * times) {
-            let bars = bars(&row, MS * 2000, shortest);
-            let took = |phase: Phase| bars.iter().map(|bar| bar.took[phase as usize]).sum();
-            let took: [Duration; 3] =
-                [Phase::Connecting, Phase::Sending, Phase::AwaitingReply].map(took);
-            assert_eq!(took, [MS, MS * 100, MS * 900]);
-            assert_eq!(bars.iter().map(|bar| bar.replies).sum::<usize>(), 100);
-            assert!(bars.windows(2).all(|pair| pair[0].to == pair[1].from));
-            assert_eq!((bars[0].from, bars[bars.len() - 1].to), (MS, MS * 1002));
-            assert!(bars.len() == 1 || bars.iter().all(|bar| bar.length() >= shortest));
-        }
-    }
-
-    #[test]
-    fn a_joined_bar_is_of_the_phase_that_took_longest() {
-        let row = row(100);
-        let joined = &bars(&row, MS, MS * 3000)[0];
-        assert!(joined.is_joined());
-        assert_eq!(joined.phase(), Phase::AwaitingReply);
-        assert_eq!(
-            joined.tooltip(&row),
-            "client 7 (prompt): connecting 1.00 ms, sending 100 ms, waiting for the reply \
-             900 ms, 100 replies (from 1.00 ms to 1.00 s)"
-        );
-    }
-
-    #[test]
-    fn an_open_row_goes_on_to_the_end() {
-        let open = Row { ending: Ending::Open, ..row(1) };
-        assert_eq!(bars(&open, MS * 50, MS).last().unwrap().to, MS * 50);
-        let unopened = Row { steps: Vec::new(), ..open };
-        assert!(bars(&unopened, MS * 50, MS).is_empty());
-    }
-}
+mod tests;

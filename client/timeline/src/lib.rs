@@ -23,24 +23,22 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
-//! Read in this order: `recorder` turns events into rows; `groups` chooses the rows that are shown;
-//! `bars` makes bars of steps, and joins those that are too narrow to be seen; `axis` says where an
-//! instant is in the picture; `drawn` puts these together, so that `legend` can say what there is
-//! to explain; `picture` puts everything in its place, in the `shapes` and colours of `style`;
-//! `replay` animates it. What all pictures share is in the package `drawing`.
+//! Read in this order: `recorder` turns events into rows; `bars` makes bars of steps, and joins
+//! those that are too narrow to be seen; `axis` says where an instant is in the picture; `plot`
+//! chooses the rows that are shown; `legend` explains what occurs in them; `picture` puts everything
+//! in its place, as `shapes` with their colours; `replay` animates it. What all pictures share is
+//! in the package `drawing`.
 
 #![forbid(unsafe_code)]
 
 mod axis;
 mod bars;
-mod drawn;
-mod groups;
 mod legend;
 mod picture;
+mod plot;
 mod recorder;
 mod replay;
 mod shapes;
-mod style;
 
 pub use picture::Picture;
 pub use recorder::Recorder;
@@ -57,7 +55,7 @@ pub struct Timeline {
     /// A row for each client. Those of a kind are drawn together, and rows and kinds are drawn in
     /// this order.
     pub rows: Vec<Row>,
-    /// Its length. A row that is [open](Ending::Open) goes on until then.
+    /// Its length. A row that hasn't ended goes on until then.
     pub length: Duration,
     /// When the recording stopped because it was full.
     pub full_at: Option<Duration>,
@@ -81,49 +79,21 @@ pub struct Row {
     pub number: usize,
     /// What it did and what it received, in order.
     pub steps: Vec<Step>,
-    /// How it ended.
-    pub ending: Ending,
+    /// When it ended, well or not. `None` if that was after the recording.
+    pub ended: Option<Duration>,
+    /// What went wrong, if it didn't end well.
+    pub failure: Option<Failure>,
 }
 
 impl Row {
+    /// The client in words.
+    fn client(&self) -> String {
+        format!("client {} ({})", self.number, self.kind)
+    }
+
     /// When each reply came.
     fn replies(&self) -> impl Iterator<Item = Duration> {
         self.steps.iter().filter(|step| step.phase.is_none()).map(|step| step.at())
-    }
-}
-
-/// How a client ended.
-#[derive(Clone, Debug)]
-pub enum Ending {
-    /// It had not ended when the recording did.
-    Open,
-    /// It had done everything that it had to do.
-    Closed {
-        /// When.
-        at: Duration,
-    },
-    /// Something went wrong.
-    Failed {
-        /// When.
-        at: Duration,
-        /// What went wrong.
-        failure: Failure,
-    },
-}
-
-impl Ending {
-    fn at(&self) -> Option<Duration> {
-        match *self {
-            Ending::Open => None,
-            Ending::Closed { at } | Ending::Failed { at, .. } => Some(at),
-        }
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        match self {
-            Ending::Failed { failure, .. } => Some(failure),
-            _ => None,
-        }
     }
 }
 
@@ -133,7 +103,7 @@ pub struct Step {
     /// Enough for 584 years.
     nanoseconds: u64,
     /// The phase that is entered; a reply has come if it is `None`.
-    phase: Option<Phase>,
+    pub phase: Option<Phase>,
 }
 
 impl Step {
@@ -150,10 +120,5 @@ impl Step {
     /// When.
     pub fn at(self) -> Duration {
         Duration::from_nanos(self.nanoseconds)
-    }
-
-    /// The phase that is entered; `None` if it is a reply that comes.
-    pub fn phase(self) -> Option<Phase> {
-        self.phase
     }
 }

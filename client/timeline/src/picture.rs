@@ -2,21 +2,20 @@
 
 use std::time::Duration;
 
-use drawing::{MARGIN, Page, line, printable, text};
+use drawing::{Canvas, MARGIN, centred, line, printable, text};
 use load_generator::Crowd;
 use load_generator::report::{Report, shown};
 use svg::node::element::{Group as Element, Title};
 
-use super::axis::{Axis, format_time};
-use super::bars::{Bar, client_name};
-use super::drawn::{Drawn, PITCH_WITH_TIMES, begins, drawn, pitch};
-use super::legend::{Sample, legend};
+use super::Timeline;
+use super::axis::{Axis, time_label};
+use super::bars::Bar;
+use super::legend::legend;
+use super::plot::{Lane, Plot};
 use super::replay::Replay;
-use super::shapes::{bar, before, cross, replies, torn};
-use super::style::sheet;
-use super::{Row, Timeline};
+use super::shapes::{bar, before, cross, replies, rules, torn};
 
-/// What is around the rows, and how large they are drawn.
+/// What is around the rows, and how many are drawn.
 #[derive(Clone, Debug)]
 pub struct Picture {
     /// The headline.
@@ -30,8 +29,6 @@ pub struct Picture {
     pub until: Option<Duration>,
     /// Whether the picture is animated.
     pub replay: bool,
-    /// The width in pixels; at least 320.
-    pub width: u32,
     /// How many rows are shown. If there are more, rows of each kind are picked evenly.
     pub rows: usize,
     /// The element's `id`, of letters, digits and hyphens. If there are several pictures in one
@@ -47,24 +44,39 @@ impl Default for Picture {
             caption: None,
             until: None,
             replay: false,
-            width: 960,
             rows: 50,
             id: "timeline".into(),
         }
     }
 }
 
+/// The width of a picture, in pixels like all sizes here.
+const WIDTH: f64 = 960.0;
+
+/// Where the rows begin; the clients' numbers are on the left.
+const LEFT: f64 = 62.0;
+
+/// Room for the time next to a reply at the very end.
+const RIGHT: f64 = 64.0;
+
+/// How far apart marks of replies have to be to be distinguished.
+const BETWEEN_REPLIES: f64 = 3.0;
+
+/// The minimum width of a bar.
+const NARROWEST_BAR: f64 = 1.0;
+
+/// Room before time 0, so that what happens then isn't mistaken for the edge.
+const BEFORE_ZERO: f64 = 8.0;
+
 impl Picture {
     /// A picture of a flood of the server called `server`. The title gives the server and the mix
     /// of clients, and the lines give the results.
     pub fn of(report: &Report, server: &str) -> Self {
         let Crowd { connections, ref mix, .. } = report.crowd;
-        let kinds: Vec<_> =
-            report.kinds.iter().map(|part| format!("{} {}", part.clients, part.kind)).collect();
-        let crowd = if mix.total() == 0 {
-            format!("{connections} prompt clients")
-        } else {
-            format!("{connections} clients, {}", kinds.join(", "))
+        let kinds = report.kinds.iter().map(|part| format!(", {} {}", part.clients, part.kind));
+        let crowd = match mix.total() {
+            0 => format!("{connections} prompt clients"),
+            _ => format!("{connections} clients{}", kinds.collect::<String>()),
         };
         let reply = &report.reply;
         let replies = (reply.count() > 0).then(|| {
@@ -78,227 +90,133 @@ impl Picture {
             ..Picture::default()
         }
     }
-}
 
-/// In a narrower picture, the legend would not fit.
-const NARROWEST: u32 = 320;
-
-/// Where the rows begin, in pixels; the clients' numbers are on the left.
-const LEFT: f64 = 62.0;
-
-/// Room for the time next to a reply at the very end.
-const RIGHT: f64 = 64.0;
-
-/// How far apart marks of replies have to be to be distinguished, in pixels.
-const BETWEEN_REPLIES: f64 = 3.0;
-
-/// The minimum width of a bar, in pixels.
-const NARROWEST_BAR: f64 = 1.0;
-
-/// Room before time 0, so that what happens then isn't mistaken for the edge, in pixels.
-const BEFORE_ZERO: f64 = 8.0;
-
-impl Picture {
     /// The picture as one `svg` element, for a separate file or for an HTML page.
     ///
     /// The same timeline always gives the same text.
     pub fn svg(&self, timeline: &Timeline) -> String {
-        let width = f64::from(self.width.max(NARROWEST));
-        let axis = Axis::new(timeline, self.until, LEFT + BEFORE_ZERO, width - RIGHT);
-        let (groups, shortest) = drawn(timeline, self.rows, axis.pixel());
-        let description: Vec<&str> =
-            self.lines.iter().chain(&self.caption).map(String::as_str).collect();
-        let mut page =
-            Page::new(&self.id, width, &self.title, &description.join(" "), &sheet(&self.id));
-        page.heading(&self.title);
+        let axis = Axis::new(timeline, self.until, LEFT + BEFORE_ZERO, WIDTH - RIGHT);
+        let replay = self.replay.then(|| Replay::new(&axis));
+        let plot = Plot::new(timeline, axis, self.rows);
+        let description = [&self.lines, self.caption.as_slice()].concat().join(" ");
+        let mut canvas = Canvas::new(&self.id, WIDTH, &self.title, &description, &rules());
         for line in &self.lines {
-            page.paragraph(line, 14.0, "faint");
+            canvas.paragraph(line, 14.0, "faint");
         }
         if let Some(caption) = &self.caption {
-            page.paragraph(caption, 14.0, "caption");
+            canvas.paragraph(caption, 14.0, "caption");
         }
-        draw_legend(&mut page, &legend(&groups, &axis));
-        let replay = self.replay.then(|| Replay::new(&axis));
-        plot(&mut page, &groups, &axis, replay.as_ref(), &self.id);
-        for note in self.notes(timeline, &groups, &axis, shortest) {
-            page.paragraph(&note, 12.0, "faint");
+        legend(&mut canvas, &plot);
+        draw(&mut canvas, &plot, replay.as_ref(), &self.id);
+        for note in notes(timeline, &plot, replay.as_ref()) {
+            canvas.paragraph(&note, 12.0, "faint");
         }
-        page.finish()
-    }
-
-    /// What a reader has to know in order not to misread the picture.
-    fn notes(
-        &self,
-        timeline: &Timeline,
-        groups: &[Drawn<'_>],
-        axis: &Axis,
-        shortest: Duration,
-    ) -> Vec<String> {
-        let mut notes = Vec::new();
-        if self.replay {
-            notes.push(Replay::new(axis).note());
-        }
-        if let Some(full_at) = timeline.full_at {
-            notes.push(format!(
-                "The recording was full after {}; later events are not drawn.",
-                format_time(full_at)
-            ));
-        }
-        let mut bars = groups.iter().flat_map(|group| &group.rows).flat_map(|(_, bars)| bars);
-        if bars.any(Bar::is_joined) {
-            notes.push(format!(
-                "Phases shorter than {} are drawn together with the next ones, in the colour of \
-                 the longest.",
-                format_time(shortest)
-            ));
-        }
-        notes.push(
-            "Each row is a connection. In a browser, point at a bar to read what it is.".into(),
-        );
-        notes
+        canvas.finish()
     }
 }
 
-fn draw_legend(page: &mut Page, samples: &[Sample]) {
-    const SIZE: f64 = 12.0;
-    const SAMPLE: f64 = 24.0;
-    page.y += 18.0;
-    let mut x = MARGIN;
-    for sample in samples {
-        let length = SAMPLE + 6.0 + sample.name().chars().count() as f64 * SIZE * 0.5;
-        if x + length > page.width - MARGIN && x > MARGIN {
-            x = MARGIN;
-            page.y += 20.0;
-        }
-        let middle = page.y + 6.0;
-        match sample {
-            Sample::Before => page.add(before(x, x + SAMPLE, middle)),
-            Sample::Bar(phase) => page.add(bar(*phase, x, x + SAMPLE, middle, 15.0)),
-            Sample::Reply { .. } => page.add(replies(&[x + SAMPLE / 2.0], page.y - 2.0, 16.0)),
-            Sample::Failure(_) => page.add(cross(x + SAMPLE / 2.0, middle)),
-        }
-        page.add(text(sample.name(), x + SAMPLE + 6.0, page.y + 10.0, SIZE, "ink"));
-        x += length + 16.0;
+/// What a reader has to know in order not to misread the picture.
+fn notes(timeline: &Timeline, plot: &Plot<'_>, replay: Option<&Replay>) -> Vec<String> {
+    let mut notes: Vec<String> = replay.map(Replay::note).into_iter().collect();
+    notes.extend(timeline.full_at.map(|full_at| {
+        let after = time_label(full_at);
+        format!("The recording was full after {after}; later events are not drawn.")
+    }));
+    if plot.lanes().any(|lane| lane.bars.iter().any(Bar::is_joined)) {
+        notes.push(format!(
+            "Phases shorter than {} are drawn together with the next ones, in the colour of the \
+             longest.",
+            time_label(plot.shortest)
+        ));
     }
-    page.y += 20.0;
+    notes.push("Each row is a connection. In a browser, point at a bar to read what it is.".into());
+    notes
 }
 
-/// The rows and the time axis below them.
-fn plot(page: &mut Page, groups: &[Drawn<'_>], axis: &Axis, replay: Option<&Replay>, id: &str) {
-    let pitch = pitch(groups);
+/// Draws the rows and the time axis below them.
+fn draw(canvas: &mut Canvas, plot: &Plot<'_>, replay: Option<&Replay>, id: &str) {
     const HEADING: f64 = 26.0;
-    let top = page.y;
-    let heights = groups.iter().map(|group| HEADING + group.rows.len() as f64 * pitch);
+    let (axis, pitch) = (&plot.axis, plot.pitch());
+    let top = canvas.y;
+    let heights = plot.groups.iter().map(|(_, lanes)| HEADING + lanes.len() as f64 * pitch);
     let bottom = top + heights.sum::<f64>() + 8.0;
-    page.add(grid(axis, top, bottom));
+    let grid = axis.ticks().into_iter().map(|(x, _)| line("grid", (x, top), (x, bottom)));
+    canvas.add(grid.fold(Element::new(), Element::add));
     let mut headings = Vec::new();
-    for group in groups {
-        let heading = text(&group.heading, MARGIN, page.y + 18.0, 13.0, "ink");
+    for (heading, lanes) in &plot.groups {
+        let heading = text(heading, MARGIN, canvas.y + 18.0, 13.0, "ink");
         headings.push(heading.set("font-weight", "bold"));
-        page.y += HEADING;
-        for (row, bars) in &group.rows {
-            page.add(lane(row, bars, axis, page.y, pitch));
+        canvas.y += HEADING;
+        for lane in lanes {
+            let middle = canvas.y + pitch / 2.0;
+            canvas.add(drawn(lane, plot, middle));
             let size = (pitch - 1.0_f64).min(11.0);
-            let number = text(
-                &row.number.to_string(),
-                LEFT - 8.0,
-                page.y + pitch / 2.0 + size * 0.36,
-                size,
-                "faint",
-            );
-            page.add(number.set("text-anchor", "end"));
-            page.y += pitch;
+            let number = lane.row.number.to_string();
+            let number = text(&number, LEFT - 8.0, middle + size * 0.36, size, "faint");
+            canvas.add(number.set("text-anchor", "end"));
+            canvas.y += pitch;
         }
     }
     if let Some(tear) = &axis.tear {
-        let middle = f64::midpoint(axis.x(tear.from), axis.x(axis.end));
-        page.add(torn(middle, top, bottom));
+        canvas.add(torn(tear.middle, top, bottom));
     }
     if let Some(replay) = replay {
-        page.add(replay.curtain(axis, top, bottom, id));
+        canvas.add(replay.curtain(axis, top, bottom, id));
     }
     for heading in headings {
-        page.add(heading);
+        canvas.add(heading);
     }
-    page.add(labels(axis, bottom));
-    page.y = bottom + 40.0;
+    canvas.add(labels(axis, bottom));
+    canvas.y = bottom + 40.0;
 }
 
 /// A client's bars and marks.
-fn lane(row: &Row, bars: &[Bar], axis: &Axis, y: f64, pitch: f64) -> Element {
-    let middle = y + pitch / 2.0;
-    let mut lane = Element::new();
-    if let Some(begins) = begins(row, bars, axis) {
-        lane = lane.add(before(axis.x(Duration::ZERO), begins, middle));
+fn drawn(lane: &Lane<'_>, plot: &Plot<'_>, middle: f64) -> Element {
+    let (Lane { row, bars }, Plot { axis, .. }, pitch) = (lane, plot, plot.pitch());
+    let mut element = Element::new();
+    if let Some(begins) = lane.begins(axis) {
+        element = element.add(before(axis.ends().0, begins, middle));
     }
     for stretch in bars {
         let (from, to) = (axis.x(stretch.from), axis.x(stretch.to));
-        let to = to.max(from + NARROWEST_BAR);
-        let rectangle = bar(stretch.phase(), from, to, middle, pitch);
-        lane = lane.add(rectangle.add(Title::new(stretch.tooltip(row))));
+        let rectangle = bar(stretch.phase(), from, to.max(from + NARROWEST_BAR), middle, pitch);
+        element = element.add(rectangle.add(Title::new(stretch.tooltip(row))));
     }
-    let marks = marks(row, axis);
+    let mut marks: Vec<f64> = row.replies().map(|reply| axis.x(reply)).collect();
+    marks.dedup_by(|next, last| *next - *last < BETWEEN_REPLIES);
     if !marks.is_empty() {
-        lane = lane.add(replies(&marks, y, pitch));
+        element = element.add(replies(&marks, middle - pitch / 2.0, pitch));
     }
-    if let (Some(at), Some(failure)) = (row.ending.at(), row.ending.failure()) {
-        let what = format!(
-            "{}: {} at {}: {}",
-            client_name(row),
-            failure.stage.name(),
-            format_time(at),
-            failure.why
-        );
-        lane = lane.add(cross(axis.x(at), middle).add(Title::new(printable(&what))));
+    if let (Some(at), Some(failure)) = (row.ended, &row.failure) {
+        let (stage, when) = (failure.stage.name(), time_label(at));
+        let what = format!("{}: {stage} at {when}: {}", row.client(), failure.why);
+        element = element.add(cross(axis.x(at), middle).add(Title::new(printable(&what))));
     } else if let Some(last) = row.replies().last()
-        && pitch >= PITCH_WITH_TIMES
+        && plot.has_times()
     {
-        let end = bars.last().map_or(last, |bar| bar.to.max(last));
-        lane = lane.add(text(&format_time(last), axis.x(end) + 8.0, middle + 3.6, 10.0, "faint"));
+        let end = axis.x(bars.last().map_or(last, |bar| bar.to.max(last)));
+        element = element.add(text(&time_label(last), end + 8.0, middle + 3.6, 10.0, "faint"));
     }
-    lane
-}
-
-/// Where a client's replies are marked, in pixels.
-fn marks(row: &Row, axis: &Axis) -> Vec<f64> {
-    let mut marks: Vec<f64> = Vec::new();
-    for reply in row.replies() {
-        let x = axis.x(reply);
-        if marks.last().is_none_or(|last| x - last >= BETWEEN_REPLIES) {
-            marks.push(x);
-        }
-    }
-    marks
-}
-
-fn grid(axis: &Axis, top: f64, bottom: f64) -> Element {
-    let lines = axis.ticks().into_iter().map(|(at, _)| {
-        let x = axis.x(at);
-        line("grid", (x, top), (x, bottom))
-    });
-    lines.fold(Element::new(), Element::add)
+    element
 }
 
 /// The axis itself, below the rows.
 fn labels(axis: &Axis, y: f64) -> Element {
-    let (left, right) = (axis.x(Duration::ZERO), axis.x(axis.end));
+    let (left, right) = axis.ends();
     let mut labels = Element::new().add(line("axis", (left, y), (right, y)));
-    let centred = |words: &str, x: f64, class: &str, row: f64| {
-        text(words, x, y + 4.0 + row * 14.0, 12.0, class).set("text-anchor", "middle")
-    };
+    let words =
+        |words: &str, x: f64, row: f64| centred(words, x, y + 4.0 + row * 14.0, 12.0, "ink");
     let mut limit = f64::INFINITY;
     if let Some(tear) = &axis.tear {
-        let middle = f64::midpoint(axis.x(tear.from), right);
-        let how_long = format!("for {}", format_time(tear.stall));
-        labels = labels.add(centred("nothing moved", middle, "ink", 1.0));
-        labels = labels.add(centred(&how_long, middle, "ink", 2.0));
+        let middle = tear.middle;
+        let how_long = format!("for {}", time_label(tear.stall));
+        labels = labels.add(words("nothing moved", middle, 1.0)).add(words(&how_long, middle, 2.0));
         limit = middle - 75.0; // half of these words and half of a tick's label
     }
-    for (at, label) in axis.ticks() {
-        let x = axis.x(at);
+    for (x, label) in axis.ticks() {
         labels = labels.add(line("axis", (x, y), (x, y + 4.0)));
         if x < limit {
-            labels = labels.add(centred(&label, x, "ink", 1.0));
+            labels = labels.add(words(&label, x, 1.0));
         }
     }
     labels

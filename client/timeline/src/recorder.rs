@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::{Ending, Row, Step, Timeline};
-use load_generator::Event;
+use super::{Row, Step, Timeline};
+use load_generator::report::Failure;
+use load_generator::{Event, Phase};
 
 /// How many steps are recorded at most: enough for some 600,000 requests, in 32 megabytes.
 const MOST_STEPS: usize = 2_000_000;
@@ -15,16 +16,10 @@ const MOST_STEPS: usize = 2_000_000;
 pub struct Recorder {
     /// If it isn't given, the time of the first event.
     began: Option<Instant>,
-    clients: Vec<Client>,
+    /// A row for each client, whose kind isn't known yet.
+    rows: Vec<Row>,
     steps: usize,
     full_at: Option<Duration>,
-}
-
-/// A row whose kind isn't known yet.
-#[derive(Clone)]
-struct Client {
-    steps: Vec<Step>,
-    ending: Ending,
 }
 
 impl Recorder {
@@ -41,22 +36,10 @@ impl Recorder {
     /// Records an event. Call it with all events of the flood.
     pub fn watch(&mut self, event: &Event<'_>) {
         match *event {
-            Event::Entered { client, phase, at } => {
-                let step = Step::entered(phase, self.time(at));
-                self.add(client, step);
-            }
-            Event::Answered { client, .. } => {
-                let step = Step::answered(self.time(Instant::now()));
-                self.add(client, step);
-            }
-            Event::Closed { client, at } => {
-                let at = self.time(at);
-                self.end(client, Ending::Closed { at });
-            }
-            Event::Failed { client, failure } => {
-                let at = self.time(Instant::now());
-                self.end(client, Ending::Failed { at, failure: failure.clone() });
-            }
+            Event::Entered { client, phase, at } => self.add(client, at, Some(phase)),
+            Event::Answered { client, .. } => self.add(client, Instant::now(), None),
+            Event::Closed { client, at } => self.end(client, at, None),
+            Event::Failed { client, failure } => self.end(client, Instant::now(), Some(failure)),
             _ => {}
         }
     }
@@ -66,21 +49,11 @@ impl Recorder {
     ///
     /// The most common kind comes last, below the few clients that it may have to wait for.
     pub fn finish(mut self, ended: Instant, kind: impl Fn(usize) -> &'static str) -> Timeline {
-        let length = match self.full_at {
-            Some(full_at) => full_at,
-            None => self.time(ended),
-        };
-        let rows = self.clients.into_iter().enumerate();
-        let mut rows: Vec<Row> = rows
-            .map(|(number, Client { steps, ending })| Row {
-                kind: kind(number),
-                number,
-                steps,
-                ending,
-            })
-            .collect();
+        let length = self.full_at.unwrap_or_else(|| self.time(ended));
+        let mut rows = self.rows;
         let mut counts = HashMap::new();
-        for row in &rows {
+        for row in &mut rows {
+            row.kind = kind(row.number);
             *counts.entry(row.kind).or_insert(0_usize) += 1;
         }
         let commonest = counts.values().copied().max();
@@ -92,16 +65,19 @@ impl Recorder {
         at.saturating_duration_since(*self.began.get_or_insert(at))
     }
 
-    fn add(&mut self, number: usize, step: Step) {
+    /// A step of this client: it enters a phase or gets a reply.
+    fn add(&mut self, client: usize, at: Instant, phase: Option<Phase>) {
+        let at = self.time(at);
         if self.full_at.is_some() {
             return;
         }
         if self.steps == MOST_STEPS {
-            self.full_at = Some(step.at());
+            self.full_at = Some(at);
             return;
         }
         self.steps += 1;
-        let steps = &mut self.client(number).steps;
+        let step = Step { phase, ..Step::answered(at) };
+        let steps = &mut self.row(client).steps;
         // A reply has the time at which it was reported, a moment after it came, and meanwhile its
         // client may have gone on.
         if let Some(last) = steps.last_mut() {
@@ -110,25 +86,24 @@ impl Recorder {
         steps.push(step);
     }
 
-    fn end(&mut self, number: usize, ending: Ending) {
+    fn end(&mut self, client: usize, at: Instant, failure: Option<&Failure>) {
+        let at = self.time(at);
         if self.full_at.is_none() {
-            self.client(number).ending = ending;
+            let row = self.row(client);
+            (row.ended, row.failure) = (Some(at), failure.cloned());
         }
     }
 
-    fn client(&mut self, number: usize) -> &mut Client {
-        if number >= self.clients.len() {
-            let unknown = Client { steps: Vec::new(), ending: Ending::Open };
-            self.clients.resize(number + 1, unknown);
-        }
-        &mut self.clients[number]
+    fn row(&mut self, number: usize) -> &mut Row {
+        let row = |number| Row { kind: "", number, steps: Vec::new(), ended: None, failure: None };
+        self.rows.extend((self.rows.len()..=number).map(row));
+        &mut self.rows[number]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use load_generator::Phase;
 
     #[test]
     fn a_step_takes_16_bytes() {
@@ -149,7 +124,7 @@ mod tests {
         assert_eq!(timeline.full_at, Some(at(MOST_STEPS) - began));
         assert_eq!(timeline.length, at(MOST_STEPS) - began);
         assert_eq!(timeline.rows.iter().map(|row| row.steps.len()).sum::<usize>(), MOST_STEPS);
-        assert!(timeline.rows[0].ending.at().is_none(), "it isn't known how it went on");
+        assert!(timeline.rows[0].ended.is_none(), "it isn't known how it went on");
     }
 
     #[test]

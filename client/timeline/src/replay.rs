@@ -5,8 +5,6 @@
 //! whose system is set to reduced motion, or whose program can't animate, see the whole picture at
 //! once.
 
-use std::time::Duration;
-
 use drawing::{line, pixels, round_up};
 use svg::node::element::{Group, Rectangle, Style};
 
@@ -31,7 +29,7 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn new(axis: &Axis) -> Self {
-        let length = axis.to_scale().as_secs_f64();
+        let length = axis.to_scale.values.end;
         let slower = match length {
             5.0..=13.0 => 1.0,
             _ => round_up(SHORTEST / length),
@@ -42,12 +40,10 @@ impl Replay {
 
     /// The speed in words.
     pub(super) fn note(&self) -> String {
-        let speed = if self.slower == 1.0 {
-            "at the original speed".into()
-        } else if self.slower > 1.0 {
-            format!("{:.0} times slower", self.slower)
-        } else {
-            format!("{:.0} times faster", 1.0 / self.slower)
+        let speed = match self.slower {
+            1.0 => "at the original speed".into(),
+            slower @ 1.0.. => format!("{slower:.0} times slower"),
+            slower => format!("{:.0} times faster", 1.0 / slower),
         };
         format!("Replayed {speed}. In a browser, click anywhere on it to see it again.")
     }
@@ -56,44 +52,42 @@ impl Replay {
     ///
     /// Beyond the axis it has the colour of the background. Only the animation makes it visible.
     pub(super) fn curtain(&self, axis: &Axis, top: f64, bottom: f64, id: &str) -> Group {
-        let (left, right) = (axis.x(Duration::ZERO), axis.x(axis.end));
+        let (left, right) = axis.ends();
         let cloth = Rectangle::new()
             .set("class", "paper")
             .set("x", pixels(left))
             .set("y", pixels(top))
             .set("width", "100%")
             .set("height", pixels(bottom - top - 1.0));
-        Group::new()
-            .set("class", "curtain")
-            .set("opacity", 0)
-            .set("pointer-events", "none")
-            .add(Style::new(self.sheet(id, axis.x(axis.to_scale()) - left, right - left)))
-            .add(cloth)
-            .add(line("hand", (left, top), (left, bottom)))
-    }
-
-    fn sheet(&self, id: &str, to_scale: f64, width: f64) -> String {
-        let torn = match to_scale < width {
-            true => format!("{}% {{ {} }}", 100.0 * (1.0 - TORN_SHARE), moved(to_scale)),
-            false => String::new(),
+        let to = |x| format!("transform: translateX({}px)", pixels(x - left));
+        let torn = match axis.tear {
+            Some(_) => {
+                format!("{}% {{ {} }}", 100.0 * (1.0 - TORN_SHARE), to(axis.to_scale.ends.1))
+            }
+            None => String::new(),
         };
-        let (first, last, seconds) = (moved(0.0), moved(width), self.seconds);
-        format!(
+        let (first, last, seconds) = (to(left), to(right), self.seconds);
+        let sheet = format!(
             "@keyframes {id}-draw {{ from {{ opacity: 1; {first} }} {torn} \
              99.9% {{ opacity: 1 }} to {{ opacity: 0; {last} }} }}\n\
              @media (prefers-reduced-motion: no-preference) {{\n\
              #{id} .curtain {{ animation: {id}-draw {seconds:.3}s linear {PAUSE}s both }}\n\
              #{id}:active .curtain {{ animation: none }}\n}}\n"
-        )
+        );
+        Group::new()
+            .set("class", "curtain")
+            .set("opacity", 0)
+            .set("pointer-events", "none")
+            .add(Style::new(sheet))
+            .add(cloth)
+            .add(line("hand", (left, top), (left, bottom)))
     }
-}
-
-fn moved(x: f64) -> String {
-    format!("transform: translateX({}px)", pixels(x))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::Timeline;
 

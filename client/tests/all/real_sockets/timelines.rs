@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use load_generator::report::Stage;
 use load_generator::{Crowd, Kind, Phase};
 use protocol::Protocol;
-use timeline::{Ending, Recorder, Timeline};
+use timeline::{Recorder, Timeline};
 
 use super::servers::{for_each_line, one_at_a_time, polite_server, read_once, server};
 
@@ -24,7 +24,7 @@ fn recorded(address: SocketAddr, crowd: &Crowd) -> Timeline {
 
 /// The phases of a row; `None` is a reply.
 fn phases(timeline: &Timeline, row: usize) -> Vec<Option<Phase>> {
-    timeline.rows[row].steps.iter().map(|step| step.phase()).collect()
+    timeline.rows[row].steps.iter().map(|step| step.phase).collect()
 }
 
 #[test]
@@ -37,11 +37,11 @@ fn a_client_goes_through_its_phases() {
     };
     let crowd = Crowd { every: Duration::from_millis(1), ..crowd };
     let timeline = recorded(polite_server(), &crowd);
-    let asks = [Some(Phase::Sending), Some(Phase::AwaitingReply), None];
+    let request = [Some(Phase::Sending), Some(Phase::AwaitingReply), None];
     let expected = [
         &[Some(Phase::Connecting), Some(Phase::Held)][..],
-        &asks,
-        &asks,
+        &request,
+        &request,
         &[Some(Phase::AwaitingEnd)],
     ]
     .concat();
@@ -50,7 +50,8 @@ fn a_client_goes_through_its_phases() {
     for (place, row) in timeline.rows.iter().enumerate() {
         assert_eq!(phases(&timeline, place), expected);
         assert!(row.steps.is_sorted_by_key(|step| step.at()));
-        let Ending::Closed { at } = row.ending else { panic!("{:?}", row.ending) };
+        assert!(row.failure.is_none(), "{:?}", row.failure);
+        let at = row.ended.unwrap();
         assert!(row.steps.last().unwrap().at() <= at && at <= timeline.length);
     }
 }
@@ -67,8 +68,7 @@ fn a_client_that_never_connects_has_a_row_too() {
     assert_eq!(phases(&timeline, 0), [Some(Phase::Connecting), Some(Phase::Held)]);
     assert_eq!(phases(&timeline, 19), []);
     for row in &timeline.rows {
-        let Ending::Failed { failure, .. } = &row.ending else { panic!("{:?}", row.ending) };
-        assert_eq!(failure.stage, Stage::TimedOut);
+        assert_eq!(row.failure.as_ref().unwrap().stage, Stage::TimedOut);
     }
 }
 
@@ -77,8 +77,7 @@ fn what_was_closed_early_says_so() {
     let address = server(|stream| read_once(&stream).map(drop));
     let timeline = recorded(address, &Crowd { connections: 3, ..Crowd::default() });
     for row in &timeline.rows {
-        let Ending::Failed { failure, .. } = &row.ending else { panic!("{:?}", row.ending) };
-        assert_eq!(failure.stage, Stage::ClosedEarly);
+        assert_eq!(row.failure.as_ref().unwrap().stage, Stage::ClosedEarly);
     }
 }
 
@@ -102,13 +101,13 @@ fn slow_servers_and_slow_clients_are_distinguished() {
     let timeline = recorded(address, &crowd);
     let of = |kind| timeline.rows.iter().position(|row| row.kind == kind).unwrap();
     let begins = [Some(Phase::Connecting), Some(Phase::Held)];
-    let asks = [Some(Phase::Sending), Some(Phase::AwaitingReply), Some(Phase::Reading), None];
-    let prompt = [&begins[..], &asks, &[Some(Phase::AwaitingEnd)]].concat();
+    let request = [Some(Phase::Sending), Some(Phase::AwaitingReply), Some(Phase::Reading), None];
+    let prompt = [&begins[..], &request, &[Some(Phase::AwaitingEnd)]].concat();
     assert_eq!(phases(&timeline, of("prompt")), prompt);
-    let chats = [&asks[..], &[Some(Phase::Resting)]].concat().repeat(4);
-    let chatty = [&begins[..], &chats, &asks, &[Some(Phase::AwaitingEnd)]].concat();
+    let chats = [&request[..], &[Some(Phase::Resting)]].concat().repeat(4);
+    let chatty = [&begins[..], &chats, &request, &[Some(Phase::AwaitingEnd)]].concat();
     assert_eq!(phases(&timeline, of("chatty")), chatty);
     let silent = of("silent");
     assert_eq!(phases(&timeline, silent), [Some(Phase::Connecting), Some(Phase::Resting)]);
-    assert!(matches!(timeline.rows[silent].ending, Ending::Open));
+    assert_eq!(timeline.rows[silent].ended, None);
 }

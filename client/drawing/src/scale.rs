@@ -1,15 +1,14 @@
-//! Where values are on an axis.
+//! Where values are on an axis, and which of them have ticks.
 
 use std::ops::Range;
 
-use drawing::round_up;
-
 /// An axis, and where it is drawn.
 #[derive(Clone, Debug)]
-pub(super) struct Scale {
-    values: Range<f64>,
-    /// Where the first value and the last one are, in pixels.
-    ends: (f64, f64),
+pub struct Scale {
+    /// From the first value to the last one.
+    pub values: Range<f64>,
+    /// Where these two are, in pixels.
+    pub ends: (f64, f64),
     /// From tick to tick: a factor, or, on a linear axis, a difference.
     step: f64,
     is_logarithmic: bool,
@@ -17,30 +16,33 @@ pub(super) struct Scale {
 
 impl Scale {
     /// A linear axis, with a tick at every round step, of which there are at most `most`.
-    pub(super) fn linear(values: Range<f64>, ends: (f64, f64), most: f64) -> Self {
+    pub fn linear(values: Range<f64>, ends: (f64, f64), most: f64) -> Self {
         let step = round_up((values.end - values.start) / most);
         Scale { values, ends, step, is_logarithmic: false }
     }
 
     /// A logarithmic axis that begins above 0, with a tick whenever values have grown by this
     /// factor.
-    pub(super) fn logarithmic(values: Range<f64>, ends: (f64, f64), factor: f64) -> Self {
+    pub fn logarithmic(values: Range<f64>, ends: (f64, f64), factor: f64) -> Self {
         Scale { values, ends, step: factor, is_logarithmic: true }
     }
 
+    /// A logarithmic axis between powers of ten, so that each end has a tick.
+    pub fn decades(values: Range<f64>, ends: (f64, f64)) -> Self {
+        let (low, high) = (values.start.log10().floor(), values.end.log10().ceil());
+        Scale::logarithmic(10_f64.powf(low)..10_f64.powf(high.max(low + 1.0)), ends, 10.0)
+    }
+
     /// Where a value is, in pixels.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub fn place(&self, value: f64) -> f64 {
         let Scale { values: Range { start, end }, ends: (from, to), .. } = *self;
-        let share = if self.is_logarithmic {
-            (value / start).ln() / (end / start).ln()
-        } else {
-            (value - start) / (end - start)
-        };
-        from + share * (to - from)
+        let [start, value, end] =
+            [start, value, end].map(|it| if self.is_logarithmic { it.ln() } else { it });
+        from + (value - start) / (end - start) * (to - from)
     }
 
     /// The values at which there are ticks.
-    pub(super) fn ticks(&self) -> Vec<f64> {
+    pub fn ticks(&self) -> Vec<f64> {
         let Scale { values: Range { start, end }, step, .. } = *self;
         // Quotients and logarithms are rounded, but a tick at the very end has to be found.
         let tiny = 1e-9;
@@ -54,9 +56,27 @@ impl Scale {
     }
 }
 
+/// The next number that is 1, 2 or 5 times a power of ten: what one step of a scale should be, if
+/// it has to be at least `number`, which is above 0.
+pub fn round_up(number: f64) -> f64 {
+    let power = 10_f64.powf(number.log10().floor());
+    // A number that the division makes a little too large must not become the next larger one.
+    let digit = [1.0, 2.0, 5.0].into_iter().find(|digit| number <= digit * power * (1.0 + 1e-9));
+    digit.unwrap_or(10.0) * power
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_round() {
+        let steps = [0.7, 1.0, 1.1, 2.0, 0.03, 4_999.0, 5_001.0].map(round_up);
+        assert_eq!(
+            steps.map(|step| step.to_string()),
+            ["1", "1", "2", "2", "0.05", "5000", "10000"]
+        );
+    }
 
     #[test]
     fn ticks_reach_from_end_to_end() {

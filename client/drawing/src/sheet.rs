@@ -1,6 +1,4 @@
-//! Colours, each for a light and for a dark background.
-
-use std::fmt::{Display, Write};
+//! Colours, each for a light and for a dark background, and the style sheet with them.
 
 /// A colour, for light and for dark backgrounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,14 +10,14 @@ pub struct Colour {
 }
 
 /// A class of elements, which of their attributes has a colour (`fill` or `stroke`), and which.
-pub type Rule<C> = (C, &'static str, Colour);
+pub type Rule = (String, &'static str, Colour);
 
 const PAPER: Colour = Colour { light: "#ffffff", dark: "#15181d" };
 const INK: Colour = Colour { light: "#1c2128", dark: "#e8eaed" };
 
 /// The classes that every picture has: the background, text and less important text, lines for
 /// comparison, axes; and what is drawn around a mark or in the colour of text.
-const RULES: [Rule<&str>; 7] = [
+const RULES: [(&str, &str, Colour); 7] = [
     ("paper", "fill", PAPER),
     ("halo", "stroke", PAPER),
     ("ink", "fill", INK),
@@ -30,19 +28,16 @@ const RULES: [Rule<&str>; 7] = [
 ];
 
 /// The style sheet for the picture whose root has this `id`, and for nothing else on the page: with
-/// the classes of all pictures (`paper`, `ink`, `faint`, `grid`, `axis` and others), and with its
-/// own.
-pub fn sheet<C: Display>(id: &str, own: &[Rule<C>]) -> String {
-    let mut light = String::new();
-    let mut dark = String::new();
-    let mut add = |class: &dyn Display, attribute: &str, colour: Colour| {
-        for (sheet, colour) in [(&mut light, colour.light), (&mut dark, colour.dark)] {
-            // Writing into a string can't fail.
-            let _ = writeln!(sheet, "#{id} .{class} {{ {attribute}: {colour} }}");
-        }
+/// the classes of all pictures, and with its own.
+pub(crate) fn sheet(id: &str, own: &[Rule]) -> String {
+    let shared = RULES.map(|(class, attribute, colour)| (class.to_owned(), attribute, colour));
+    let rules = |shade: fn(Colour) -> &'static str| {
+        let rule = |(class, attribute, colour): &Rule| {
+            format!("#{id} .{class} {{ {attribute}: {} }}\n", shade(*colour))
+        };
+        shared.iter().chain(own).map(rule).collect::<String>()
     };
-    RULES.iter().for_each(|(class, attribute, colour)| add(class, attribute, *colour));
-    own.iter().for_each(|(class, attribute, colour)| add(class, attribute, *colour));
+    let (light, dark) = (rules(|it| it.light), rules(|it| it.dark));
     format!(
         "#{id} text {{ font-family: system-ui, sans-serif }}\n\
          {light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"

@@ -1,9 +1,10 @@
-//! The page that a picture is drawn on, from top to bottom.
+//! The canvas that a picture is drawn on, from top to bottom.
 
 use svg::Document;
-use svg::node::element::{Description, Rectangle, Style, Title};
+use svg::node::element::{Description, Rectangle, Style, Text, Title};
 
 use super::shapes::{printable, text};
+use super::sheet::{Rule, sheet};
 
 /// Around everything, in pixels.
 pub const MARGIN: f64 = 20.0;
@@ -12,8 +13,8 @@ pub const MARGIN: f64 = 20.0;
 /// because the reader's font is unknown.
 pub const CHARACTER: f64 = 0.56;
 
-/// A page with what is drawn on it so far.
-pub struct Page {
+/// A canvas with what is drawn on it so far.
+pub struct Canvas {
     document: Document,
     /// Its width, in pixels like all sizes here.
     pub width: f64,
@@ -21,11 +22,11 @@ pub struct Page {
     pub y: f64,
 }
 
-impl Page {
-    /// An empty page. Its root element has this `id`, unique among the pictures of an HTML page.
-    /// `title` and `description` are for readers who can't see it, and the style `sheet` is for its
-    /// elements.
-    pub fn new(id: &str, width: f64, title: &str, description: &str, sheet: &str) -> Self {
+impl Canvas {
+    /// A canvas with nothing on it but the `title`, as its headline. Its root element has this
+    /// `id`, unique among the pictures of an HTML page. The `description` is for readers who can't
+    /// see it. The `rules` are for classes that not every picture has.
+    pub fn new(id: &str, width: f64, title: &str, description: &str, rules: &[Rule]) -> Self {
         let about = Description::new()
             .set("id", format!("{id}-description"))
             .add(svg::node::Text::new(printable(description)));
@@ -41,9 +42,11 @@ impl Page {
             .set("style", "max-width: 100%; height: auto")
             .add(Title::new(printable(title)).set("id", format!("{id}-title")))
             .add(about)
-            .add(Style::new(sheet))
+            .add(Style::new(sheet(id, rules)))
             .add(paper);
-        Page { document, width, y: MARGIN }
+        let mut canvas = Canvas { document, width, y: MARGIN };
+        canvas.wrap(title, 20.0, "ink", |line| line.set("font-weight", "bold"));
+        canvas
     }
 
     /// Draws an element, over what is there.
@@ -51,32 +54,18 @@ impl Page {
         svg::Node::append(&mut self.document, node);
     }
 
-    /// The headline.
-    pub fn heading(&mut self, words: &str) {
-        const SIZE: f64 = 20.0;
-        for (line, y) in self.lines(words, SIZE) {
-            self.add(text(&line, MARGIN, y, SIZE, "ink").set("font-weight", "bold"));
-        }
-    }
-
-    /// Text in a font of this size, wrapped to the width of the page.
+    /// Text in a font of this size, wrapped to the width of the canvas.
     pub fn paragraph(&mut self, words: &str, size: f64, class: &str) {
-        for (line, y) in self.lines(words, size) {
-            self.add(text(&line, MARGIN, y, size, class));
-        }
+        self.wrap(words, size, class, |line| line);
     }
 
-    /// The lines of a paragraph, and where each stands.
-    fn lines(&mut self, words: &str, size: f64) -> Vec<(String, f64)> {
+    fn wrap(&mut self, words: &str, size: f64, class: &str, style: impl Fn(Text) -> Text) {
         let columns = (self.width - 2.0 * MARGIN) / (size * CHARACTER);
-        let lines = textwrap::wrap(words, columns as usize).into_iter();
-        let placed = lines.map(|line| {
+        for line in textwrap::wrap(words, columns as usize) {
             self.y += size * 1.3;
-            (line.into_owned(), self.y)
-        });
-        let placed = placed.collect();
+            self.add(style(text(&line, MARGIN, self.y, size, class)));
+        }
         self.y += size * 0.2;
-        placed
     }
 
     /// The finished picture.
