@@ -118,7 +118,7 @@ impl HdrLog<'_> {
                         IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
                     },
                 )?;
-                latencies.clear();
+                *latencies = Latencies::default();
             }
         }
         self.line_began += took;

@@ -32,7 +32,7 @@ use crate::report::{Failure, Report, Stage, Stuck};
 use connection::{Connection, Next, ReadState};
 pub use event::{Event, Latency};
 use record::Record;
-use schedule::Schedule;
+use schedule::{Schedule, after};
 
 /// How many connections are opened, and how many are started, in one turn of the loop.
 ///
@@ -79,6 +79,7 @@ pub fn flood(
     crowd.check().map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let poller = Poller::new()?;
     let mut events = Events::new();
+    let began = Instant::now();
     let mut flood = Flood {
         poller: &poller,
         address,
@@ -91,17 +92,18 @@ pub fn flood(
         unfinished: crowd.connections - crowd.count(Kind::Silent),
         non_reading: crowd.count(Kind::NonReading),
         abandoned: Vec::new(),
-        record: Record::new(Report::new(address, crowd), watch),
+        record: Record::new(Report::new(address, crowd), watch, began),
     };
     let processor_time = system::thread_time();
     if crowd.order == Order::AsConnected {
-        flood.record.begin_asking();
+        flood.record.sending_since = Some(began);
     }
     while !flood.is_over() {
         flood.turn(&mut events)?;
     }
     flood.settle();
-    let mut report = flood.record.finish();
+    let mut report = flood.record.report;
+    report.elapsed = began.elapsed();
     report.processor_time =
         system::thread_time().zip(processor_time).map(|(now, before)| now.saturating_sub(before));
     Ok(report)
@@ -125,19 +127,17 @@ struct Flood<'a> {
     unfinished: usize,
     /// How many of the unfinished are non-reading.
     non_reading: usize,
-    /// Failed clients that had a schedule.
     abandoned: Vec<Abandoned>,
     record: Record<'a>,
 }
 
-/// The rest of the schedule of a failed client.
+/// What a failed client still had to do.
 struct Abandoned {
     client: Client,
-    /// `None` if the client could not even begin.
+    /// `None` if the client could not even begin, or has no schedule.
     schedule: Option<Schedule>,
-    /// How many requests it still had to send; `None` if it would have sent them until the time was
-    /// up.
-    to_ask: Option<usize>,
+    /// How many requests; `None` if it would have sent them until the time was up.
+    to_send: Option<usize>,
 }
 
 impl<'a> Flood<'a> {
@@ -145,7 +145,7 @@ impl<'a> Flood<'a> {
     /// crowd's duration, or, without one, until nothing has moved for too long.
     fn is_over(&self) -> bool {
         let all_gone = self.all_are_opened() && self.connections.is_empty();
-        self.record.is_ended() || all_gone || (self.unfinished == 0 && !self.only_silent())
+        self.record.is_ended || all_gone || (self.unfinished == 0 && !self.only_silent())
     }
 
     fn only_silent(&self) -> bool {
@@ -193,12 +193,14 @@ impl<'a> Flood<'a> {
         let entry = self.connections.vacant_entry();
         match Connection::open(self.poller, entry.key(), self.address, self.crowd, client) {
             Ok(connection) => {
-                self.record.entered(client, Phase::Connecting, connection.since());
+                let (phase, at) = (Phase::Connecting, connection.since);
+                self.record.notify(&Event::Entered { client: client.number, phase, at });
                 entry.insert(connection);
             }
             Err(error) => {
                 self.record.failed(client, &errors::cannot_open(&error, self.address, open));
-                self.abandon(client, None, self.crowd.requests_of(client.kind));
+                let to_send = self.crowd.requests_of(client.kind);
+                self.abandoned.push(Abandoned { client, schedule: None, to_send });
                 self.finished(client.kind);
                 self.no_longer_connecting();
             }
@@ -211,9 +213,8 @@ impl<'a> Flood<'a> {
         self.connecting -= 1;
         let all_are_through = self.connecting == 0 && self.all_are_opened();
         if all_are_through && self.crowd.order == Order::ConnectFirst {
-            self.record.begin_asking();
-            let keys = self.connections.iter().map(|(key, _)| key);
-            self.starting.extend(keys);
+            self.record.sending_since = Some(Instant::now());
+            self.starting.extend(self.connections.iter().map(|(key, _)| key));
         }
     }
 
@@ -231,10 +232,8 @@ impl<'a> Flood<'a> {
         if self.may_open() || !self.starting.is_empty() {
             return Instant::now();
         }
-        let next = match self.deadlines.first() {
-            Some(&(deadline, _)) => Some(deadline),
-            None => self.give_up_at(),
-        };
+        let next = self.deadlines.first().map(|&(deadline, _)| deadline);
+        let next = next.or_else(|| self.give_up_at());
         next.map_or(self.record.next_tick, |next| next.min(self.record.next_tick))
     }
 
@@ -247,12 +246,11 @@ impl<'a> Flood<'a> {
             return None;
         }
         if self.only_silent()
-            && let Some(end) = self.record.asks_until()
+            && let Some(end) = self.record.sending_until()
         {
             return Some(end);
         }
-        // An instant that can't be represented is so far away that it never comes.
-        self.record.last_moved.checked_add(self.crowd.timeout)
+        Some(after(self.record.last_moved, self.crowd.timeout))
     }
 
     fn connection_ready(&mut self, event: polling::Event) -> io::Result<()> {
@@ -268,12 +266,12 @@ impl<'a> Flood<'a> {
         let Some(connection) = self.connections.get_mut(key) else {
             return Ok(()); // it was closed earlier in this turn
         };
-        let due_before = connection.wakes_at();
+        let due_before = connection.wakes_at;
         let next = step(connection, &mut self.record);
-        if connection.wakes_at() != due_before {
+        if connection.wakes_at != due_before {
             let entry = |due| (due, key);
             due_before.map(|due| self.deadlines.remove(&entry(due)));
-            self.deadlines.extend(connection.wakes_at().map(entry));
+            self.deadlines.extend(connection.wakes_at.map(entry));
         }
         match next {
             Ok(Next::GoOn) => connection.watch()?,
@@ -285,7 +283,8 @@ impl<'a> Flood<'a> {
                 self.no_longer_connecting();
             }
             Ok(Next::Close) => {
-                self.record.closed(connection.client, Instant::now());
+                let (client, at) = (connection.client.number, Instant::now());
+                self.record.notify(&Event::Closed { client, at });
                 self.close(key);
             }
             Err(failure) => {
@@ -332,7 +331,7 @@ impl<'a> Flood<'a> {
     fn give_up(&mut self) {
         let mut stuck = Stuck::default();
         for (_, connection) in std::mem::take(&mut self.connections) {
-            let (place, why) = match connection.phase() {
+            let (place, why) = match connection.phase {
                 Phase::Connecting => (&mut stuck.connecting, "still connecting"),
                 Phase::Held => (&mut stuck.held, "connected, waiting until all are"),
                 _ if connection.read_state() != ReadState::Reads => {
@@ -364,7 +363,7 @@ impl<'a> Flood<'a> {
         }
         let only_silent = Stuck { silent: stuck.silent, ..Stuck::default() };
         self.record.report.stuck = Some(stuck).filter(|&stuck| stuck != only_silent);
-        self.record.end();
+        self.record.is_ended = true;
     }
 
     /// Records what went wrong for a client that is no longer in the flood.
@@ -372,35 +371,28 @@ impl<'a> Flood<'a> {
         let client = connection.client;
         self.record.failed(client, failure);
         connection.give_up(Instant::now(), &mut self.record);
-        let (schedule, to_ask) = connection.into_schedule();
-        self.abandon(client, schedule, to_ask);
-    }
-
-    fn abandon(&mut self, client: Client, schedule: Option<Schedule>, to_ask: Option<usize>) {
-        if self.crowd.rate.is_some() && client.kind == Kind::Prompt {
-            self.abandoned.push(Abandoned { client, schedule, to_ask });
-        }
+        let Connection { schedule, to_send, .. } = connection;
+        self.abandoned.push(Abandoned { client, schedule, to_send });
     }
 
     /// Counts the requests that failed clients of an open loop would have sent by now as
     /// unanswered. Otherwise a server would look better, the more connections it drops.
     fn settle(&mut self) {
-        let asks_from = self.record.asks_from().filter(|_| self.record.report.connected > 0);
-        let Some(asks_from) = asks_from else {
+        let since = self.record.sending_since.filter(|_| self.record.report.connected > 0);
+        let Some(since) = since else {
             return; // no request was due yet, or there was no server
         };
         let now = Instant::now();
-        let end = self.record.asks_until().map_or(now, |end| end.min(now));
-        for Abandoned { client, schedule, to_ask } in std::mem::take(&mut self.abandoned) {
-            let Some(mut schedule) =
-                schedule.or_else(|| Schedule::new(self.crowd, client.number, asks_from))
-            else {
-                continue;
+        let end = self.record.sending_until().map_or(now, |end| end.min(now));
+        for Abandoned { client, schedule, to_send } in std::mem::take(&mut self.abandoned) {
+            let schedule = schedule.or_else(|| Schedule::new(self.crowd, client.number, since));
+            let Some(mut schedule) = schedule else {
+                continue; // it is not a client of an open loop
             };
             let dues = std::iter::repeat_with(|| schedule.take()).take_while(|&due| due < end);
-            for due in dues.take(to_ask.unwrap_or(usize::MAX)) {
-                if to_ask.is_none() {
-                    self.record.asked(client, 1);
+            for due in dues.take(to_send.unwrap_or(usize::MAX)) {
+                if to_send.is_none() {
+                    self.record.requested(client);
                 }
                 let since_due = self.record.is_measured(due).then(|| now - due);
                 self.record.unanswered(client, None, since_due);
@@ -410,11 +402,11 @@ impl<'a> Flood<'a> {
 
     fn close(&mut self, key: usize) -> Connection<'a> {
         let connection = self.connections.remove(key);
-        if let Some(due) = connection.wakes_at() {
+        if let Some(due) = connection.wakes_at {
             self.deadlines.remove(&(due, key));
         }
         self.finished(connection.client.kind);
-        if connection.phase() == Phase::Connecting {
+        if connection.phase == Phase::Connecting {
             self.no_longer_connecting();
         }
         connection

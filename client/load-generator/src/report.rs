@@ -19,10 +19,7 @@ use crate::crowd::Crowd;
 use crate::json::{as_seconds, as_seconds_if_any};
 use crate::kind::Kind;
 
-/// The percentiles that are shown by default.
-pub const PERCENTILES: [f64; 3] = [50.0, 90.0, 99.0];
-
-/// The results of a flood. Its `Display` is the text for people, without a newline at the end.
+/// The results of a flood. Its `Display` is the [text](Report::text) for people.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The server's address.
@@ -32,7 +29,7 @@ pub struct Report {
     /// How many clients connected.
     pub connected: usize,
     /// How many requests the crowd had to send, whether it did or not.
-    pub asked: u64,
+    pub requests: u64,
     /// How many replies came, complete and correct.
     pub answered: u64,
     /// From the call of `connect` until the connection was established.
@@ -87,7 +84,7 @@ pub struct KindReport {
     /// How many of them failed. All others got exactly the right bytes.
     pub failed: usize,
     /// How many requests they had to send.
-    pub asked: u64,
+    pub requests: u64,
     /// How many of those were answered.
     pub answered: u64,
     /// As [`Report::reply`].
@@ -112,7 +109,7 @@ impl Report {
             kind,
             clients: crowd.count(kind),
             failed: 0,
-            asked: crowd.count(kind) as u64 * crowd.requests_of(kind).unwrap_or(0) as u64,
+            requests: crowd.total_requests_of(kind),
             answered: 0,
             reply: Latencies::default(),
         };
@@ -120,7 +117,7 @@ impl Report {
             address,
             crowd: crowd.clone(),
             connected: 0,
-            asked: crowd.asked(),
+            requests: crowd.total_requests(),
             answered: 0,
             connect: Latencies::default(),
             reply: Latencies::default(),
@@ -138,11 +135,11 @@ impl Report {
 
     /// Whether every request was answered and nothing else went wrong.
     pub fn is_good(&self) -> bool {
-        self.answered == self.asked && self.errors.count() == 0
+        self.answered == self.requests && self.errors.count() == 0
     }
 
     /// The report as one JSON object in one line. Units are in the names: `_us` is microseconds,
-    /// `_s` seconds. If there are too few replies for one of the `percentiles`, the doubts say so.
+    /// `_s` seconds. The `percentiles` matter only to the [doubts](Self::doubts).
     pub fn json(&self, percentiles: &[f64]) -> io::Result<String> {
         #[derive(Serialize)]
         struct Object<'a> {
@@ -156,56 +153,45 @@ impl Report {
             good: self.is_good(),
             report: self,
             explanation: self.explanation(),
-            doubts: self.doubts().into_iter().chain(self.too_few_for(percentiles)).collect(),
+            doubts: self.doubts(percentiles),
         })?)
     }
 
-    /// Why some figures say less than they seem to, in one sentence each.
-    ///
-    /// See also [`too_few_for`](Self::too_few_for), which depends on the percentiles.
-    pub fn doubts(&self) -> Vec<String> {
-        doubts::doubts(self)
-    }
-
-    /// A sentence if there are too few replies for one of these percentiles.
-    pub fn too_few_for(&self, percentiles: &[f64]) -> Option<String> {
-        doubts::too_few(self, percentiles)
-    }
-
     fn explanation(&self) -> Option<String> {
-        let stuck = self.stuck.as_ref().map(|stuck| stuck.explanation(&self.crowd));
+        let stuck = self.stuck.map(|stuck| stuck.explanation(&self.crowd));
         stuck.or_else(|| doubts::coordinated_omission(self))
     }
 
     /// The most important figures, in one line.
     pub fn headline(&self) -> String {
         let Crowd { connections, rate, duration, .. } = self.crowd;
-        let Report { asked, answered, connected, elapsed, .. } = *self;
+        let Report { requests, answered, connected, elapsed, .. } = *self;
         let mut line = format!(
-            "answered {answered} of {asked} requests, connected {connected} of {connections} \
+            "answered {answered} of {requests} requests, connected {connected} of {connections} \
              clients, in {elapsed:.1?}"
         );
         if self.ended_early {
             line += ", cut short";
         }
         if rate.is_some() || duration.is_some() {
-            line += &format!(": {:.0}/s", self.heard() as f64 / elapsed.as_secs_f64());
+            line += &format!(": {:.0}/s", self.awaited() as f64 / elapsed.as_secs_f64());
         }
         line
     }
 
     /// How many replies came to clients that waited for them. A non-reading client gets thousands,
     /// and doesn't wait.
-    pub fn heard(&self) -> u64 {
+    fn awaited(&self) -> u64 {
         let waited = self.kinds.iter().filter(|part| part.kind != Kind::NonReading);
         waited.map(|part| part.answered).sum()
     }
 
-    /// The text for people, with these percentiles. If there are too few replies for one, it is
-    /// shown as `-`.
+    /// The text for people, without a newline at the end, with these percentiles or, if none is
+    /// given, with p50, p90 and p99. If there are too few replies for one, it is shown as `-`.
     pub fn text(&self, percentiles: &[f64]) -> String {
+        let usual = [50.0, 90.0, 99.0];
         let mut text = self.headline();
-        text += &self.latencies_text(percentiles);
+        text += &self.latencies_text(if percentiles.is_empty() { &usual } else { percentiles });
         if self.kinds.len() > 1 {
             text += &self.kinds_text();
         }
@@ -223,7 +209,7 @@ impl Report {
                 text += &format!("\n{count:>6} {stage:<12} {first}");
             }
         }
-        let doubts = self.doubts().into_iter().map(|doubt| format!("Caution: {doubt}"));
+        let doubts = self.doubts(percentiles).into_iter().map(|doubt| format!("Caution: {doubt}"));
         for paragraph in self.explanation().into_iter().chain(doubts) {
             text += &format!("\n\n{paragraph}");
         }
@@ -237,36 +223,26 @@ impl Report {
             ("reply", Some(&self.reply)),
             ("since due", since_due),
         ];
-        let rows: Vec<_> = rows
-            .into_iter()
-            .filter_map(|(name, latencies)| Some((name, latencies?)))
-            .filter(|(_, latencies)| latencies.count() > 0)
-            .collect();
-        if rows.is_empty() {
-            return String::new();
-        }
-        let mut text = format!("\n{:9}", "");
-        for percentile in percentiles {
-            text += &format!("{:>11}", format!("p{percentile}"));
-        }
-        text += &format!("{:>11}", "max");
+        let mut lines = vec![format!("\n{:9}", "")];
+        lines[0].extend(percentiles.iter().map(|it| format!("{:>11}", format!("p{it}"))));
+        lines[0] += &format!("{:>11}", "max");
         for (name, latencies) in rows {
-            text += &format!("\n{name:9}");
-            for percentile in percentiles {
-                text += &format!("{:>11}", shown(latencies, percentile / 100.0));
+            if let Some(latencies) = latencies.filter(|latencies| latencies.count() > 0) {
+                let shares = percentiles.iter().map(|percentile| percentile / 100.0).chain([1.0]);
+                let cells = shares.map(|share| format!("{:>11}", shown(latencies, share)));
+                lines.push(format!("\n{name:9}{}", cells.collect::<String>()));
             }
-            text += &format!("{:>11}", shown(latencies, 1.0));
         }
-        text
+        if lines.len() > 1 { lines.concat() } else { String::new() }
     }
 
     fn kinds_text(&self) -> String {
         let mut text = format!(
             "\n\n{:13}{:>8}{:>8}{:>10}{:>10}{:>11}{:>11}",
-            "", "clients", "failed", "asked", "answered", "reply p50", "max"
+            "", "clients", "failed", "requests", "answered", "reply p50", "max"
         );
-        for KindReport { kind, clients, failed, asked, answered, reply } in &self.kinds {
-            text += &format!("\n{kind:13}{clients:>8}{failed:>8}{asked:>10}{answered:>10}");
+        for KindReport { kind, clients, failed, requests, answered, reply } in &self.kinds {
+            text += &format!("\n{kind:13}{clients:>8}{failed:>8}{requests:>10}{answered:>10}");
             text += &format!("{:>11}{:>11}", shown(reply, 0.5), shown(reply, 1.0));
         }
         text
@@ -285,7 +261,7 @@ pub fn shown(latencies: &Latencies, share: f64) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text(&PERCENTILES))
+        f.write_str(&self.text(&[]))
     }
 }
 
@@ -390,7 +366,7 @@ mod tests {
 
     fn report(crowd: &Crowd) -> Report {
         let mut report = Report::new(([127, 0, 0, 1], 8686).into(), crowd);
-        report.answered = report.asked;
+        report.answered = report.requests;
         report.elapsed = Duration::from_secs(2);
         report
     }

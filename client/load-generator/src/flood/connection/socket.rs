@@ -64,12 +64,12 @@ impl Connection<'_> {
         let now = Instant::now();
         if count > 0 {
             self.wrote_at = now;
-            record.wrote(now);
+            record.last_moved = now;
         }
         for _ in 0..self.outbox.advance(count) {
-            self.expected.asked();
+            self.expected.request_sent();
             if self.counts_when_sent {
-                record.asked(self.client, 1);
+                record.requested(self.client);
             }
         }
         // What didn't fit is sent when the poller reports that there is room.
@@ -172,7 +172,7 @@ impl Connection<'_> {
     fn closed_early(&self, what: &str) -> Failure {
         let when = match self.phase {
             Phase::Connecting | Phase::Held => "before the first request",
-            Phase::Resting => "while the client had more to ask",
+            Phase::Resting => "while the client had more requests to send",
             Phase::Sending | Phase::Blocked => "before the request was complete",
             Phase::AwaitingReply | Phase::Reading => "before the whole reply had come",
             Phase::AwaitingEnd => "after the last reply, instead of closing it",
