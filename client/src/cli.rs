@@ -82,10 +82,7 @@ fn flood_and_report(options: &Options) -> io::Result<Report> {
     }
     let mut audience = Audience {
         console: Console::new(crowd, output.quiet, output.json),
-        log: file
-            .as_mut()
-            .map(|file| file.begin(&format!("client {address}"), crowd.rate.is_some()))
-            .transpose()?,
+        log: file.as_mut().map(|file| file.begin(&format!("client {address}"))).transpose()?,
         recorder: None,
         written: Ok(()),
     };
@@ -98,7 +95,8 @@ fn flood_and_report(options: &Options) -> io::Result<Report> {
     };
     // If one of these fails, the others are still done.
     let printed = print(summary);
-    let logged = log.map_or(Ok(()), HdrLog::finish).and(file.map_or(Ok(()), HdrFile::finish));
+    let logged = log.map_or(Ok(()), |log| log.finish(&report));
+    let logged = logged.and(file.map_or(Ok(()), HdrFile::finish));
     let drawn = match (&output.timeline, recorder) {
         (Some(path), Some(recorder)) => {
             let timeline = recorder.finish(Instant::now(), |client| crowd.kind(client).name());
@@ -130,7 +128,10 @@ impl Audience<'_> {
         if let Some(recorder) = &mut self.recorder {
             recorder.watch(event);
         }
-        let logged = self.log.as_mut().map_or(Ok(()), |log| log.watch(event));
+        let logged = match (event, &mut self.log) {
+            (Event::Tick(report), Some(log)) => log.tick(report),
+            _ => Ok(()),
+        };
         self.written = logged.and_then(|()| self.console.watch(event));
         if self.written.is_err() || INTERRUPTED.load(Ordering::Relaxed) {
             return ControlFlow::Break(());

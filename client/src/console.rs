@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use load_generator::{Crowd, Event, Kind, Shown};
+use load_generator::{Crowd, Event, Kind, Report, Shown};
 use output::print_within;
 
 /// The shell's status for a program that Ctrl-C has ended: 128 plus the number of SIGINT.
@@ -27,12 +27,6 @@ pub(crate) struct Console {
     /// Hidden at first. It is cleared when it is dropped.
     bar: ProgressBar,
     draws_bar: bool,
-    /// How long the crowd sends requests, if it isn't a fixed number of them.
-    duration: Option<Duration>,
-    connections: usize,
-    connected: usize,
-    answered: u64,
-    failed: usize,
 }
 
 impl Console {
@@ -40,10 +34,12 @@ impl Console {
         let prints_no_reply =
             quiet || json || crowd.connections > MOST_CONNECTIONS || crowd.duration.is_some();
         let clients = 0..if prints_no_reply { 0 } else { crowd.connections };
-        let duration = crowd.duration.map(|duration| duration.saturating_add(crowd.warm_up));
-        let (template, length) = match duration {
+        // The bar shows the requests, or the time if they aren't a fixed number.
+        let (template, length) = match crowd.duration {
             None => ("{elapsed} {wide_bar} {pos} of {len} {msg}", crowd.total_requests()),
-            Some(duration) => ("{elapsed} {wide_bar} {msg}", milliseconds(duration)),
+            Some(duration) => {
+                ("{elapsed} {wide_bar} {msg}", milliseconds(duration.saturating_add(crowd.warm_up)))
+            }
         };
         let style = ProgressStyle::with_template(template).expect("the template is right");
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
@@ -53,11 +49,6 @@ impl Console {
             width: output::width(),
             bar: bar.with_style(style),
             draws_bar: !quiet,
-            duration,
-            connections: crowd.connections,
-            connected: 0,
-            answered: 0,
-            failed: 0,
         }
     }
 
@@ -66,36 +57,35 @@ impl Console {
     /// If a reply can't be printed, since nothing reads the output any more.
     pub(crate) fn watch(&mut self, event: &Event<'_>) -> io::Result<()> {
         match *event {
-            Event::Connected { .. } => self.connected += 1,
-            Event::Answered { .. } => self.answered += 1,
-            Event::Failed { .. } => self.failed += 1,
             Event::Received { client, bytes } if self.printed.contains(&client) => {
-                let reply = format_args!("client number {client} got {}", Shown(bytes));
-                return self.bar.suspend(|| print_within(self.width, reply));
+                return self.bar.suspend(|| {
+                    let bytes = Shown(bytes);
+                    print_within(self.width, format_args!("client number {client} got {bytes}"))
+                });
             }
-            Event::Tick => {
+            Event::Tick(report) => {
                 self.width = output::width();
-                self.draw();
+                self.draw(report);
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn draw(&mut self) {
+    fn draw(&self, report: &Report) {
         if self.draws_bar && self.bar.is_hidden() && self.bar.elapsed() >= PATIENCE {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        let (connected, connections) = (self.connected, self.connections);
-        let mut message = format!("answered, {connected} of {connections} connected");
-        if self.duration.is_none() {
-            self.bar.set_position(self.answered);
+        let Report { ref crowd, connected, answered, .. } = *report;
+        let mut message = format!("answered, {connected} of {} connected", crowd.connections);
+        if crowd.duration.is_none() {
+            self.bar.set_position(answered);
         } else {
             self.bar.set_position(milliseconds(self.bar.elapsed()));
-            message = format!("{} {message}", self.answered);
+            message = format!("{answered} {message}");
         }
-        if self.failed > 0 {
-            message += &format!(", {} failed", self.failed);
+        if report.errors.count() > 0 {
+            message += &format!(", {} failed", report.errors.count());
         }
         self.bar.set_message(message);
     }

@@ -145,7 +145,7 @@ impl<'a> Flood<'a> {
     /// crowd's duration, or, without one, until nothing has moved for too long.
     fn is_over(&self) -> bool {
         let all_gone = self.all_are_opened() && self.connections.is_empty();
-        self.record.is_ended || all_gone || (self.unfinished == 0 && !self.only_silent())
+        self.record.report.ended_early || all_gone || (self.unfinished == 0 && !self.only_silent())
     }
 
     fn only_silent(&self) -> bool {
@@ -363,7 +363,7 @@ impl<'a> Flood<'a> {
         }
         let only_silent = Stuck { silent: stuck.silent, ..Stuck::default() };
         self.record.report.stuck = Some(stuck).filter(|&stuck| stuck != only_silent);
-        self.record.is_ended = true;
+        self.opened = self.crowd.connections;
     }
 
     /// Records what went wrong for a client that is no longer in the flood.

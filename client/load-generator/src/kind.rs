@@ -7,45 +7,34 @@ use serde::{Serialize, Serializer};
 
 use crate::crowd::MOST_CONNECTIONS;
 
-/// How a client behaves. The first sentence of each kind is also the help of its option.
+/// How a client behaves; also the help of its option.
 ///
-/// For each kind it is known what the server has to send, and every byte of that is checked.
+/// For each kind it is known what the server has to send, and every byte of that is checked: a
+/// reply to each whole request, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Send each request at once and read the reply.
-    ///
-    /// It gets a reply to each.
+    /// Send each request at once, and read the reply.
     Prompt,
     /// Send a byte at a time, like a phone in a tunnel.
-    ///
-    /// It gets one reply to each request.
     Dribbling,
     /// Send half of a request, wait, and send the rest, like an upload that stalls.
-    ///
-    /// It gets one reply to each request.
     Pausing,
     /// Send at least five requests and think in between, like a person who types.
-    ///
-    /// It keeps its connection, and gets a reply to each request.
     Chatty,
     /// Send everything and close the sending half before any reply, like a file piped into `nc`.
     ///
-    /// The last line has no LF; the end of the stream ends it. It gets a reply to each request, and
-    /// then the server closes the connection.
+    /// The last line has no LF; the end of the stream ends it. After the last reply the server
+    /// closes the connection.
     HalfClosing,
     /// Send until the sockets are full, and read nothing until the others are done, like a laptop
     /// that falls asleep during a download.
-    ///
-    /// Its receive buffer is small. In the end it gets every reply.
     NonReading,
     /// Send nothing until the others are done, like a browser's spare connections.
     ///
-    /// It gets nothing; the server may close the connection.
+    /// The server may close the connection.
     Silent,
     /// Send half of a request, wait, and reset the connection, like an app that is killed.
-    ///
-    /// It gets nothing.
     Resetting,
     /// Connect, and close without sending anything, like a health check or a port scanner.
     Vanishing,

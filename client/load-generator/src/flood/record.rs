@@ -16,8 +16,6 @@ pub(super) struct Record<'a> {
     /// When anything last happened on any connection.
     pub(super) last_moved: Instant,
     pub(super) next_tick: Instant,
-    /// The flood ends now, whatever is left to do.
-    pub(super) is_ended: bool,
 }
 
 impl<'a> Record<'a> {
@@ -26,8 +24,7 @@ impl<'a> Record<'a> {
         watch: &'a mut dyn FnMut(&Event<'_>) -> ControlFlow<()>,
         now: Instant,
     ) -> Self {
-        let next_tick = now + TICK;
-        Record { report, watch, sending_since: None, last_moved: now, next_tick, is_ended: false }
+        Record { report, watch, sending_since: None, last_moved: now, next_tick: now + TICK }
     }
 
     /// Until when the crowd sends requests; `None` if their number is fixed instead.
@@ -48,7 +45,7 @@ impl<'a> Record<'a> {
         self.last_moved = now;
         self.report.connected += 1;
         self.report.connect.record(after);
-        self.notify(&Event::Connected { client: client.number, after });
+        self.notify(&Event::Connected { client: client.number });
     }
 
     /// A client has sent a request, and how many it sends wasn't known in advance.
@@ -81,7 +78,7 @@ impl<'a> Record<'a> {
                 open_loop.reply_since_due.record(latency.since_due);
             }
         }
-        self.notify(&Event::Answered { client: client.number, latency });
+        self.notify(&Event::Answered { client: client.number });
     }
 
     /// A request that was sent (then `since_sent` is known) or only due is given up.
@@ -98,7 +95,6 @@ impl<'a> Record<'a> {
         if let (Some(waited), Some(open_loop)) = (since_due, &mut self.report.open_loop) {
             open_loop.reply_since_due.record_unanswered(waited);
         }
-        self.notify(&Event::Unanswered { client: client.number, since_sent, since_due });
     }
 
     pub(super) fn failed(&mut self, client: Client, failure: &Failure) {
@@ -111,7 +107,9 @@ impl<'a> Record<'a> {
     pub(super) fn tick(&mut self, now: Instant) {
         if self.next_tick <= now {
             self.next_tick = now + TICK;
-            self.notify(&Event::Tick);
+            let report = &self.report;
+            let ends = !report.ended_early && (self.watch)(&Event::Tick(report)).is_break();
+            self.report.ended_early |= ends;
         }
     }
 
@@ -123,9 +121,7 @@ impl<'a> Record<'a> {
 
     /// Passes an event on to `watch`, which isn't called any more once it has ended the flood.
     pub(super) fn notify(&mut self, event: &Event<'_>) {
-        if !self.report.ended_early && (self.watch)(event).is_break() {
-            self.report.ended_early = true;
-            self.is_ended = true;
-        }
+        let ends = !self.report.ended_early && (self.watch)(event).is_break();
+        self.report.ended_early |= ends;
     }
 }

@@ -164,7 +164,7 @@ fn the_watcher_can_end_it_although_nothing_moves() {
     let address = server(never_answer);
     let crowd = Crowd { timeout: Duration::from_secs(3600), ..Crowd::default() };
     let report = load_generator::flood(address, &crowd, &mut |event| match event {
-        Event::Tick => ControlFlow::Break(()),
+        Event::Tick(_) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     let report = report.unwrap();
