@@ -88,25 +88,19 @@ impl HdrLog<'_> {
     fn write_lines(&mut self, report: &Report) -> io::Result<()> {
         let since = self.line_began - self.began;
         let took = self.line_began.elapsed();
-        // In a closed loop both clocks are the same.
-        let since_due = report.open_loop.as_ref().map(|open_loop| &open_loop.reply_since_due);
-        let tags = [
-            ("connect", Some(&report.connect)),
-            ("reply", Some(&report.reply)),
-            ("reply-since-due", since_due),
-        ];
-        for ((tag, latencies), logged) in tags.into_iter().zip(&mut self.logged) {
-            let Some(latencies) = latencies.filter(|it| it.count() > logged.count()) else {
+        let tags = ["connect", "reply", "reply-since-due"];
+        for ((tag, latencies), logged) in tags.iter().zip(report.latencies()).zip(&mut self.logged)
+        {
+            if latencies.count() == logged.count() {
                 continue;
-            };
+            }
             let mut new = latencies.histogram().clone();
             new.subtract(logged.histogram()).expect("a report never loses a latency");
-            self.log.write_histogram(&new, since, took, Tag::new(tag)).map_err(
-                |error| match error {
-                    IntervalLogWriterError::IoError(error) => cannot_write(self.path, &error),
-                    IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
-                },
-            )?;
+            let written = self.log.write_histogram(&new, since, took, Tag::new(tag));
+            written.map_err(|error| match error {
+                IntervalLogWriterError::IoError(error) => cannot_write(self.path, &error),
+                IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
+            })?;
             *logged = latencies.clone();
         }
         self.line_began += took;

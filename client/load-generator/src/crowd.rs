@@ -1,9 +1,10 @@
 //! What a crowd of clients does: how many clients of each kind there are, and how they send
 //! requests. These are also the options of a command line.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, FromArgMatches, ValueEnum};
 use protocol::Protocol;
 use serde::Serialize;
 use system::{duration, whole_number};
@@ -11,8 +12,7 @@ use system::{duration, whole_number};
 use crate::json::{as_seconds, as_seconds_if_any, as_text};
 use crate::kind::{Kind, Mix};
 
-/// A crowd of clients, and the options that describe it. The default is the article's client, which
-/// is also the command line's default.
+/// A crowd of clients, and the options that describe it. The default is the article's client.
 ///
 /// ```
 /// use load_generator::{Crowd, Kind, Mix};
@@ -110,22 +110,14 @@ const HIGHEST_RATE: f64 = 1e6;
 /// How many requests a chatty client sends at least: fewer would not be a chat.
 const CHAT: usize = 5;
 
+/// What no options mean.
 impl Default for Crowd {
     fn default() -> Self {
-        Crowd {
-            connections: 20,
-            requests: 1,
-            duration: None,
-            rate: None,
-            warm_up: Duration::ZERO,
-            protocol: Protocol::Lines,
-            order: Order::ConnectFirst,
-            timeout: Duration::from_secs(10),
-            mix: Mix::default(),
-            every: Duration::from_millis(100),
-            pause: Duration::from_secs(1),
-            think: Duration::from_millis(500),
-        }
+        static DEFAULT: LazyLock<Crowd> = LazyLock::new(|| {
+            let no_options = Crowd::augment_args(Command::default()).get_matches_from([""]);
+            Crowd::from_arg_matches(&no_options).expect("each option has a default")
+        });
+        DEFAULT.clone()
     }
 }
 

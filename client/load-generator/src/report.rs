@@ -217,23 +217,26 @@ impl Report {
     }
 
     fn latencies_text(&self, percentiles: &[f64]) -> String {
-        let since_due = self.open_loop.as_ref().map(|open_loop| &open_loop.reply_since_due);
-        let rows = [
-            ("connect", Some(&self.connect)),
-            ("reply", Some(&self.reply)),
-            ("since due", since_due),
-        ];
-        let mut lines = vec![format!("\n{:9}", "")];
-        lines[0].extend(percentiles.iter().map(|it| format!("{:>11}", format!("p{it}"))));
-        lines[0] += &format!("{:>11}", "max");
-        for (name, latencies) in rows {
-            if let Some(latencies) = latencies.filter(|latencies| latencies.count() > 0) {
+        let row = |name: &str, cells: Vec<String>| {
+            let cells: String = cells.iter().map(|cell| format!("{cell:>11}")).collect();
+            format!("\n{name:9}{cells}")
+        };
+        let titles = percentiles.iter().map(|percentile| format!("p{percentile}"));
+        let mut rows = vec![row("", titles.chain(["max".into()]).collect())];
+        for (name, latencies) in ["connect", "reply", "since due"].into_iter().zip(self.latencies())
+        {
+            if latencies.count() > 0 {
                 let shares = percentiles.iter().map(|percentile| percentile / 100.0).chain([1.0]);
-                let cells = shares.map(|share| format!("{:>11}", shown(latencies, share)));
-                lines.push(format!("\n{name:9}{}", cells.collect::<String>()));
+                rows.push(row(name, shares.map(|share| shown(latencies, share)).collect()));
             }
         }
-        if lines.len() > 1 { lines.concat() } else { String::new() }
+        if rows.len() > 1 { rows.concat() } else { String::new() }
+    }
+
+    /// To connect, to get a reply, and in an open loop to get one since it was due.
+    pub fn latencies(&self) -> impl Iterator<Item = &Latencies> {
+        let since_due = self.open_loop.as_ref().map(|open_loop| &open_loop.reply_since_due);
+        [&self.connect, &self.reply].into_iter().chain(since_due)
     }
 
     fn kinds_text(&self) -> String {
@@ -329,7 +332,7 @@ pub struct StageErrors {
 impl Errors {
     /// How many clients failed.
     pub fn count(&self) -> usize {
-        self.by_stage.iter().map(|trouble| trouble.count).sum()
+        self.by_stage.iter().map(|errors| errors.count).sum()
     }
 
     /// What went wrong at one stage.
@@ -345,9 +348,9 @@ impl Errors {
 
     pub(crate) fn add(&mut self, client: usize, failure: &Failure) {
         self.ours += usize::from(failure.is_ours);
-        let trouble = &mut self.by_stage[failure.stage as usize];
-        trouble.count += 1;
-        trouble.first.get_or_insert_with(|| format!("client number {client}: {}", failure.why));
+        let errors = &mut self.by_stage[failure.stage as usize];
+        errors.count += 1;
+        errors.first.get_or_insert_with(|| format!("client number {client}: {}", failure.why));
     }
 }
 
@@ -375,7 +378,7 @@ mod tests {
     fn a_percentile_that_too_few_replies_bear_is_a_dash() {
         let mut report = report(&Crowd::default());
         (0..20).for_each(|_| report.reply.record(Duration::from_millis(1)));
-        let text = report.text(&[50.0, 90.0, 99.0]);
+        let text = report.to_string();
         let row: Vec<_> = text.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(row, ["reply", "1.0ms", "1.0ms", "-", "1.0ms"], "{text}");
     }

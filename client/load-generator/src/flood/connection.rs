@@ -132,14 +132,7 @@ impl<'a> Connection<'a> {
             Err(error) if !is_under_way(&error) => return Err(error),
             _ => {}
         }
-        let request =
-            crowd.protocol.request(&format!("hello from client number {}", client.number));
-        let to_send = crowd.requests_of(client.kind);
-        let in_a_row = match script[0] {
-            Step::AllRequests => to_send.unwrap_or(1),
-            Step::EndlessRequests => MOST_UNREAD / request.len(),
-            _ => 1,
-        };
+        let request = format!("hello from client number {}", client.number);
         Ok(Connection {
             client,
             crowd,
@@ -148,8 +141,8 @@ impl<'a> Connection<'a> {
             socket: PolledSocket::new(poller, socket, polling::Event::writable(key))?,
             script,
             at: 0,
-            outbox: Outbox::new(&request, in_a_row),
-            to_send,
+            outbox: Outbox::new(crowd.protocol.request(&request)),
+            to_send: crowd.requests_of(client.kind),
             schedule: None,
             expected: Expected::new(crowd.protocol),
             reads,

@@ -1,6 +1,6 @@
 //! What a client sends: one request or many in a row, let go of piece by piece.
 
-/// As much of a long row of requests as is handed to the kernel in one call.
+/// As much of a long row of requests as is handed to the kernel in one call, in bytes.
 const CHUNK: usize = 16 * 1024;
 
 /// A row of requests, all alike, on their way into a socket.
@@ -18,14 +18,16 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// `in_a_row`: the most requests that there will be in one row.
-    pub(super) fn new(request: &[u8], in_a_row: usize) -> Self {
-        let requests = request.repeat((CHUNK / request.len()).clamp(1, in_a_row.max(1)));
-        Outbox { requests, length: request.len(), all: 0, released: 0, sent: 0 }
+    pub(super) fn new(request: Vec<u8>) -> Self {
+        Outbox { length: request.len(), requests: request, all: 0, released: 0, sent: 0 }
     }
 
     /// Begins a row of so many requests. Nothing of it is released yet.
     pub(super) fn begin(&mut self, requests: usize) {
+        let at_once = requests.min(CHUNK / self.length).max(1);
+        if self.requests.len() < at_once * self.length {
+            self.requests = self.requests[..self.length].repeat(at_once);
+        }
         self.all = requests * self.length;
         self.released = 0;
         self.sent = 0;
@@ -90,7 +92,7 @@ mod tests {
     #[test]
     fn a_row_arrives_whole_whatever_the_kernel_takes_at_once() {
         for piece in [1, 5, 7, CHUNK, usize::MAX] {
-            let mut outbox = Outbox::new(b"hello\n", 10_000);
+            let mut outbox = Outbox::new(b"hello\n".to_vec());
             outbox.begin(10_000);
             outbox.release(usize::MAX);
             assert_eq!(send(&mut outbox, piece), (b"hello\n".repeat(10_000), 10_000));
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn nothing_is_sent_that_is_not_released() {
-        let mut outbox = Outbox::new(b"hello\n", 1);
+        let mut outbox = Outbox::new(b"hello\n".to_vec());
         outbox.begin(1);
         assert!(outbox.ready().is_empty());
         outbox.release(3);
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_row_can_lack_its_last_byte_or_end_before() {
-        let mut outbox = Outbox::new(b"hello\n", 3);
+        let mut outbox = Outbox::new(b"hello\n".to_vec());
         outbox.begin(3);
         outbox.cut_the_end();
         outbox.release(usize::MAX);
