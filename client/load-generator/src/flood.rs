@@ -29,7 +29,7 @@ use crate::crowd::{Crowd, Order};
 use crate::kind::Kind;
 use crate::phase::Phase;
 use crate::report::{Failure, Report, Stage, Stuck};
-use connection::{Connection, Next, ReadState};
+use connection::{Connection, Next};
 pub use event::{Event, Latency};
 use record::Record;
 use schedule::{Schedule, after};
@@ -42,6 +42,9 @@ const BATCH: usize = 16;
 
 /// How often `watch` is called even if nothing happens, so that it can end the flood.
 const TICK: Duration = Duration::from_millis(100);
+
+/// After so long without any movement, the sockets of the clients that only send are full.
+const FULL_AFTER: Duration = Duration::from_millis(200);
 
 /// One of the crowd.
 #[derive(Clone, Copy, Debug)]
@@ -312,17 +315,17 @@ impl<'a> Flood<'a> {
     /// When all the others are done and no non-reading client can send any more, the non-reading
     /// clients read their replies.
     fn let_the_others_read(&mut self) -> io::Result<()> {
-        if self.non_reading == 0 || self.unfinished > self.non_reading || !self.all_are_opened() {
+        let all_have_begun = self.all_are_opened() && self.connecting == 0;
+        let others_are_done = self.unfinished == self.non_reading && self.starting.is_empty();
+        if self.non_reading == 0 || !all_have_begun || !others_are_done {
             return Ok(());
         }
-        let mut waiting = Vec::new();
-        for (key, connection) in &self.connections {
-            match connection.read_state() {
-                ReadState::Sends => return Ok(()),
-                ReadState::Waits => waiting.push(key),
-                ReadState::Reads => {}
-            }
+        let may_have_room = self.record.last_moved.elapsed() < FULL_AFTER;
+        let waiting = || self.connections.iter().filter(|(_, connection)| !connection.reads);
+        if may_have_room && waiting().any(|(_, connection)| connection.phase != Phase::Resting) {
+            return Ok(());
         }
+        let waiting: Vec<usize> = waiting().map(|(key, _)| key).collect();
         waiting.into_iter().try_for_each(|key| {
             self.go_on(key, |connection, record| connection.begin_to_read(record))
         })
@@ -334,7 +337,7 @@ impl<'a> Flood<'a> {
             let (place, why) = match connection.phase {
                 Phase::Connecting => (&mut stuck.connecting, "still connecting"),
                 Phase::Held => (&mut stuck.held, "connected, waiting until all are"),
-                _ if connection.read_state() != ReadState::Reads => {
+                _ if !connection.reads => {
                     stuck.non_reading += 1;
                     continue; // it does what it should, and so does a silent client
                 }

@@ -51,9 +51,6 @@ const LARGE_BUFFER: usize = 1 << 20;
 /// between client and server, so that only a server that takes everything gets it all.
 const MOST_UNREAD: usize = 64 << 20;
 
-/// After so long without room in the socket, nothing on the way to the server moves any more.
-const FULL_AFTER: Duration = Duration::from_millis(200);
-
 /// What becomes of a connection after a step.
 pub(super) enum Next {
     /// It has just been established.
@@ -61,16 +58,6 @@ pub(super) enum Next {
     GoOn,
     /// It has done everything that it had to do.
     Close,
-}
-
-/// Whether a client reads what comes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReadState {
-    Reads,
-    /// It reads nothing, and isn't through with what it has to send.
-    Sends,
-    /// It reads nothing, and can do nothing more before it reads.
-    Waits,
 }
 
 pub(super) struct Connection<'a> {
@@ -87,7 +74,7 @@ pub(super) struct Connection<'a> {
     pub(super) schedule: Option<Schedule>,
     expected: Expected,
     /// Whether it reads what comes.
-    reads: bool,
+    pub(super) reads: bool,
     /// The sending half is closed.
     has_ended: bool,
     /// How many requests it sends isn't known beforehand: each counts when it is sent.
@@ -96,8 +83,6 @@ pub(super) struct Connection<'a> {
     pub(super) wakes_at: Option<Instant>,
     /// When what it now waits for was begun: connecting, or the last byte of a request.
     pub(super) since: Instant,
-    /// When bytes were last sent.
-    wrote_at: Instant,
     /// When it would have had nothing more to wait for, had its last request gone out in time.
     free_since: Instant,
     /// How late that one went out, by the client's own fault.
@@ -150,21 +135,11 @@ impl<'a> Connection<'a> {
             counts_when_sent: false,
             wakes_at: None,
             since,
-            wrote_at: since,
             free_since: since,
             sent_late: Duration::ZERO,
             under_way: 0,
             planned_at: since,
         })
-    }
-
-    pub(super) fn read_state(&self) -> ReadState {
-        match self.phase {
-            _ if self.reads => ReadState::Reads,
-            Phase::Resting => ReadState::Waits,
-            Phase::Blocked if self.wrote_at.elapsed() >= FULL_AFTER => ReadState::Waits,
-            _ => ReadState::Sends,
-        }
     }
 
     /// Registers what this phase waits for.

@@ -63,7 +63,6 @@ impl Connection<'_> {
         };
         let now = Instant::now();
         if count > 0 {
-            self.wrote_at = now;
             record.last_moved = now;
         }
         for _ in 0..self.outbox.advance(count) {
