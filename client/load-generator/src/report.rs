@@ -269,7 +269,8 @@ impl fmt::Display for Report {
 }
 
 /// What a client was doing when something went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// The connection could not be established.
     Connect,
@@ -356,10 +357,7 @@ impl Errors {
 
 impl Serialize for Errors {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(Stage::ALL.map(|stage| {
-            let key = stage.name().replace(' ', "_");
-            (key, self.of(stage))
-        }))
+        serializer.collect_map(Stage::ALL.map(|stage| (stage, self.of(stage))))
     }
 }
 

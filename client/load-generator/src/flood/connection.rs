@@ -227,7 +227,7 @@ impl<'a> Connection<'a> {
                 Step::Again(thinking) if self.next_request(thinking, now, record) => {}
                 Step::Request | Step::Again(_) => return Ok(self.end(now, record)),
                 Step::AllRequests => self.begin_all(now, record),
-                Step::EndlessRequests => self.begin_endless(now, record),
+                Step::CutTheEnd => self.outbox.cut_the_end(),
                 Step::Fragment => self.begin(1, now, record),
                 Step::SendHalf => self.release(self.outbox.length / 2, record)?,
                 Step::SendRest => self.release(usize::MAX, record)?,
@@ -316,20 +316,11 @@ impl<'a> Connection<'a> {
     }
 
     fn begin_all(&mut self, now: Instant, record: &mut Record<'_>) {
-        let requests = self.to_send.replace(0).unwrap_or(1);
+        self.counts_when_sent = self.to_send.is_none();
+        let requests = self.to_send.replace(0).unwrap_or(MOST_UNREAD / self.outbox.length);
         self.begin(requests, now, record);
-        if self.crowd.protocol == Protocol::Lines {
-            self.outbox.cut_the_end();
-        }
-        self.under_way += requests;
-    }
-
-    fn begin_endless(&mut self, now: Instant, record: &mut Record<'_>) {
-        // A one-shot connection carries one request.
-        self.counts_when_sent = self.crowd.protocol == Protocol::Lines;
-        let requests = if self.counts_when_sent { MOST_UNREAD / self.outbox.length } else { 1 };
-        self.to_send = Some(0);
-        self.begin(requests, now, record);
+        // Nothing waits for the replies to a non-reading client.
+        self.under_way = if self.reads { requests } else { 0 };
     }
 
     fn begin(&mut self, requests: usize, now: Instant, record: &mut Record<'_>) {
