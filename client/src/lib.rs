@@ -2,14 +2,9 @@
 //! draws what happens, and checks the server's promises.
 //!
 //! ```text
-//! cargo run -p sync-server                            # in one terminal, and in another one:
-//! cargo run -p client                                 # 20 clients at once, as in the article
-//! cargo run -p client -- --dribbling 2                # two of them send a byte at a time
-//! cargo run -p client -- --rate 2000/s --duration 5s  # on a schedule, an open loop
-//! cargo run -p client -- --timeline slow.svg          # what each of them went through
-//! cargo run -p client -- check                        # which promises does the server keep?
-//! cargo run -p client -- chaos                        # does it survive a random crowd?
-//! cargo run -p client -- --help                       # all options
+//! cargo run -p sync-server            # in one terminal, and in another one:
+//! cargo run -p client                 # 20 clients at once, as in the article
+//! cargo run -p client -- --help       # what else it can do, with examples
 //! ```
 //!
 //! Each job has its own package, which `bench` uses too:

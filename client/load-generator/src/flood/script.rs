@@ -18,10 +18,10 @@ pub(super) enum Step {
     /// Begins the next request, when the schedule says so; without a schedule, at once. If there
     /// is none, the script ends.
     Request,
-    /// Begins all requests at once. The end of the stream will take the place of the last LF.
+    /// Begins all requests at once; if their number isn't known, as many as the sockets take.
     AllRequests,
-    /// Begins as many requests as the sockets take.
-    EndlessRequests,
+    /// Leaves out the last LF: the end of the stream will take its place.
+    CutTheEnd,
     /// Begins a request that never becomes whole.
     Fragment,
     /// Sends half of what was begun.
@@ -55,16 +55,19 @@ pub(super) fn script(kind: Kind, crowd: &Crowd) -> Vec<Step> {
     use Step::*;
     let Crowd { every, pause, think, .. } = *crowd;
     const AT_ONCE: Duration = Duration::ZERO;
+    let is_one_shot = crowd.protocol == Protocol::OneShot;
     match kind {
         Kind::Prompt => vec![Request, SendRest, Read, Again(AT_ONCE)],
         Kind::Dribbling => vec![Request, SendBytes(every), Read, Again(AT_ONCE)],
         Kind::Pausing => vec![Request, SendHalf, Wait(pause), SendRest, Read, Again(AT_ONCE)],
         Kind::Chatty => vec![Request, SendRest, Read, Again(think)],
-        Kind::HalfClosing => vec![AllRequests, SendRest, HalfClose, Read],
-        Kind::NonReading => vec![EndlessRequests, SendRest, WaitForOthers, Read],
+        // In one-shot, there is no LF.
+        Kind::HalfClosing if is_one_shot => vec![AllRequests, SendRest, HalfClose, Read],
+        Kind::HalfClosing => vec![AllRequests, CutTheEnd, SendRest, HalfClose, Read],
+        Kind::NonReading => vec![AllRequests, SendRest, WaitForOthers, Read],
         Kind::Silent => vec![Stay],
         // In one-shot, half of a request would be a whole one.
-        Kind::Resetting if crowd.protocol == Protocol::OneShot => vec![Wait(pause), Reset],
+        Kind::Resetting if is_one_shot => vec![Wait(pause), Reset],
         Kind::Resetting => vec![Fragment, SendHalf, Wait(pause), Reset],
         Kind::Vanishing => vec![Close],
     }
