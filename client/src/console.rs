@@ -97,11 +97,8 @@ impl Console {
                 None => ("{elapsed} {wide_bar} {pos} of {len} {msg}", self.asked),
                 Some(duration) => ("{elapsed} {wide_bar} {msg}", milliseconds(duration)),
             };
-            let style = ProgressStyle::with_template(template);
-            let bar = ProgressBar::new(length)
-                .with_style(style.expect("the template is right"))
-                .with_elapsed(self.began.elapsed());
-            self.bar = Some(bar);
+            let bar = progress_bar(template, length, false);
+            self.bar = Some(bar.with_elapsed(self.began.elapsed()));
         }
         if let Some(bar) = &self.bar {
             let (connected, connections) = (self.connected, self.connections);
@@ -120,7 +117,13 @@ impl Console {
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
+/// A progress bar on standard error, unless that isn't a terminal.
+pub(crate) fn progress_bar(template: &str, length: u64, quiet: bool) -> ProgressBar {
+    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(length) };
+    bar.with_style(ProgressStyle::with_template(template).expect("the template is right"))
+}
+
+pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chaos::{ChaosReport, Progress, Scenario};
 use clap::Args;
+use load_generator::json::judged;
 use output::{FormatOptions, print};
 use protocol::Protocol;
 use serde::Serialize;
@@ -83,11 +84,10 @@ impl Options {
         let sentences = [troubles(&reports), spared(&models), left_out].concat();
         let json = || {
             #[derive(Serialize)]
-            struct Object<T> {
-                good: bool,
+            struct Servers<T> {
                 servers: T,
             }
-            Ok(serde_json::to_string(&Object { good: is_good, servers: &reports })?)
+            judged(is_good, &Servers { servers: &reports })
         };
         let table = table(&reports);
         print(table.formatted(format.format(), &format!("seed {seed}"), &sentences, json)?)?;
