@@ -118,7 +118,7 @@ impl ComparisonPlan {
 
     /// How many requests the crowd sends to each server in all rounds, without the probes'.
     pub fn asked(&self) -> u64 {
-        let a_round: u64 = self.crowds().iter().map(Crowd::asked).sum();
+        let a_round: u64 = self.crowds().iter().map(Crowd::total_requests).sum();
         a_round * self.rounds as u64
     }
 }

@@ -177,7 +177,7 @@ fn dribble(
         }
         ControlFlow::Continue(())
     })?;
-    if report.answered < crowd.asked() {
+    if report.answered < crowd.total_requests() {
         return Err(io::Error::other(format!("slow clients got too few replies:\n{report}")));
     }
     Ok(())

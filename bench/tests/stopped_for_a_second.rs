@@ -53,7 +53,7 @@ fn run_with_a_pause() -> Report {
 fn compare_with_paper(report: &Report) -> Result<(), String> {
     let all = RATE * RUN.as_secs_f64();
     assert!(report.is_good(), "{report}");
-    assert_eq!(report.asked, all as u64, "{report}");
+    assert_eq!(report.requests, all as u64, "{report}");
     let since_due = &report.open_loop.as_ref().unwrap().reply_since_due;
     for (share, waited) in [(0.8, 0.2), (0.9, 0.6), (0.95, 0.8), (0.99, 0.96)] {
         let measured = since_due.quantile(share).as_secs_f64();

@@ -8,11 +8,12 @@ use output::print;
 use protocol::Protocol;
 
 use chaos::{ChaosReport, Progress, Scenario, run, typed};
-use load_generator::Kind;
+use load_generator::{Kind, MOST_CONNECTIONS};
 use server_process::Target;
+use system::{duration, whole_number};
 
 use crate::console::{milliseconds, progress_bar};
-use crate::values::{count, duration, maybe_negative, not_deaf, positive, wait};
+use crate::values::{maybe_negative, not_deaf, wait};
 
 /// Floods a server with random crowds, stops it, takes descriptors from it, and reports whether it
 /// survives.
@@ -33,25 +34,28 @@ pub(crate) struct Options {
     time: Duration,
 
     /// Derive everything random from this number, to repeat an earlier run [default: a random one]
-    #[arg(long, value_name = "NUMBER", value_parser = count::<u64>)]
+    #[arg(long, value_name = "NUMBER", value_parser = whole_number(0..=u64::MAX))]
     seed: Option<u64>,
 
     /// Send only the wave with this number, again and again
-    #[arg(long, value_name = "NUMBER", requires = "seed", value_parser = count::<u64>)]
+    #[arg(long, value_name = "NUMBER", requires = "seed",
+          value_parser = whole_number(0..=u64::MAX))]
     wave: Option<u64>,
 
     /// Have at most this many clients at the same time
-    #[arg(short, long, value_name = "COUNT", default_value = "2000", value_parser = positive)]
+    #[arg(short, long, value_name = "COUNT", default_value = "2000",
+          value_parser = whole_number(1..=MOST_CONNECTIONS))]
     connections: usize,
 
     /// Let at most this many clients connect at the same moment: no more than fit into the server's
     /// backlog, since the kernel drops some of the rest
-    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = positive)]
+    #[arg(long, value_name = "COUNT", default_value = "100",
+          value_parser = whole_number(1..=i32::MAX as usize))]
     backlog: usize,
 
     /// Expect a server that serves only this many clients at the same time: send it no client that
     /// would make the others wait for ever
-    #[arg(long, value_name = "COUNT", value_parser = positive)]
+    #[arg(long, value_name = "COUNT", value_parser = whole_number(1..=i32::MAX as usize))]
     at_once: Option<usize>,
 
     /// Wait this long for the server to start listening; longer if it is compiled first

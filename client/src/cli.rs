@@ -10,15 +10,14 @@ use std::time::Instant;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use load_generator::report::{PERCENTILES, Report};
-use load_generator::{Crowd, Event, flood};
+use load_generator::{Event, Report, flood};
 use output::print;
 use server_process::{addresses_of, kill_all_and_exit};
 use timeline::{Picture, Recorder};
 
 use crate::console::{self, Console, INTERRUPTED_STATUS};
 use crate::hdr::{HdrFile, HdrLog};
-use crate::options::{Options, Other, OutputOptions, Server};
+use crate::options::{Options, Other, Server};
 use crate::talk;
 
 /// Whether Ctrl-C was pressed. The first time, the flood is cut short and the summary so far is
@@ -39,8 +38,7 @@ pub fn run() -> ExitCode {
         }
         None => {}
     }
-    let crowd = options.crowd();
-    if let Err(why) = crowd.check() {
+    if let Err(why) = options.crowd.check() {
         Options::command().error(ErrorKind::ArgumentConflict, why).exit();
     }
     // If it fails, there are fewer descriptors, and the flood reports when they run out.
@@ -52,7 +50,7 @@ pub fn run() -> ExitCode {
         }
     })
     .ok();
-    match flood_and_report(&options, &crowd) {
+    match flood_and_report(&options) {
         Ok(_) if INTERRUPTED.load(Ordering::Relaxed) => INTERRUPTED_STATUS.into(),
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
@@ -81,29 +79,29 @@ fn failed(error: &io::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn flood_and_report(options: &Options, crowd: &Crowd) -> io::Result<Report> {
-    let Options { server: Server { address }, output, .. } = options;
+fn flood_and_report(options: &Options) -> io::Result<Report> {
+    let Options { server: Server { address }, crowd, output, .. } = options;
     let mut file = output.hdr.as_deref().map(HdrFile::create).transpose()?;
     if let Some(path) = &output.timeline {
         write(path, "")?; // fail now rather than after the flood
     }
     let mut audience = Audience {
         console: Console::new(crowd, output.quiet, output.json),
-        log: file
-            .as_mut()
-            .map(|file| file.begin(&format!("client {address}"), crowd.rate.is_some()))
-            .transpose()?,
+        log: file.as_mut().map(|file| file.begin(&format!("client {address}"))).transpose()?,
         recorder: None,
-        trouble: None,
+        written: Ok(()),
     };
-    let report = flood_first_that_listens(options, crowd, &mut audience)?;
-    let Audience { console, log, recorder, .. } = audience;
+    let report = flood_first_that_listens(options, &mut audience)?;
+    let Audience { console, log, recorder, written } = audience;
+    drop(console); // and with it the progress bar
+    let summary = match output.json {
+        true => report.json(&output.percentiles)?,
+        false => report.text(&output.percentiles),
+    };
     // If one of these fails, the others are still done.
-    let replies_printed = console.finish();
-    let summary =
-        if output.json { report.json(&output.percentiles)? } else { text(&report, output) };
-    let printed = replies_printed.and_then(|()| print(summary));
-    let logged = log.map_or(Ok(()), HdrLog::finish).and(file.map_or(Ok(()), HdrFile::finish));
+    let printed = print(summary);
+    let logged = log.map_or(Ok(()), |log| log.finish(&report));
+    let logged = logged.and(file.map_or(Ok(()), HdrFile::finish));
     let drawn = match (&output.timeline, recorder) {
         (Some(path), Some(recorder)) => {
             let timeline = recorder.finish(Instant::now(), |client| crowd.kind(client).name());
@@ -113,7 +111,7 @@ fn flood_and_report(options: &Options, crowd: &Crowd) -> io::Result<Report> {
         }
         _ => Ok(()),
     };
-    logged.and(drawn).and(printed)?;
+    logged.and(drawn).and(written).and(printed)?;
     Ok(report)
 }
 
@@ -121,24 +119,13 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     std::fs::write(path, text).map_err(|error| console::cannot_write(path, &error))
 }
 
-fn text(report: &Report, output: &OutputOptions) -> String {
-    if output.percentiles.is_empty() {
-        return report.text(&PERCENTILES);
-    }
-    let mut text = report.text(&output.percentiles);
-    if let Some(doubt) = report.too_few_for(&output.percentiles) {
-        text += &format!("\n\nCaution: {doubt}");
-    }
-    text
-}
-
 /// Everything that watches the flood.
 struct Audience<'a> {
     console: Console,
     log: Option<HdrLog<'a>>,
     recorder: Option<Recorder>,
-    /// Something could not be written, so the flood was cut short.
-    trouble: Option<io::Error>,
+    /// Whether everything could be printed and logged. If not, the flood is cut short.
+    written: io::Result<()>,
 }
 
 impl Audience<'_> {
@@ -146,32 +133,26 @@ impl Audience<'_> {
         if let Some(recorder) = &mut self.recorder {
             recorder.watch(event);
         }
-        if let Some(log) = &mut self.log
-            && let Err(error) = log.watch(event)
-        {
-            self.trouble = Some(error);
+        let logged = match (event, &mut self.log) {
+            (Event::Tick(report), Some(log)) => log.tick(report),
+            _ => Ok(()),
+        };
+        self.written = logged.and_then(|()| self.console.watch(event));
+        if self.written.is_err() || INTERRUPTED.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
-        if INTERRUPTED.load(Ordering::Relaxed) {
-            return ControlFlow::Break(());
-        }
-        self.console.watch(event)
+        ControlFlow::Continue(())
     }
 }
 
 /// A name can stand for several addresses (`localhost` is often `::1` and `127.0.0.1`). If no
 /// client can connect to one of them, the next is tried.
-fn flood_first_that_listens(
-    options: &Options,
-    crowd: &Crowd,
-    audience: &mut Audience<'_>,
-) -> io::Result<Report> {
-    let Options { server: Server { address }, output, .. } = options;
+fn flood_first_that_listens(options: &Options, audience: &mut Audience<'_>) -> io::Result<Report> {
+    let Options { server: Server { address }, crowd, output, .. } = options;
     let mut tried = None;
     for address in addresses_of(address)? {
         audience.recorder = output.timeline.as_ref().map(|_| Recorder::new());
         let report = flood(address, crowd, &mut |event| audience.watch(event))?;
-        audience.trouble.take().map_or(Ok(()), Err)?;
         let goes_on = report.connected == 0 && report.stuck.is_none() && !report.ended_early;
         tried = Some(report);
         if !goes_on {

@@ -1,13 +1,13 @@
 //! What the program prints while the flood goes on.
 
-use std::io::{self, IsTerminal};
-use std::ops::ControlFlow;
+use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use load_generator::{Crowd, Event, Kind, Shown};
+use load_generator::{Crowd, Event, Kind, Report, Shown};
+use output::print_within;
 
 /// The shell's status for a program that Ctrl-C has ended: 128 plus the number of SIGINT.
 pub(crate) const INTERRUPTED_STATUS: u8 = 130;
@@ -22,18 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Console {
     /// The clients whose replies are printed.
     printed: Vec<usize>,
+    /// How many characters fit into a line of them; asking for each reply would cost a call each.
+    width: Option<usize>,
+    /// Hidden at first. It is cleared when it is dropped.
+    bar: ProgressBar,
     draws_bar: bool,
-    bar: Option<ProgressBar>,
-    began: Instant,
-    asked: u64,
-    /// How long the crowd sends requests, if it isn't a fixed number of them.
-    duration: Option<Duration>,
-    connections: usize,
-    connected: usize,
-    answered: u64,
-    failed: usize,
-    /// Printing failed, so the flood was cut short.
-    trouble: Option<io::Error>,
 }
 
 impl Console {
@@ -41,86 +34,67 @@ impl Console {
         let prints_no_reply =
             quiet || json || crowd.connections > MOST_CONNECTIONS || crowd.duration.is_some();
         let clients = 0..if prints_no_reply { 0 } else { crowd.connections };
+        // The bar shows the requests, or the time if they aren't a fixed number.
+        let (template, length) = match crowd.duration {
+            None => ("{elapsed} {wide_bar} {pos} of {len} {msg}", crowd.total_requests()),
+            Some(duration) => {
+                ("{elapsed} {wide_bar} {msg}", milliseconds(duration.saturating_add(crowd.warm_up)))
+            }
+        };
         Console {
             // A non-reading client gets thousands of replies.
             printed: clients.filter(|&client| crowd.kind(client) != Kind::NonReading).collect(),
-            draws_bar: !quiet && io::stderr().is_terminal(),
-            bar: None,
-            began: Instant::now(),
-            asked: crowd.asked(),
-            duration: crowd.duration.map(|duration| duration.saturating_add(crowd.warm_up)),
-            connections: crowd.connections,
-            connected: 0,
-            answered: 0,
-            failed: 0,
-            trouble: None,
+            width: output::width(),
+            bar: progress_bar(template, length, true),
+            draws_bar: !quiet,
         }
     }
 
-    /// Ends the flood when printing fails, since nothing reads the output any more.
-    pub(crate) fn watch(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+    /// # Errors
+    ///
+    /// If a reply can't be printed, since nothing reads the output any more.
+    pub(crate) fn watch(&mut self, event: &Event<'_>) -> io::Result<()> {
         match *event {
-            Event::Connected { .. } => self.connected += 1,
-            Event::Answered { .. } => self.answered += 1,
-            Event::Failed { .. } => self.failed += 1,
             Event::Received { client, bytes } if self.printed.contains(&client) => {
-                if let Err(error) = self.print_reply(client, bytes) {
-                    self.trouble = Some(error);
-                    return ControlFlow::Break(());
-                }
+                return self.bar.suspend(|| {
+                    let bytes = Shown(bytes);
+                    print_within(self.width, format_args!("client number {client} got {bytes}"))
+                });
             }
-            Event::Tick => self.draw(),
+            Event::Tick(report) => {
+                self.width = output::width();
+                self.draw(report);
+            }
             _ => {}
         }
-        ControlFlow::Continue(())
+        Ok(())
     }
 
-    /// Removes the progress bar; an error if something could not be printed.
-    pub(crate) fn finish(self) -> io::Result<()> {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
+    fn draw(&self, report: &Report) {
+        if self.draws_bar && self.bar.is_hidden() && self.bar.elapsed() >= PATIENCE {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.trouble.map_or(Ok(()), Err)
-    }
-
-    fn print_reply(&self, client: usize, bytes: &[u8]) -> io::Result<()> {
-        let print = || output::print(format_args!("client number {client} got {}", Shown(bytes)));
-        match &self.bar {
-            Some(bar) => bar.suspend(print),
-            None => print(),
+        let Report { ref crowd, connected, answered, .. } = *report;
+        let mut message = format!("answered, {connected} of {} connected", crowd.connections);
+        if crowd.duration.is_none() {
+            self.bar.set_position(answered);
+        } else {
+            self.bar.set_position(milliseconds(self.bar.elapsed()));
+            message = format!("{answered} {message}");
         }
-    }
-
-    fn draw(&mut self) {
-        if self.draws_bar && self.bar.is_none() && self.began.elapsed() >= PATIENCE {
-            let (template, length) = match self.duration {
-                None => ("{elapsed} {wide_bar} {pos} of {len} {msg}", self.asked),
-                Some(duration) => ("{elapsed} {wide_bar} {msg}", milliseconds(duration)),
-            };
-            let bar = progress_bar(template, length, false);
-            self.bar = Some(bar.with_elapsed(self.began.elapsed()));
+        if report.errors.count() > 0 {
+            message += &format!(", {} failed", report.errors.count());
         }
-        if let Some(bar) = &self.bar {
-            let (connected, connections) = (self.connected, self.connections);
-            let mut message = format!("answered, {connected} of {connections} connected");
-            if self.duration.is_none() {
-                bar.set_position(self.answered);
-            } else {
-                bar.set_position(milliseconds(self.began.elapsed()));
-                message = format!("{} {message}", self.answered);
-            }
-            if self.failed > 0 {
-                message += &format!(", {} failed", self.failed);
-            }
-            bar.set_message(message);
-        }
+        self.bar.set_message(message);
     }
 }
 
-/// A progress bar on standard error, unless that isn't a terminal.
-pub(crate) fn progress_bar(template: &str, length: u64, quiet: bool) -> ProgressBar {
-    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(length) };
-    bar.with_style(ProgressStyle::with_template(template).expect("the template is right"))
+/// A progress bar on standard error, if that is a terminal and the bar isn't hidden.
+pub(crate) fn progress_bar(template: &str, length: u64, is_hidden: bool) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).expect("the template is right");
+    let target =
+        if is_hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    ProgressBar::with_draw_target(Some(length), target).with_style(style)
 }
 
 pub(crate) fn milliseconds(time: Duration) -> u64 {

@@ -13,8 +13,7 @@ use hdrhistogram::serialization::interval_log::{
     IntervalLogWriter, IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
 };
 
-use load_generator::Event;
-use load_generator::report::Latencies;
+use load_generator::report::{Latencies, Report};
 
 use crate::console::cannot_write;
 
@@ -40,7 +39,7 @@ impl HdrFile {
     }
 
     /// Begins the log, whose clock starts now.
-    pub(crate) fn begin(&mut self, comment: &str, is_open_loop: bool) -> io::Result<HdrLog<'_>> {
+    pub(crate) fn begin(&mut self, comment: &str) -> io::Result<HdrLog<'_>> {
         let HdrFile { path, file, serializer } = self;
         let began = SystemTime::now();
         let log = IntervalLogWriterBuilder::new()
@@ -52,8 +51,7 @@ impl HdrFile {
             .begin_log_with(file, serializer)
             .map_err(|error| cannot_write(path, &error))?;
         let began = Instant::now();
-        let intervals = Default::default();
-        Ok(HdrLog { path, log, began, line_began: began, intervals, is_open_loop })
+        Ok(HdrLog { path, log, began, line_began: began, logged: Default::default() })
     }
 
     /// Writes what is still buffered.
@@ -68,58 +66,42 @@ pub(crate) struct HdrLog<'a> {
     log: IntervalLogWriter<'a, 'a, BufWriter<File>, V2DeflateSerializer>,
     began: Instant,
     line_began: Instant,
-    intervals: [Latencies; 3],
-    /// In a closed loop both clocks are the same.
-    is_open_loop: bool,
+    /// What is written so far of each kind of line.
+    logged: [Latencies; 3],
 }
 
 impl HdrLog<'_> {
-    /// In the order of `intervals`.
-    const TAGS: [&'static str; 3] = ["connect", "reply", "reply-since-due"];
-
-    /// Records an event of a flood.
+    /// Writes lines for what the report has more than at the last call, if that was an interval ago.
     ///
     /// # Errors
     ///
     /// If a line can't be written.
-    pub(crate) fn watch(&mut self, event: &Event<'_>) -> io::Result<()> {
-        let [connect, reply, since_due] = &mut self.intervals;
-        match *event {
-            Event::Connected { after, .. } => connect.record(after),
-            Event::Answered { latency: Some(latency), .. } => {
-                reply.record(latency.since_sent);
-                since_due.record(latency.since_due);
-            }
-            Event::Unanswered { since_sent: sent, since_due: due, .. } => {
-                sent.into_iter().for_each(|waited| reply.record_unanswered(waited));
-                due.into_iter().for_each(|waited| since_due.record_unanswered(waited));
-            }
-            Event::Tick if self.line_began.elapsed() >= INTERVAL => return self.write_lines(),
-            _ => {}
-        }
-        Ok(())
+    pub(crate) fn tick(&mut self, report: &Report) -> io::Result<()> {
+        if self.line_began.elapsed() < INTERVAL { Ok(()) } else { self.write_lines(report) }
     }
 
     /// Writes the last lines, for the rest of the last interval.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
-        self.write_lines()
+    pub(crate) fn finish(mut self, report: &Report) -> io::Result<()> {
+        self.write_lines(report)
     }
 
-    fn write_lines(&mut self) -> io::Result<()> {
+    fn write_lines(&mut self, report: &Report) -> io::Result<()> {
         let since = self.line_began - self.began;
         let took = self.line_began.elapsed();
-        let tags = if self.is_open_loop { &Self::TAGS[..] } else { &Self::TAGS[..2] };
-        for (tag, latencies) in tags.iter().zip(&mut self.intervals) {
-            if latencies.count() > 0 {
-                let histogram = latencies.histogram();
-                self.log.write_histogram(histogram, since, took, Tag::new(tag)).map_err(
-                    |error| match error {
-                        IntervalLogWriterError::IoError(error) => cannot_write(self.path, &error),
-                        IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
-                    },
-                )?;
-                latencies.clear();
+        let tags = ["connect", "reply", "reply-since-due"];
+        for ((tag, latencies), logged) in tags.iter().zip(report.latencies()).zip(&mut self.logged)
+        {
+            if latencies.count() == logged.count() {
+                continue;
             }
+            let mut new = latencies.histogram().clone();
+            new.subtract(logged.histogram()).expect("a report never loses a latency");
+            let written = self.log.write_histogram(&new, since, took, Tag::new(tag));
+            written.map_err(|error| match error {
+                IntervalLogWriterError::IoError(error) => cannot_write(self.path, &error),
+                IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
+            })?;
+            *logged = latencies.clone();
         }
         self.line_began += took;
         Ok(())

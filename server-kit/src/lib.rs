@@ -44,7 +44,8 @@ pub use memory::rest_without_memory;
 pub use run::{
     Serve, ServeWith, UNAVAILABLE, run, run_with_arguments, run_with_options, unavailable,
 };
-pub use settings::{NoOptions, OwnOptions, Settings, duration, whole_number};
+pub use settings::{NoOptions, OwnOptions, Settings};
 pub use stop::{STOP_GRACE, Stop};
 pub use stream::Stream;
+pub use system::{duration, whole_number};
 pub use work::work;

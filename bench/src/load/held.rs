@@ -260,11 +260,11 @@ fn connect_all(task: &HoldTask, connections: &mut Vec<Probe>) -> io::Result<()> 
 }
 
 fn connect(task: &HoldTask) -> io::Result<Probe> {
-    let connect = || match task.from {
+    let stream = match task.from {
         None => TcpStream::connect_timeout(&task.address, PATIENCE),
         Some(from) => connect_from(from, task.address),
     };
-    let mut connection = Probe::connect_with(connect, Protocol::Lines, PATIENCE)?;
+    let mut connection = Probe::over(stream?, Protocol::Lines, PATIENCE)?;
     if task.requests {
         connection.send()?;
     }

@@ -201,7 +201,7 @@ impl Run {
         let is_right = lost <= reported && reported <= failed.len();
         assert!(is_right, "{report}\n{}", outcome.lines.join("\n"));
         let most_lost = (lost * MOST_REQUESTS) as u64;
-        assert!(report.answered + most_lost >= report.asked, "{report}");
+        assert!(report.answered + most_lost >= report.requests, "{report}");
     }
 }
 
@@ -409,7 +409,7 @@ fn one_by_one() {
                 run.failed.len(),
                 run.calls,
                 run.report.answered,
-                run.report.asked,
+                run.report.requests,
                 run.report.errors.count(),
                 if is_kept { "" } else { "  ✗" },
             );

@@ -200,7 +200,7 @@ impl Run<'_> {
         let mut faults = Vec::new();
         for flood in floods {
             self.report.clients += flood.crowd.connections as u64;
-            self.report.asked += flood.asked;
+            self.report.asked += flood.requests;
             self.report.answered += flood.answered;
             ours += flood.errors.ours() as u64;
             faults.extend(faults_of(&flood, injected.squeezes > 0));
@@ -319,9 +319,9 @@ fn faults_of(report: &Report, lacked_descriptors: bool) -> Vec<String> {
         ),
         _ => stuck.explanation(&report.crowd),
     }));
-    if faults.is_empty() && report.errors.ours() == 0 && report.answered != report.asked {
-        let Report { answered, asked, .. } = report;
-        faults.push(format!("only {answered} of {asked} requests were answered"));
+    if faults.is_empty() && report.errors.ours() == 0 && report.answered != report.requests {
+        let Report { answered, requests, .. } = report;
+        faults.push(format!("only {answered} of {requests} requests were answered"));
     }
     faults
 }

@@ -6,14 +6,14 @@
 //! server, which also has to wait. And a server's reply never has to wake it up, which would count
 //! as the server's processor time.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use protocol::Protocol;
 
-use crate::expected::Expected;
+use crate::probe::{Probe, is_time_up};
 
 /// Clients that each keep one connection, with one request in flight.
 ///
@@ -28,16 +28,9 @@ use crate::expected::Expected;
 /// # std::io::Result::Ok(())
 /// ```
 pub struct BusyClients {
-    clients: Vec<BusyClient>,
-    request: Vec<u8>,
+    /// Each with the number of requests that it still has to send.
+    clients: Vec<(Probe, u64)>,
     patience: Duration,
-}
-
-struct BusyClient {
-    stream: TcpStream,
-    expected: Expected,
-    /// How many requests it still has to send.
-    to_ask: u64,
 }
 
 impl BusyClients {
@@ -49,16 +42,11 @@ impl BusyClients {
     /// Those of connect(2), and of preparing the sockets.
     pub fn connect(address: SocketAddr, count: usize, patience: Duration) -> io::Result<Self> {
         let connect = |_| {
-            let stream = TcpStream::connect_timeout(&address, patience)?;
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            Ok(BusyClient { stream, expected: Expected::new(Protocol::Lines), to_ask: 0 })
+            let client = Probe::connect(address, Protocol::Lines, patience)?;
+            client.stream().set_nonblocking(true)?;
+            Ok((client, 0))
         };
-        Ok(BusyClients {
-            clients: (0..count).map(connect).collect::<io::Result<_>>()?,
-            request: Protocol::Lines.request("hello from somebody who asks"),
-            patience,
-        })
+        Ok(BusyClients { clients: (0..count).map(connect).collect::<io::Result<_>>()?, patience })
     }
 
     /// How many clients there are.
@@ -70,30 +58,35 @@ impl BusyClients {
     ///
     /// # Errors
     ///
-    /// Those of [`Probe`](crate::Probe), and [`WouldBlock`](ErrorKind::WouldBlock) if a socket has
-    /// no room for a request, which can't happen after the reply to the previous one.
+    /// Those of [`Probe`]. It also counts as a time-out if a socket has no room for a request, which
+    /// can't happen after the reply to the previous one.
     pub fn request(&mut self, times: u64) -> io::Result<()> {
-        if times == 0 {
-            return Ok(());
+        for (client, to_send) in self.clients.iter_mut().filter(|_| times > 0) {
+            *to_send = times - 1;
+            client.send()?;
         }
-        for client in &mut self.clients {
-            client.to_ask = times;
-            client.send(&self.request)?;
-        }
-        let mut asking = self.clients.len();
         let mut last_moved = Instant::now();
-        while asking > 0 {
-            let mut has_moved = false;
-            for client in self.clients.iter_mut().filter(|client| client.is_waiting()) {
-                has_moved |= client.read()?;
-                if !client.is_waiting() {
-                    match client.to_ask {
-                        0 => asking -= 1,
-                        _ => client.send(&self.request)?,
-                    }
+        loop {
+            let (mut is_waiting, mut has_moved) = (false, false);
+            for (client, to_send) in &mut self.clients {
+                if client.owed() == 0 {
+                    continue; // it is done
+                }
+                is_waiting = true;
+                match client.read() {
+                    Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                    Ok(_) => has_moved = true,
+                    Err(error) if is_time_up(&error) => {} // nothing there yet
+                    Err(error) => return Err(error),
+                }
+                if client.owed() == 0 && *to_send > 0 {
+                    *to_send -= 1;
+                    client.send()?;
                 }
             }
-            if has_moved {
+            if !is_waiting {
+                return Ok(());
+            } else if has_moved {
                 last_moved = Instant::now();
             } else if last_moved.elapsed() > self.patience {
                 return Err(ErrorKind::TimedOut.into());
@@ -102,32 +95,5 @@ impl BusyClients {
                 thread::yield_now();
             }
         }
-        Ok(())
-    }
-}
-
-impl BusyClient {
-    fn is_waiting(&self) -> bool {
-        self.expected.owed() > 0
-    }
-
-    fn send(&mut self, request: &[u8]) -> io::Result<()> {
-        self.to_ask -= 1;
-        self.expected.asked();
-        self.stream.write_all(request)
-    }
-
-    /// Reads what is there. Returns whether there was anything.
-    fn read(&mut self) -> io::Result<bool> {
-        let mut buffer = [0; 64]; // more than a reply is long
-        let count = match self.stream.read(&mut buffer) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(count) => count,
-            // Nothing there yet: on to the next client.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        self.expected.take_all(&buffer[..count])?;
-        Ok(true)
     }
 }

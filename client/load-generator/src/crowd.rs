@@ -1,18 +1,18 @@
 //! What a crowd of clients does: how many clients of each kind there are, and how they send
-//! requests.
+//! requests. These are also the options of a command line.
 
-use std::fmt;
-use std::str::FromStr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use clap::{Args, Command, FromArgMatches, ValueEnum};
 use protocol::Protocol;
 use serde::Serialize;
+use system::{duration, whole_number};
 
 use crate::json::{as_seconds, as_seconds_if_any, as_text};
 use crate::kind::{Kind, Mix};
 
-/// A crowd of clients. The default is the article's client, which is also the command line's
-/// default.
+/// A crowd of clients, and the options that describe it. The default is the article's client.
 ///
 /// ```
 /// use load_generator::{Crowd, Kind, Mix};
@@ -20,58 +20,86 @@ use crate::kind::{Kind, Mix};
 /// let mix = Mix::from([(Kind::Dribbling, 4), (Kind::Silent, 1)]);
 /// let crowd = Crowd { connections: 20, mix, ..Crowd::default() };
 /// assert_eq!(crowd.check(), Ok(()));
-/// assert_eq!(crowd.asked(), 19); // the silent client sends nothing
+/// assert_eq!(crowd.total_requests(), 19); // the silent client sends nothing
 /// assert_eq!(crowd.kind(0), Kind::Dribbling);
 /// assert_eq!(crowd.kind(1), Kind::Prompt);
 /// ```
-#[derive(Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize)]
+#[command(next_help_heading = "The crowd")]
 pub struct Crowd {
-    /// How many connections to open.
+    /// Open this many connections
+    #[arg(short, long, value_name = "COUNT", default_value = "20",
+          value_parser = whole_number(1..=MOST_CONNECTIONS))]
     pub connections: usize,
-    /// How many of them are of each kind. All others are prompt.
-    pub mix: Mix,
-    /// How many requests each client sends, one after the other: the next goes out when the reply
-    /// to the previous one has come (a *closed loop*).
+
+    /// Send this many requests on each connection, the next one when a reply has arrived
     ///
-    /// Some kinds send other numbers of requests: see [`Crowd::requests_of`].
+    /// This is a *closed loop*. Some kinds send other numbers of requests: see
+    /// [`Crowd::requests_of`].
+    #[arg(short, long, value_name = "COUNT", default_value = "1", conflicts_with = "duration",
+          value_parser = whole_number(1..=MOST_REQUESTS))]
     pub requests: usize,
-    /// How long the clients send requests, instead of how many. What was begun or due within this
-    /// time is still sent and answered after it. It ends early if no client is left.
+
+    /// Send requests for this long instead of a fixed number; those due by then are still sent
+    /// (half-closing and non-reading clients send only once)
+    ///
+    /// It ends early if no client is left.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     #[serde(rename = "duration_s", serialize_with = "as_seconds_if_any")]
     pub duration: Option<Duration>,
-    /// How many requests a second all prompt clients send together, each on its own schedule that
-    /// doesn't wait for the server (an *open loop*).
+
+    /// Send this many requests a second in total, on a schedule that doesn't wait for the server
+    /// (an open loop), and measure latency from when each was due
     ///
-    /// A client still sends its next request only when it has the reply to the previous one. If a
-    /// reply is late, the requests that are due meanwhile go out late, and their latency counts
-    /// from when they were due.
+    /// Only the prompt clients have a schedule. Each of them still sends its next request only when
+    /// it has the reply to the previous one. If a reply is late, the requests that are due meanwhile
+    /// go out late.
+    #[arg(long, value_name = "COUNT/s", value_parser = rate)]
     #[serde(rename = "rate_per_s")]
     pub rate: Option<f64>,
-    /// How long the crowd sends requests before latencies are measured.
+
+    /// Send requests for this long before latencies are measured
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     #[serde(rename = "warm_up_s", serialize_with = "as_seconds")]
     pub warm_up: Duration,
-    /// The protocol.
+
+    /// Speak `lines`, or `one-shot` like the article's programs
+    #[arg(long, default_value_t)]
     #[serde(serialize_with = "as_text")]
     pub protocol: Protocol,
-    /// When the clients connect, and when they send.
-    #[serde(serialize_with = "as_text")]
+
+    /// Send when all clients are connected (`connect-first`), or each as soon as it is
+    /// (`as-connected`)
+    #[arg(long, default_value = "connect-first", hide_possible_values = true)]
     pub order: Order,
-    /// How long a dribbling client waits after each byte.
-    #[serde(rename = "every_s", serialize_with = "as_seconds")]
-    pub every: Duration,
-    /// How long pausing and resetting clients wait in the middle of a request.
-    #[serde(rename = "pause_s", serialize_with = "as_seconds")]
-    pub pause: Duration,
-    /// How long a chatty client thinks before its next request.
-    #[serde(rename = "think_s", serialize_with = "as_seconds")]
-    pub think: Duration,
-    /// After how long without any movement on any connection the flood gives up.
+
+    /// Give up when nothing has moved on any connection for this long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     #[serde(rename = "timeout_s", serialize_with = "as_seconds")]
     pub timeout: Duration,
+
+    /// How many of the clients are of each kind. All others are prompt.
+    #[command(flatten)]
+    pub mix: Mix,
+
+    /// Let a dribbling client wait this long after each byte
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = duration)]
+    #[serde(rename = "every_s", serialize_with = "as_seconds")]
+    pub every: Duration,
+
+    /// Let pausing and resetting clients wait this long in the middle of a request
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    #[serde(rename = "pause_s", serialize_with = "as_seconds")]
+    pub pause: Duration,
+
+    /// Let a chatty client think this long between a reply and its next request
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
+    #[serde(rename = "think_s", serialize_with = "as_seconds")]
+    pub think: Duration,
 }
 
 /// As many as there are port numbers, of which a system hands out only a part.
-const MOST_CONNECTIONS: usize = 65_535;
+pub const MOST_CONNECTIONS: usize = 65_535;
 
 /// A billion, for which no one wants to wait, but few enough that the total can be counted.
 const MOST_REQUESTS: usize = 1_000_000_000;
@@ -82,81 +110,61 @@ const HIGHEST_RATE: f64 = 1e6;
 /// How many requests a chatty client sends at least: fewer would not be a chat.
 const CHAT: usize = 5;
 
+/// What no options mean.
 impl Default for Crowd {
     fn default() -> Self {
-        Crowd {
-            connections: 20,
-            mix: Mix::default(),
-            requests: 1,
-            duration: None,
-            rate: None,
-            warm_up: Duration::ZERO,
-            protocol: Protocol::default(),
-            order: Order::default(),
-            every: Duration::from_millis(100),
-            pause: Duration::from_secs(1),
-            think: Duration::from_millis(500),
-            timeout: Duration::from_secs(10),
-        }
+        static DEFAULT: LazyLock<Crowd> = LazyLock::new(|| {
+            let no_options = Crowd::augment_args(Command::default()).get_matches_from([""]);
+            Crowd::from_arg_matches(&no_options).expect("each option has a default")
+        });
+        DEFAULT.clone()
     }
 }
 
 impl Crowd {
     /// Checks whether there can be such a crowd; if not, a sentence says why not.
     pub fn check(&self) -> Result<(), String> {
-        let Crowd { connections, requests, ref mix, .. } = *self;
-        if connections == 0 || requests == 0 {
-            return Err("a crowd needs at least one connection and one request".into());
-        }
-        if connections > MOST_CONNECTIONS || requests > MOST_REQUESTS {
-            return Err(format!(
+        let Crowd { connections, requests, duration, rate, ref mix, .. } = *self;
+        let named = mix.total();
+        // A one-shot connection carries only one request.
+        let too_much_for_one_shot = [
+            (requests > 1, "--requests"),
+            (duration.is_some(), "--duration"),
+            (rate.is_some(), "--rate"),
+            (mix.count(Kind::Chatty) > 0, "--chatty"),
+        ];
+        Err(if connections == 0 || requests == 0 {
+            "a crowd needs at least one connection and one request".into()
+        } else if connections > MOST_CONNECTIONS || requests > MOST_REQUESTS {
+            format!(
                 "{connections} connections with {requests} requests each are too many: a machine \
                  has at most {MOST_CONNECTIONS} ports for connections to one server, and a client \
                  sends at most {MOST_REQUESTS} requests"
-            ));
-        }
-        let named = mix.total();
-        if named > connections {
-            return Err(format!(
+            )
+        } else if named > connections {
+            format!(
                 "{mix} are {named} clients, but there are only {connections} connections: try \
                  `--connections {named}`, or fewer clients of these kinds"
-            ));
-        }
-        if self.protocol == Protocol::OneShot {
-            self.check_one_shot()?;
-        }
-        if self.rate.is_some_and(|rate| !(rate > 0.0 && rate <= HIGHEST_RATE)) {
-            return Err(format!("a rate has to be more than 0 and at most {HIGHEST_RATE}/s"));
-        }
-        if self.rate.is_some() && self.count(Kind::Prompt) == 0 {
-            return Err("`--rate` is for the prompt clients, and there are none: try more \
-                        `--connections`"
-                .into());
-        }
-        if self.duration.is_some_and(|duration| duration.is_zero()) {
-            return Err("a duration of 0 leaves no time for requests: try `--duration 10s`".into());
-        }
-        if self.timeout.is_zero() {
-            return Err("a time-out of 0 leaves no time for a reply: try `--timeout 10s`".into());
-        }
-        Ok(())
-    }
-
-    fn check_one_shot(&self) -> Result<(), String> {
-        let remedy = if self.requests > 1 {
-            "leave `--requests` out"
-        } else if self.duration.is_some() {
-            "leave `--duration` out"
-        } else if self.rate.is_some() {
-            "leave `--rate` out"
-        } else if self.mix.count(Kind::Chatty) > 0 {
-            "leave `--chatty` out"
+            )
+        } else if self.protocol == Protocol::OneShot
+            && let Some((_, option)) = too_much_for_one_shot.iter().find(|(is_given, _)| *is_given)
+        {
+            format!(
+                "a one-shot connection carries only one request: leave `{option}` out, or use \
+                 `--protocol lines`"
+            )
+        } else if rate.is_some_and(|rate| !(rate > 0.0 && rate <= HIGHEST_RATE)) {
+            format!("a rate has to be more than 0 and at most {HIGHEST_RATE}/s")
+        } else if rate.is_some() && self.count(Kind::Prompt) == 0 {
+            "`--rate` is for the prompt clients, and there are none: try more `--connections`"
+                .into()
+        } else if duration.is_some_and(|duration| duration.is_zero()) {
+            "a duration of 0 leaves no time for requests: try `--duration 10s`".into()
+        } else if self.timeout.is_zero() {
+            "a time-out of 0 leaves no time for a reply: try `--timeout 10s`".into()
         } else {
             return Ok(());
-        };
-        Err(format!(
-            "a one-shot connection carries only one request: {remedy}, or use `--protocol lines`"
-        ))
+        })
     }
 
     /// How many requests a client of this kind sends; `None` if that isn't known in advance,
@@ -173,9 +181,13 @@ impl Crowd {
     }
 
     /// How many requests the whole crowd sends, as far as that is known in advance.
-    pub fn asked(&self) -> u64 {
-        let of_kind = |kind| self.count(kind) as u64 * self.requests_of(kind).unwrap_or(0) as u64;
-        Kind::ALL.into_iter().map(of_kind).sum()
+    pub fn total_requests(&self) -> u64 {
+        Kind::ALL.into_iter().map(|kind| self.total_requests_of(kind)).sum()
+    }
+
+    /// The part of that which clients of this kind send.
+    pub(crate) fn total_requests_of(&self, kind: Kind) -> u64 {
+        self.count(kind) as u64 * self.requests_of(kind).unwrap_or(0) as u64
     }
 
     /// How many clients there are of a kind.
@@ -236,36 +248,21 @@ fn picked_before(number: usize, count: usize, of: usize) -> usize {
 }
 
 /// When the clients of a crowd connect and send their first request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// They connect one after the other, and start to send when all are connected, as in the
     /// article.
-    #[default]
     ConnectFirst,
     /// They connect all at once, and each starts to send as soon as it is connected.
     AsConnected,
 }
 
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Order::ConnectFirst => "connect-first",
-            Order::AsConnected => "as-connected",
-        })
-    }
-}
-
-impl FromStr for Order {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        [Order::ConnectFirst, Order::AsConnected]
-            .into_iter()
-            .find(|order| order.to_string() == name)
-            .ok_or_else(|| {
-                format!("`{name}` isn't an order: try `connect-first` or `as-connected`")
-            })
-    }
+/// Reads requests a second.
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    let rate = number.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "write requests a second, for example `2000/s` or `0.5/s`".into())
 }
 
 #[cfg(test)]

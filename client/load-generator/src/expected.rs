@@ -25,7 +25,7 @@ impl Expected {
     }
 
     /// A request is sent, so one more reply has to come.
-    pub(crate) fn asked(&mut self) {
+    pub(crate) fn request_sent(&mut self) {
         self.owed += 1;
     }
 
@@ -43,8 +43,7 @@ impl Expected {
         let due = &self.protocol.reply()[self.matched..];
         let (piece, rest) = bytes.split_at(due.len().min(bytes.len()));
         if !due.starts_with(piece) {
-            let due = Shown(due);
-            return Err(format!("got {} instead of {due}", Shown(bytes)));
+            return Err(format!("got {} instead of {}", Shown(bytes), Shown(due)));
         }
         *bytes = rest;
         self.matched += piece.len();
@@ -89,9 +88,9 @@ mod tests {
     use super::*;
 
     /// Sends this many requests, then takes the bytes in pieces of this size.
-    fn take(protocol: Protocol, asked: usize, bytes: &[u8], size: usize) -> Result<usize, String> {
+    fn take(protocol: Protocol, sent: usize, bytes: &[u8], size: usize) -> Result<usize, String> {
         let mut expected = Expected::new(protocol);
-        (0..asked).for_each(|_| expected.asked());
+        (0..sent).for_each(|_| expected.request_sent());
         let mut answered = 0;
         for mut piece in bytes.chunks(size) {
             while !piece.is_empty() {

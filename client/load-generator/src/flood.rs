@@ -29,10 +29,10 @@ use crate::crowd::{Crowd, Order};
 use crate::kind::Kind;
 use crate::phase::Phase;
 use crate::report::{Failure, Report, Stage, Stuck};
-use connection::{Connection, Next, ReadState};
+use connection::{Connection, Next};
 pub use event::{Event, Latency};
 use record::Record;
-use schedule::Schedule;
+use schedule::{Schedule, after};
 
 /// How many connections are opened, and how many are started, in one turn of the loop.
 ///
@@ -42,6 +42,9 @@ const BATCH: usize = 16;
 
 /// How often `watch` is called even if nothing happens, so that it can end the flood.
 const TICK: Duration = Duration::from_millis(100);
+
+/// After so long without any movement, the sockets of the clients that only send are full.
+const FULL_AFTER: Duration = Duration::from_millis(200);
 
 /// One of the crowd.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +82,7 @@ pub fn flood(
     crowd.check().map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let poller = Poller::new()?;
     let mut events = Events::new();
+    let began = Instant::now();
     let mut flood = Flood {
         poller: &poller,
         address,
@@ -91,17 +95,18 @@ pub fn flood(
         unfinished: crowd.connections - crowd.count(Kind::Silent),
         non_reading: crowd.count(Kind::NonReading),
         abandoned: Vec::new(),
-        record: Record::new(Report::new(address, crowd), watch),
+        record: Record::new(Report::new(address, crowd), watch, began),
     };
     let processor_time = system::thread_time();
     if crowd.order == Order::AsConnected {
-        flood.record.begin_asking();
+        flood.record.sending_since = Some(began);
     }
     while !flood.is_over() {
         flood.turn(&mut events)?;
     }
     flood.settle();
-    let mut report = flood.record.finish();
+    let mut report = flood.record.report;
+    report.elapsed = began.elapsed();
     report.processor_time =
         system::thread_time().zip(processor_time).map(|(now, before)| now.saturating_sub(before));
     Ok(report)
@@ -125,19 +130,17 @@ struct Flood<'a> {
     unfinished: usize,
     /// How many of the unfinished are non-reading.
     non_reading: usize,
-    /// Failed clients that had a schedule.
     abandoned: Vec<Abandoned>,
     record: Record<'a>,
 }
 
-/// The rest of the schedule of a failed client.
+/// What a failed client still had to do.
 struct Abandoned {
     client: Client,
-    /// `None` if the client could not even begin.
+    /// `None` if the client could not even begin, or has no schedule.
     schedule: Option<Schedule>,
-    /// How many requests it still had to send; `None` if it would have sent them until the time was
-    /// up.
-    to_ask: Option<usize>,
+    /// How many requests; `None` if it would have sent them until the time was up.
+    to_send: Option<usize>,
 }
 
 impl<'a> Flood<'a> {
@@ -145,7 +148,7 @@ impl<'a> Flood<'a> {
     /// crowd's duration, or, without one, until nothing has moved for too long.
     fn is_over(&self) -> bool {
         let all_gone = self.all_are_opened() && self.connections.is_empty();
-        self.record.is_ended() || all_gone || (self.unfinished == 0 && !self.only_silent())
+        self.record.report.ended_early || all_gone || (self.unfinished == 0 && !self.only_silent())
     }
 
     fn only_silent(&self) -> bool {
@@ -193,12 +196,14 @@ impl<'a> Flood<'a> {
         let entry = self.connections.vacant_entry();
         match Connection::open(self.poller, entry.key(), self.address, self.crowd, client) {
             Ok(connection) => {
-                self.record.entered(client, Phase::Connecting, connection.since());
+                let (phase, at) = (Phase::Connecting, connection.since);
+                self.record.notify(&Event::Entered { client: client.number, phase, at });
                 entry.insert(connection);
             }
             Err(error) => {
                 self.record.failed(client, &errors::cannot_open(&error, self.address, open));
-                self.abandon(client, None, self.crowd.requests_of(client.kind));
+                let to_send = self.crowd.requests_of(client.kind);
+                self.abandoned.push(Abandoned { client, schedule: None, to_send });
                 self.finished(client.kind);
                 self.no_longer_connecting();
             }
@@ -211,9 +216,8 @@ impl<'a> Flood<'a> {
         self.connecting -= 1;
         let all_are_through = self.connecting == 0 && self.all_are_opened();
         if all_are_through && self.crowd.order == Order::ConnectFirst {
-            self.record.begin_asking();
-            let keys = self.connections.iter().map(|(key, _)| key);
-            self.starting.extend(keys);
+            self.record.sending_since = Some(Instant::now());
+            self.starting.extend(self.connections.iter().map(|(key, _)| key));
         }
     }
 
@@ -231,10 +235,8 @@ impl<'a> Flood<'a> {
         if self.may_open() || !self.starting.is_empty() {
             return Instant::now();
         }
-        let next = match self.deadlines.first() {
-            Some(&(deadline, _)) => Some(deadline),
-            None => self.give_up_at(),
-        };
+        let next = self.deadlines.first().map(|&(deadline, _)| deadline);
+        let next = next.or_else(|| self.give_up_at());
         next.map_or(self.record.next_tick, |next| next.min(self.record.next_tick))
     }
 
@@ -247,12 +249,11 @@ impl<'a> Flood<'a> {
             return None;
         }
         if self.only_silent()
-            && let Some(end) = self.record.asks_until()
+            && let Some(end) = self.record.sending_until()
         {
             return Some(end);
         }
-        // An instant that can't be represented is so far away that it never comes.
-        self.record.last_moved.checked_add(self.crowd.timeout)
+        Some(after(self.record.last_moved, self.crowd.timeout))
     }
 
     fn connection_ready(&mut self, event: polling::Event) -> io::Result<()> {
@@ -268,12 +269,12 @@ impl<'a> Flood<'a> {
         let Some(connection) = self.connections.get_mut(key) else {
             return Ok(()); // it was closed earlier in this turn
         };
-        let due_before = connection.wakes_at();
+        let due_before = connection.wakes_at;
         let next = step(connection, &mut self.record);
-        if connection.wakes_at() != due_before {
+        if connection.wakes_at != due_before {
             let entry = |due| (due, key);
             due_before.map(|due| self.deadlines.remove(&entry(due)));
-            self.deadlines.extend(connection.wakes_at().map(entry));
+            self.deadlines.extend(connection.wakes_at.map(entry));
         }
         match next {
             Ok(Next::GoOn) => connection.watch()?,
@@ -285,7 +286,8 @@ impl<'a> Flood<'a> {
                 self.no_longer_connecting();
             }
             Ok(Next::Close) => {
-                self.record.closed(connection.client, Instant::now());
+                let (client, at) = (connection.client.number, Instant::now());
+                self.record.notify(&Event::Closed { client, at });
                 self.close(key);
             }
             Err(failure) => {
@@ -313,17 +315,17 @@ impl<'a> Flood<'a> {
     /// When all the others are done and no non-reading client can send any more, the non-reading
     /// clients read their replies.
     fn let_the_others_read(&mut self) -> io::Result<()> {
-        if self.non_reading == 0 || self.unfinished > self.non_reading || !self.all_are_opened() {
+        let all_have_begun = self.all_are_opened() && self.connecting == 0;
+        let others_are_done = self.unfinished == self.non_reading && self.starting.is_empty();
+        if self.non_reading == 0 || !all_have_begun || !others_are_done {
             return Ok(());
         }
-        let mut waiting = Vec::new();
-        for (key, connection) in &self.connections {
-            match connection.read_state() {
-                ReadState::Sends => return Ok(()),
-                ReadState::Waits => waiting.push(key),
-                ReadState::Reads => {}
-            }
+        let may_have_room = self.record.last_moved.elapsed() < FULL_AFTER;
+        let waiting = || self.connections.iter().filter(|(_, connection)| !connection.reads);
+        if may_have_room && waiting().any(|(_, connection)| connection.phase != Phase::Resting) {
+            return Ok(());
         }
+        let waiting: Vec<usize> = waiting().map(|(key, _)| key).collect();
         waiting.into_iter().try_for_each(|key| {
             self.go_on(key, |connection, record| connection.begin_to_read(record))
         })
@@ -332,10 +334,10 @@ impl<'a> Flood<'a> {
     fn give_up(&mut self) {
         let mut stuck = Stuck::default();
         for (_, connection) in std::mem::take(&mut self.connections) {
-            let (place, why) = match connection.phase() {
+            let (place, why) = match connection.phase {
                 Phase::Connecting => (&mut stuck.connecting, "still connecting"),
                 Phase::Held => (&mut stuck.held, "connected, waiting until all are"),
-                _ if connection.read_state() != ReadState::Reads => {
+                _ if !connection.reads => {
                     stuck.non_reading += 1;
                     continue; // it does what it should, and so does a silent client
                 }
@@ -364,7 +366,7 @@ impl<'a> Flood<'a> {
         }
         let only_silent = Stuck { silent: stuck.silent, ..Stuck::default() };
         self.record.report.stuck = Some(stuck).filter(|&stuck| stuck != only_silent);
-        self.record.end();
+        self.opened = self.crowd.connections;
     }
 
     /// Records what went wrong for a client that is no longer in the flood.
@@ -372,35 +374,28 @@ impl<'a> Flood<'a> {
         let client = connection.client;
         self.record.failed(client, failure);
         connection.give_up(Instant::now(), &mut self.record);
-        let (schedule, to_ask) = connection.into_schedule();
-        self.abandon(client, schedule, to_ask);
-    }
-
-    fn abandon(&mut self, client: Client, schedule: Option<Schedule>, to_ask: Option<usize>) {
-        if self.crowd.rate.is_some() && client.kind == Kind::Prompt {
-            self.abandoned.push(Abandoned { client, schedule, to_ask });
-        }
+        let Connection { schedule, to_send, .. } = connection;
+        self.abandoned.push(Abandoned { client, schedule, to_send });
     }
 
     /// Counts the requests that failed clients of an open loop would have sent by now as
     /// unanswered. Otherwise a server would look better, the more connections it drops.
     fn settle(&mut self) {
-        let asks_from = self.record.asks_from().filter(|_| self.record.report.connected > 0);
-        let Some(asks_from) = asks_from else {
+        let since = self.record.sending_since.filter(|_| self.record.report.connected > 0);
+        let Some(since) = since else {
             return; // no request was due yet, or there was no server
         };
         let now = Instant::now();
-        let end = self.record.asks_until().map_or(now, |end| end.min(now));
-        for Abandoned { client, schedule, to_ask } in std::mem::take(&mut self.abandoned) {
-            let Some(mut schedule) =
-                schedule.or_else(|| Schedule::new(self.crowd, client.number, asks_from))
-            else {
-                continue;
+        let end = self.record.sending_until().map_or(now, |end| end.min(now));
+        for Abandoned { client, schedule, to_send } in std::mem::take(&mut self.abandoned) {
+            let schedule = schedule.or_else(|| Schedule::new(self.crowd, client.number, since));
+            let Some(mut schedule) = schedule else {
+                continue; // it is not a client of an open loop
             };
             let dues = std::iter::repeat_with(|| schedule.take()).take_while(|&due| due < end);
-            for due in dues.take(to_ask.unwrap_or(usize::MAX)) {
-                if to_ask.is_none() {
-                    self.record.asked(client, 1);
+            for due in dues.take(to_send.unwrap_or(usize::MAX)) {
+                if to_send.is_none() {
+                    self.record.requested(client);
                 }
                 let since_due = self.record.is_measured(due).then(|| now - due);
                 self.record.unanswered(client, None, since_due);
@@ -410,11 +405,11 @@ impl<'a> Flood<'a> {
 
     fn close(&mut self, key: usize) -> Connection<'a> {
         let connection = self.connections.remove(key);
-        if let Some(due) = connection.wakes_at() {
+        if let Some(due) = connection.wakes_at {
             self.deadlines.remove(&(due, key));
         }
         self.finished(connection.client.kind);
-        if connection.phase() == Phase::Connecting {
+        if connection.phase == Phase::Connecting {
             self.no_longer_connecting();
         }
         connection

@@ -2,38 +2,41 @@
 
 use std::fmt;
 
+use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, ValueEnum};
 use serde::{Serialize, Serializer};
 
-/// How a client behaves.
+use crate::crowd::MOST_CONNECTIONS;
+
+/// How a client behaves; also the help of its option.
 ///
-/// For each kind it is known what the server has to send, and every byte of that is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// For each kind it is known what the server has to send, and every byte of that is checked: a
+/// reply to each whole request, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Sends each request at once and reads the reply. It gets a reply to each.
+    /// Send each request at once, and read the reply.
     Prompt,
-    /// Sends its requests one byte at a time, like a phone in a tunnel. It gets one reply to each.
+    /// Send a byte at a time, like a phone in a tunnel.
     Dribbling,
-    /// Sends half of a request, waits, and sends the rest, like an upload that stalls. It gets one
-    /// reply to each.
+    /// Send half of a request, wait, and send the rest, like an upload that stalls.
     Pausing,
-    /// Keeps its connection and sends the next request after a time to think, like a person who
-    /// types, or a page that refreshes. It gets a reply to each.
+    /// Send at least five requests and think in between, like a person who types.
     Chatty,
-    /// Sends all its requests at once and closes its sending half before any reply, like a script
-    /// that pipes a file into `nc`. The last line has no LF; the end of the stream ends it. It gets
-    /// a reply to each, and then the server closes the connection.
+    /// Send everything and close the sending half before any reply, like a file piped into `nc`.
+    ///
+    /// The last line has no LF; the end of the stream ends it. After the last reply the server
+    /// closes the connection.
     HalfClosing,
-    /// Sends until the sockets are full, with a small receive buffer, and reads nothing until the
-    /// others are done, like a laptop that falls asleep during a download. In the end it gets every
-    /// reply.
+    /// Send until the sockets are full, and read nothing until the others are done, like a laptop
+    /// that falls asleep during a download.
     NonReading,
-    /// Connects and sends nothing until the others are done, like a browser that opens connections
-    /// in advance. It gets nothing; the server may close the connection.
+    /// Send nothing until the others are done, like a browser's spare connections.
+    ///
+    /// The server may close the connection.
     Silent,
-    /// Sends half of a request, waits, and resets the connection, like an app that is killed. It
-    /// gets nothing.
+    /// Send half of a request, wait, and reset the connection, like an app that is killed.
     Resetting,
-    /// Connects and closes without sending anything, like a health check or a port scanner.
+    /// Connect, and close without sending anything, like a health check or a port scanner.
     Vanishing,
 }
 
@@ -70,13 +73,6 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
-    }
-}
-
-/// As its name.
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
     }
 }
 
@@ -139,5 +135,38 @@ impl fmt::Display for Mix {
 impl Serialize for Mix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.kinds())
+    }
+}
+
+/// An option for each kind but the prompt one: how many clients are of this kind.
+impl Args for Mix {
+    fn augment_args(command: Command) -> Command {
+        let option = |&kind: &Kind| {
+            let help = kind.to_possible_value().and_then(|value| value.get_help().cloned());
+            Arg::new(kind.name())
+                .long(kind.name())
+                .help(help.unwrap_or_default())
+                .value_name("COUNT")
+                .value_parser(system::whole_number(0..=MOST_CONNECTIONS))
+        };
+        command
+            .next_help_heading("The zoo: how many clients of each kind")
+            .args(Kind::ALL[1..].iter().map(option))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Mix::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Mix {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let counts = Kind::ALL[1..].iter().map(|&kind| (kind, matches.get_one(kind.name())));
+        Ok(counts.filter_map(|(kind, count)| Some((kind, *count?))).collect())
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Mix::from_arg_matches(matches)?;
+        Ok(())
     }
 }

@@ -34,7 +34,7 @@ pub mod probe;
 pub mod report;
 
 pub use busy_clients::BusyClients;
-pub use crowd::{Crowd, Order};
+pub use crowd::{Crowd, MOST_CONNECTIONS, Order};
 pub use expected::Shown;
 pub use flood::errors::{START_ONE, cannot_reach};
 pub use flood::{Event, Latency, flood};

@@ -20,7 +20,6 @@ use crate::expected::Expected;
 ///
 /// let address = protocol::DEFAULT_ADDRESS.parse().unwrap();
 /// let mut probe = Probe::connect(address, Protocol::Lines, Duration::from_secs(5))?;
-/// println!("connected in {:?}", probe.connected_after());
 /// for _ in 0..10 {
 ///     println!("answered in {:?}", probe.request()?);
 /// }
@@ -37,43 +36,25 @@ pub struct Probe {
     request: Vec<u8>,
     expected: Expected,
     timeout: Duration,
-    connected_after: Duration,
 }
 
 impl Probe {
     /// Connects. Neither this nor any later call takes longer than `timeout`.
     pub fn connect(address: SocketAddr, protocol: Protocol, timeout: Duration) -> io::Result<Self> {
-        Probe::connect_with(|| TcpStream::connect_timeout(&address, timeout), protocol, timeout)
+        Probe::over(TcpStream::connect_timeout(&address, timeout)?, protocol, timeout)
     }
 
-    /// Connects in the given way. No later call takes longer than `timeout`.
-    pub fn connect_with(
-        connect: impl FnOnce() -> io::Result<TcpStream>,
-        protocol: Protocol,
-        timeout: Duration,
-    ) -> io::Result<Self> {
-        let start = Instant::now();
-        let stream = connect()?;
-        let connected_after = start.elapsed();
+    /// Uses this connection. No call takes longer than `timeout`.
+    pub fn over(stream: TcpStream, protocol: Protocol, timeout: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(timeout))?;
-        Ok(Probe {
-            stream,
-            request: protocol.request("hello from the probe"),
-            expected: Expected::new(protocol),
-            timeout,
-            connected_after,
-        })
+        let request = protocol.request("hello from the probe");
+        Ok(Probe { stream, request, expected: Expected::new(protocol), timeout })
     }
 
     /// The socket.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
-    }
-
-    /// How long it took to connect.
-    pub fn connected_after(&self) -> Duration {
-        self.connected_after
     }
 
     /// Sends a request and reads exactly the reply. Returns how long it took, from before the first
@@ -88,8 +69,13 @@ impl Probe {
     /// Sends a request, and doesn't wait for the reply.
     pub fn send(&mut self) -> io::Result<()> {
         self.stream.write_all(&self.request).map_err(same_on_all_systems)?;
-        self.expected.asked();
+        self.expected.request_sent();
         Ok(())
+    }
+
+    /// How many replies still have to come.
+    pub(crate) fn owed(&self) -> usize {
+        self.expected.owed()
     }
 
     /// Reads exactly the replies to all that was sent.
@@ -98,8 +84,8 @@ impl Probe {
     }
 
     fn receive_since(&mut self, start: Instant) -> io::Result<()> {
-        while self.expected.owed() > 0 {
-            if self.read_some(start)? == 0 {
+        while self.owed() > 0 {
+            if self.read_since(start)? == 0 {
                 let why = "the server closed the connection before the whole reply had come";
                 return Err(io::Error::new(ErrorKind::UnexpectedEof, why));
             }
@@ -112,23 +98,28 @@ impl Probe {
     pub fn end(mut self) -> io::Result<()> {
         let start = Instant::now();
         self.stream.shutdown(Shutdown::Write)?;
-        while self.read_some(start)? > 0 {}
+        while self.read_since(start)? > 0 {}
         Ok(())
     }
 
-    /// Reads once and checks what came; 0 is the end of the stream.
-    fn read_some(&mut self, start: Instant) -> io::Result<usize> {
-        let left = self.timeout.saturating_sub(start.elapsed());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
+    fn read_since(&mut self, start: Instant) -> io::Result<usize> {
+        loop {
+            let left = self.timeout.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.stream.set_read_timeout(Some(left))?;
+            match self.read() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {} // read(2): a signal
+                read => return read.map_err(same_on_all_systems),
+            }
         }
-        self.stream.set_read_timeout(Some(left))?;
-        let mut buffer = [0; 1024];
-        let count = match self.stream.read(&mut buffer) {
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => return self.read_some(start),
-            Err(error) => return Err(same_on_all_systems(error)),
-        };
+    }
+
+    /// Reads once and checks what came; 0 is the end of the stream.
+    pub(crate) fn read(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; 64]; // more than a reply is long
+        let count = self.stream.read(&mut buffer)?;
         self.expected.take_all(&buffer[..count])?;
         Ok(count)
     }

@@ -19,10 +19,7 @@ use crate::crowd::Crowd;
 use crate::json::{as_seconds, as_seconds_if_any};
 use crate::kind::Kind;
 
-/// The percentiles that are shown by default.
-pub const PERCENTILES: [f64; 3] = [50.0, 90.0, 99.0];
-
-/// The results of a flood. Its `Display` is the text for people, without a newline at the end.
+/// The results of a flood. Its `Display` is the [text](Report::text) for people.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The server's address.
@@ -32,7 +29,7 @@ pub struct Report {
     /// How many clients connected.
     pub connected: usize,
     /// How many requests the crowd had to send, whether it did or not.
-    pub asked: u64,
+    pub requests: u64,
     /// How many replies came, complete and correct.
     pub answered: u64,
     /// From the call of `connect` until the connection was established.
@@ -87,7 +84,7 @@ pub struct KindReport {
     /// How many of them failed. All others got exactly the right bytes.
     pub failed: usize,
     /// How many requests they had to send.
-    pub asked: u64,
+    pub requests: u64,
     /// How many of those were answered.
     pub answered: u64,
     /// As [`Report::reply`].
@@ -112,7 +109,7 @@ impl Report {
             kind,
             clients: crowd.count(kind),
             failed: 0,
-            asked: crowd.count(kind) as u64 * crowd.requests_of(kind).unwrap_or(0) as u64,
+            requests: crowd.total_requests_of(kind),
             answered: 0,
             reply: Latencies::default(),
         };
@@ -120,7 +117,7 @@ impl Report {
             address,
             crowd: crowd.clone(),
             connected: 0,
-            asked: crowd.asked(),
+            requests: crowd.total_requests(),
             answered: 0,
             connect: Latencies::default(),
             reply: Latencies::default(),
@@ -138,11 +135,11 @@ impl Report {
 
     /// Whether every request was answered and nothing else went wrong.
     pub fn is_good(&self) -> bool {
-        self.answered == self.asked && self.errors.count() == 0
+        self.answered == self.requests && self.errors.count() == 0
     }
 
     /// The report as one JSON object in one line. Units are in the names: `_us` is microseconds,
-    /// `_s` seconds. If there are too few replies for one of the `percentiles`, the doubts say so.
+    /// `_s` seconds. The `percentiles` matter only to the [doubts](Self::doubts).
     pub fn json(&self, percentiles: &[f64]) -> io::Result<String> {
         #[derive(Serialize)]
         struct Object<'a> {
@@ -156,56 +153,45 @@ impl Report {
             good: self.is_good(),
             report: self,
             explanation: self.explanation(),
-            doubts: self.doubts().into_iter().chain(self.too_few_for(percentiles)).collect(),
+            doubts: self.doubts(percentiles),
         })?)
     }
 
-    /// Why some figures say less than they seem to, in one sentence each.
-    ///
-    /// See also [`too_few_for`](Self::too_few_for), which depends on the percentiles.
-    pub fn doubts(&self) -> Vec<String> {
-        doubts::doubts(self)
-    }
-
-    /// A sentence if there are too few replies for one of these percentiles.
-    pub fn too_few_for(&self, percentiles: &[f64]) -> Option<String> {
-        doubts::too_few(self, percentiles)
-    }
-
     fn explanation(&self) -> Option<String> {
-        let stuck = self.stuck.as_ref().map(|stuck| stuck.explanation(&self.crowd));
+        let stuck = self.stuck.map(|stuck| stuck.explanation(&self.crowd));
         stuck.or_else(|| doubts::coordinated_omission(self))
     }
 
     /// The most important figures, in one line.
     pub fn headline(&self) -> String {
         let Crowd { connections, rate, duration, .. } = self.crowd;
-        let Report { asked, answered, connected, elapsed, .. } = *self;
+        let Report { requests, answered, connected, elapsed, .. } = *self;
         let mut line = format!(
-            "answered {answered} of {asked} requests, connected {connected} of {connections} \
+            "answered {answered} of {requests} requests, connected {connected} of {connections} \
              clients, in {elapsed:.1?}"
         );
         if self.ended_early {
             line += ", cut short";
         }
         if rate.is_some() || duration.is_some() {
-            line += &format!(": {:.0}/s", self.heard() as f64 / elapsed.as_secs_f64());
+            line += &format!(": {:.0}/s", self.awaited() as f64 / elapsed.as_secs_f64());
         }
         line
     }
 
     /// How many replies came to clients that waited for them. A non-reading client gets thousands,
     /// and doesn't wait.
-    pub fn heard(&self) -> u64 {
+    fn awaited(&self) -> u64 {
         let waited = self.kinds.iter().filter(|part| part.kind != Kind::NonReading);
         waited.map(|part| part.answered).sum()
     }
 
-    /// The text for people, with these percentiles. If there are too few replies for one, it is
-    /// shown as `-`.
+    /// The text for people, without a newline at the end, with these percentiles or, if none is
+    /// given, with p50, p90 and p99. If there are too few replies for one, it is shown as `-`.
     pub fn text(&self, percentiles: &[f64]) -> String {
+        let usual = [50.0, 90.0, 99.0];
         let mut text = self.headline();
-        text += &self.latencies_text(percentiles);
+        text += &self.latencies_text(if percentiles.is_empty() { &usual } else { percentiles });
         if self.kinds.len() > 1 {
             text += &self.kinds_text();
         }
@@ -223,7 +209,7 @@ impl Report {
                 text += &format!("\n{count:>6} {stage:<12} {first}");
             }
         }
-        let doubts = self.doubts().into_iter().map(|doubt| format!("Caution: {doubt}"));
+        let doubts = self.doubts(percentiles).into_iter().map(|doubt| format!("Caution: {doubt}"));
         for paragraph in self.explanation().into_iter().chain(doubts) {
             text += &format!("\n\n{paragraph}");
         }
@@ -231,42 +217,35 @@ impl Report {
     }
 
     fn latencies_text(&self, percentiles: &[f64]) -> String {
-        let since_due = self.open_loop.as_ref().map(|open_loop| &open_loop.reply_since_due);
-        let rows = [
-            ("connect", Some(&self.connect)),
-            ("reply", Some(&self.reply)),
-            ("since due", since_due),
-        ];
-        let rows: Vec<_> = rows
-            .into_iter()
-            .filter_map(|(name, latencies)| Some((name, latencies?)))
-            .filter(|(_, latencies)| latencies.count() > 0)
-            .collect();
-        if rows.is_empty() {
-            return String::new();
-        }
-        let mut text = format!("\n{:9}", "");
-        for percentile in percentiles {
-            text += &format!("{:>11}", format!("p{percentile}"));
-        }
-        text += &format!("{:>11}", "max");
-        for (name, latencies) in rows {
-            text += &format!("\n{name:9}");
-            for percentile in percentiles {
-                text += &format!("{:>11}", shown(latencies, percentile / 100.0));
+        let row = |name: &str, cells: Vec<String>| {
+            let cells: String = cells.iter().map(|cell| format!("{cell:>11}")).collect();
+            format!("\n{name:9}{cells}")
+        };
+        let titles = percentiles.iter().map(|percentile| format!("p{percentile}"));
+        let mut rows = vec![row("", titles.chain(["max".into()]).collect())];
+        for (name, latencies) in ["connect", "reply", "since due"].into_iter().zip(self.latencies())
+        {
+            if latencies.count() > 0 {
+                let shares = percentiles.iter().map(|percentile| percentile / 100.0).chain([1.0]);
+                rows.push(row(name, shares.map(|share| shown(latencies, share)).collect()));
             }
-            text += &format!("{:>11}", shown(latencies, 1.0));
         }
-        text
+        if rows.len() > 1 { rows.concat() } else { String::new() }
+    }
+
+    /// To connect, to get a reply, and in an open loop to get one since it was due.
+    pub fn latencies(&self) -> impl Iterator<Item = &Latencies> {
+        let since_due = self.open_loop.as_ref().map(|open_loop| &open_loop.reply_since_due);
+        [&self.connect, &self.reply].into_iter().chain(since_due)
     }
 
     fn kinds_text(&self) -> String {
         let mut text = format!(
             "\n\n{:13}{:>8}{:>8}{:>10}{:>10}{:>11}{:>11}",
-            "", "clients", "failed", "asked", "answered", "reply p50", "max"
+            "", "clients", "failed", "requests", "answered", "reply p50", "max"
         );
-        for KindReport { kind, clients, failed, asked, answered, reply } in &self.kinds {
-            text += &format!("\n{kind:13}{clients:>8}{failed:>8}{asked:>10}{answered:>10}");
+        for KindReport { kind, clients, failed, requests, answered, reply } in &self.kinds {
+            text += &format!("\n{kind:13}{clients:>8}{failed:>8}{requests:>10}{answered:>10}");
             text += &format!("{:>11}{:>11}", shown(reply, 0.5), shown(reply, 1.0));
         }
         text
@@ -285,7 +264,7 @@ pub fn shown(latencies: &Latencies, share: f64) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text(&PERCENTILES))
+        f.write_str(&self.text(&[]))
     }
 }
 
@@ -353,7 +332,7 @@ pub struct StageErrors {
 impl Errors {
     /// How many clients failed.
     pub fn count(&self) -> usize {
-        self.by_stage.iter().map(|trouble| trouble.count).sum()
+        self.by_stage.iter().map(|errors| errors.count).sum()
     }
 
     /// What went wrong at one stage.
@@ -369,9 +348,9 @@ impl Errors {
 
     pub(crate) fn add(&mut self, client: usize, failure: &Failure) {
         self.ours += usize::from(failure.is_ours);
-        let trouble = &mut self.by_stage[failure.stage as usize];
-        trouble.count += 1;
-        trouble.first.get_or_insert_with(|| format!("client number {client}: {}", failure.why));
+        let errors = &mut self.by_stage[failure.stage as usize];
+        errors.count += 1;
+        errors.first.get_or_insert_with(|| format!("client number {client}: {}", failure.why));
     }
 }
 
@@ -390,7 +369,7 @@ mod tests {
 
     fn report(crowd: &Crowd) -> Report {
         let mut report = Report::new(([127, 0, 0, 1], 8686).into(), crowd);
-        report.answered = report.asked;
+        report.answered = report.requests;
         report.elapsed = Duration::from_secs(2);
         report
     }
@@ -399,7 +378,7 @@ mod tests {
     fn a_percentile_that_too_few_replies_bear_is_a_dash() {
         let mut report = report(&Crowd::default());
         (0..20).for_each(|_| report.reply.record(Duration::from_millis(1)));
-        let text = report.text(&[50.0, 90.0, 99.0]);
+        let text = report.to_string();
         let row: Vec<_> = text.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(row, ["reply", "1.0ms", "1.0ms", "-", "1.0ms"], "{text}");
     }

@@ -1,5 +1,6 @@
 //! Tables: for people at a terminal, for Markdown pages, and for programs.
 
+use std::cmp::Reverse;
 use std::io;
 
 use clap::{Args, ValueEnum};
@@ -91,16 +92,10 @@ impl Table {
         Table { columns: columns.into(), rows: Vec::new() }
     }
 
-    /// Adds a row, with a cell for each column.
-    pub fn add(&mut self, row: impl Into<Vec<Cell>>) {
-        let row = row.into();
-        debug_assert_eq!(row.len(), self.columns.len());
-        self.rows.push(row);
-    }
-
-    /// Adds these rows.
+    /// Adds these rows, with a cell for each column.
     pub fn with(mut self, rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
-        rows.into_iter().for_each(|row| self.add(row));
+        self.rows.extend(rows);
+        debug_assert!(self.rows.iter().all(|row| row.len() == self.columns.len()));
         self
     }
 
@@ -117,18 +112,17 @@ impl Table {
     /// The table for people, no wider than this many characters. Columns that have to be left out
     /// are named below it. (The first column and those of rank 0 are never left out.)
     pub fn text(&self, width: Option<usize>) -> String {
-        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
-        let mut left_out = Vec::new();
-        let mut text = self.drawn(&shown);
-        while width.is_some_and(|width| wide(&text) > width)
-            && let Some(place) = self.dispensable(&shown)
-        {
-            left_out.push(shown.remove(place));
-            text = self.drawn(&shown);
-        }
-        if !left_out.is_empty() {
-            left_out.sort_unstable();
-            let titles: Vec<&str> = left_out.iter().map(|&it| self.columns[it].title).collect();
+        let columns = self.columns.iter().enumerate();
+        let mut dispensable: Vec<usize> =
+            columns.clone().filter(|(_, column)| column.rank > 0).map(|(place, _)| place).collect();
+        dispensable.sort_by_key(|&place| Reverse((self.columns[place].rank, place)));
+        let without = |count| self.drawn_without(&dispensable[..count]);
+        let fits = |count: &usize| width.is_none_or(|width| wide(&without(*count)) <= width);
+        let count = (0..dispensable.len()).find(fits).unwrap_or(dispensable.len());
+        let mut text = without(count);
+        if count > 0 {
+            let left_out = columns.filter(|(place, _)| dispensable[..count].contains(place));
+            let titles: Vec<&str> = left_out.map(|(_, column)| column.title).collect();
             text += &format!(
                 "\nLeft out because the terminal is too narrow: {}. `--format csv` has everything.",
                 titles.join(", ")
@@ -137,18 +131,13 @@ impl Table {
         text
     }
 
-    /// Which of the shown columns to leave out next: the last one of the greatest rank.
-    fn dispensable(&self, shown: &[usize]) -> Option<usize> {
-        let ranks = shown.iter().enumerate().map(|(place, &it)| (self.columns[it].rank, place));
-        ranks.max().filter(|(rank, _)| *rank > 0).map(|(_, place)| place)
-    }
-
-    fn drawn(&self, shown: &[usize]) -> String {
+    fn drawn_without(&self, left_out: &[usize]) -> String {
+        let shown = || (0..self.columns.len()).filter(|place| !left_out.contains(place));
         let mut table = comfy_table::Table::new();
         table.load_style(UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
-        table.set_header(shown.iter().map(|&it| self.columns[it].title));
+        table.set_header(shown().map(|place| self.columns[place].title));
         for row in &self.rows {
-            table.add_row(shown.iter().map(|&it| row[it].text.as_str()));
+            table.add_row(shown().map(|place| row[place].text.as_str()));
         }
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);

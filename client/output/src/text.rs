@@ -24,14 +24,9 @@ pub fn paragraph(label: &str, words: &str, width: Option<usize>) -> String {
     textwrap::fill(words, options)
 }
 
-/// Wraps lines that are wider than the terminal between words.
-pub fn fit(text: &str) -> String {
-    fit_to(text, width())
-}
-
 /// Wraps lines that are wider than this many characters between words. The rest of a line keeps its
 /// indentation. Escape sequences don't count.
-pub fn fit_to(text: &str, width: Option<usize>) -> String {
+fn fit(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let fit_line = |line: &str| {
         let indentation = &line[..line.len() - line.trim_start().len()];
@@ -51,7 +46,16 @@ pub fn fit_to(text: &str, width: Option<usize>) -> String {
 ///
 /// If it can't be printed.
 pub fn print(text: impl Display) -> io::Result<()> {
-    let text = fit(&text.to_string());
+    print_within(width(), text)
+}
+
+/// The same for a [`width`] that is already known.
+///
+/// # Errors
+///
+/// If it can't be printed.
+pub fn print_within(width: Option<usize>, text: impl Display) -> io::Result<()> {
+    let text = fit(&text.to_string(), width);
     writeln!(anstream::stdout(), "{text}").map_err(|error| cannot_print(&error))
 }
 
@@ -67,9 +71,9 @@ mod tests {
     #[test]
     fn long_lines_are_broken_at_words_and_keep_their_indentation() {
         let text = "one two three\n  four five six\nseveneightnine ten";
-        assert_eq!(fit_to(text, None), text);
+        assert_eq!(fit(text, None), text);
         assert_eq!(
-            fit_to(text, Some(9)),
+            fit(text, Some(9)),
             "one two\nthree\n  four\n  five\n  six\nseveneightnine\nten"
         );
     }
@@ -77,6 +81,6 @@ mod tests {
     #[test]
     fn escape_sequences_have_no_width() {
         let green = "\u{1b}[32mone\u{1b}[0m two";
-        assert_eq!(fit_to(green, Some(7)), green);
+        assert_eq!(fit(green, Some(7)), green);
     }
 }

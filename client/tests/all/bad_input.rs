@@ -59,13 +59,13 @@ fn an_address_that_is_not_unicode_is_rejected_wherever_it_comes_from() {
 #[test]
 fn negative_values_are_rejected_with_what_is_right() {
     for (arguments, words) in [
-        (&["--every", "-1s"][..], "'-1s' for '--every <TIME>': write a number and a unit"),
+        (&["--every", "-1s"][..], "'-1s' for '--every <TIME>': write a time with its unit"),
         (&["--connections", "-1"], "'-1' for '--connections <COUNT>': write a whole number"),
         (&["--rate", "-1"], "'-1' for '--rate <COUNT/s>': write requests a second"),
         (&["check", "--patience", "-1s"], "'-1s' for '--patience <TIME>'"),
         (&["check", "--patience", "18446744073709551615s"], "24h at most"),
         (&["check", "--start-within", "1"], "'1' for '--start-within <TIME>'"),
-        (&["chaos", "--time", "-1s"], "'-1s' for '--time <TIME>': write a number and a unit"),
+        (&["chaos", "--time", "-1s"], "'-1s' for '--time <TIME>': write a time with its unit"),
         (&["chaos", "--start-within", "25h"], "24h at most"),
         (&["chaos", "--seed", "-1"], "'-1' for '--seed <NUMBER>': write a whole number"),
         (&["chaos", "--seed", "1", "--wave", "x"], "'x' for '--wave <NUMBER>': write a whole"),

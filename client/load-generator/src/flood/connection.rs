@@ -27,13 +27,13 @@ use polling::Poller;
 use protocol::Protocol;
 use socket2::{Domain, Socket, Type};
 
-use super::Client;
 use super::errors::{failure, is_under_way};
 use super::outbox::Outbox;
 use super::polled_socket::PolledSocket;
 use super::record::Record;
-use super::schedule::Schedule;
+use super::schedule::{Schedule, after};
 use super::script::{Step, script};
+use super::{Client, Event};
 use crate::crowd::Crowd;
 use crate::expected::Expected;
 use crate::phase::Phase;
@@ -51,9 +51,6 @@ const LARGE_BUFFER: usize = 1 << 20;
 /// between client and server, so that only a server that takes everything gets it all.
 const MOST_UNREAD: usize = 64 << 20;
 
-/// After so long without room in the socket, nothing on the way to the server moves any more.
-const FULL_AFTER: Duration = Duration::from_millis(200);
-
 /// What becomes of a connection after a step.
 pub(super) enum Next {
     /// It has just been established.
@@ -63,41 +60,29 @@ pub(super) enum Next {
     Close,
 }
 
-/// Whether a client reads what comes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReadState {
-    Reads,
-    /// It reads nothing, and isn't through with what it has to send.
-    Sends,
-    /// It reads nothing, and can do nothing more before it reads.
-    Waits,
-}
-
 pub(super) struct Connection<'a> {
     pub(super) client: Client,
     crowd: &'a Crowd,
-    phase: Phase,
+    pub(super) phase: Phase,
     socket: PolledSocket<'a>,
     script: Vec<Step>,
     /// Where it is in its script.
     at: usize,
     outbox: Outbox,
     /// Requests that are not begun; `None` if it sends them until the time is up.
-    to_send: Option<usize>,
-    schedule: Option<Schedule>,
+    pub(super) to_send: Option<usize>,
+    pub(super) schedule: Option<Schedule>,
     expected: Expected,
     /// Whether it reads what comes.
-    reads: bool,
+    pub(super) reads: bool,
     /// The sending half is closed.
     has_ended: bool,
     /// How many requests it sends isn't known beforehand: each counts when it is sent.
     counts_when_sent: bool,
-    /// When it goes on by itself.
-    wakes_at: Option<Instant>,
+    /// When it goes on by itself, and [`expire`](Self::expire) has to be called.
+    pub(super) wakes_at: Option<Instant>,
     /// When what it now waits for was begun: connecting, or the last byte of a request.
-    since: Instant,
-    /// When bytes were last sent.
-    wrote_at: Instant,
+    pub(super) since: Instant,
     /// When it would have had nothing more to wait for, had its last request gone out in time.
     free_since: Instant,
     /// How late that one went out, by the client's own fault.
@@ -132,14 +117,7 @@ impl<'a> Connection<'a> {
             Err(error) if !is_under_way(&error) => return Err(error),
             _ => {}
         }
-        let request =
-            crowd.protocol.request(&format!("hello from client number {}", client.number));
-        let to_send = crowd.requests_of(client.kind);
-        let in_a_row = match script[0] {
-            Step::AllRequests => to_send.unwrap_or(1),
-            Step::EndlessRequests => MOST_UNREAD / request.len(),
-            _ => 1,
-        };
+        let request = format!("hello from client number {}", client.number);
         Ok(Connection {
             client,
             crowd,
@@ -148,8 +126,8 @@ impl<'a> Connection<'a> {
             socket: PolledSocket::new(poller, socket, polling::Event::writable(key))?,
             script,
             at: 0,
-            outbox: Outbox::new(&request, in_a_row),
-            to_send,
+            outbox: Outbox::new(crowd.protocol.request(&request)),
+            to_send: crowd.requests_of(client.kind),
             schedule: None,
             expected: Expected::new(crowd.protocol),
             reads,
@@ -157,7 +135,6 @@ impl<'a> Connection<'a> {
             counts_when_sent: false,
             wakes_at: None,
             since,
-            wrote_at: since,
             free_since: since,
             sent_late: Duration::ZERO,
             under_way: 0,
@@ -165,39 +142,11 @@ impl<'a> Connection<'a> {
         })
     }
 
-    pub(super) fn phase(&self) -> Phase {
-        self.phase
-    }
-
-    /// When [`expire`](Self::expire) has to be called.
-    pub(super) fn wakes_at(&self) -> Option<Instant> {
-        self.wakes_at
-    }
-
-    /// When what it now waits for was begun.
-    pub(super) fn since(&self) -> Instant {
-        self.since
-    }
-
-    /// What it had still to do: the schedule if there is one, and how many requests were left.
-    pub(super) fn into_schedule(self) -> (Option<Schedule>, Option<usize>) {
-        (self.schedule, self.to_send)
-    }
-
-    pub(super) fn read_state(&self) -> ReadState {
-        match self.phase {
-            _ if self.reads => ReadState::Reads,
-            Phase::Resting => ReadState::Waits,
-            Phase::Blocked if self.wrote_at.elapsed() >= FULL_AFTER => ReadState::Waits,
-            _ => ReadState::Sends,
-        }
-    }
-
     /// Registers what this phase waits for.
     pub(super) fn watch(&mut self) -> io::Result<()> {
         match self.phase {
             Phase::Connecting => self.socket.watch_for(false, true),
-            // Readable always: what comes unasked is an error, and so is an early end.
+            // Readable always: what comes unrequested is an error, and so is an early end.
             _ => self.socket.watch_for(self.reads, !self.outbox.ready().is_empty()),
         }
     }
@@ -233,9 +182,8 @@ impl<'a> Connection<'a> {
         if self.phase != Phase::Held {
             return Ok(Next::GoOn);
         }
-        let asks_from = record.asks_from();
-        self.schedule =
-            asks_from.and_then(|from| Schedule::new(self.crowd, self.client.number, from));
+        let schedule = |since| Schedule::new(self.crowd, self.client.number, since);
+        self.schedule = record.sending_since.and_then(schedule);
         self.run(Instant::now(), record)
     }
 
@@ -262,7 +210,7 @@ impl<'a> Connection<'a> {
     fn enter(&mut self, phase: Phase, at: Instant, record: &mut Record<'_>) {
         if self.phase != phase {
             self.phase = phase;
-            record.entered(self.client, phase, at);
+            record.notify(&Event::Entered { client: self.client.number, phase, at });
         }
     }
 
@@ -275,30 +223,23 @@ impl<'a> Connection<'a> {
             };
             self.at += 1;
             match step {
-                Step::Request => match self.next_request(Duration::ZERO, now, record) {
-                    Begun::No => return Ok(self.end(now, record)),
-                    Begun::Later => self.at = 0,
-                    Begun::Yes => {}
-                },
-                Step::Again(thinking) => match self.next_request(thinking, now, record) {
-                    Begun::No => return Ok(self.end(now, record)),
-                    Begun::Later => self.at = 0,
-                    Begun::Yes => self.at = 1,
-                },
+                Step::Request if self.next_request(Duration::ZERO, now, record) => {}
+                Step::Again(thinking) if self.next_request(thinking, now, record) => {}
+                Step::Request | Step::Again(_) => return Ok(self.end(now, record)),
                 Step::AllRequests => self.begin_all(now, record),
                 Step::EndlessRequests => self.begin_endless(now, record),
                 Step::Fragment => self.begin(1, now, record),
-                Step::SendHalf => self.release(self.outbox.half(), record)?,
+                Step::SendHalf => self.release(self.outbox.length / 2, record)?,
                 Step::SendRest => self.release(usize::MAX, record)?,
                 Step::SendBytes(every) => {
                     self.release(1, record)?;
                     if !self.outbox.has_released_all() {
                         self.at -= 1;
-                        self.wake_after(every, now);
+                        self.wakes_at = Some(after(now, every));
                     }
                 }
                 Step::Wait(time) => {
-                    self.wake_after(time, now);
+                    self.wakes_at = Some(after(now, time));
                     // So that it doesn't go on if the time is zero, but when it is called again.
                     return Ok(Next::GoOn);
                 }
@@ -326,15 +267,14 @@ impl<'a> Connection<'a> {
                 Step::HalfClose => {
                     self.end_sending();
                     if self.crowd.protocol == Protocol::Lines {
-                        self.expected.asked(); // the end of the stream ended the last line
+                        self.expected.request_sent(); // the end of the stream is that of the line
                     }
                 }
                 Step::Reset => {
                     // SO_LINGER with no time: to close is to reset (socket(7), tcp(7)).
                     let reset = self.socket.socket().set_linger(Some(Duration::ZERO));
-                    return reset
-                        .map(|()| Next::Close)
-                        .map_err(|error| failure(Stage::Send, format!("can't reset: {error}")));
+                    let why = |error| failure(Stage::Send, format!("can't reset: {error}"));
+                    return reset.map(|()| Next::Close).map_err(why);
                 }
                 Step::Close => return Ok(Next::Close),
             }
@@ -343,28 +283,24 @@ impl<'a> Connection<'a> {
         Ok(Next::GoOn)
     }
 
-    fn wake_after(&mut self, time: Duration, now: Instant) {
-        // An instant that can't be represented is so far away that it never comes.
-        const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        self.wakes_at = Some(now.checked_add(time).unwrap_or_else(|| now + NEVER));
-    }
-
-    /// Begins the next request when the schedule says so, or after thinking for so long.
-    fn next_request(&mut self, thinking: Duration, now: Instant, record: &mut Record<'_>) -> Begun {
-        // An instant that can't be represented is so far away that it never comes.
-        let due = self.schedule.as_ref().map(Schedule::next).or_else(|| now.checked_add(thinking));
+    /// Begins the next request, or waits until the schedule says so; without a schedule, for so
+    /// long. Returns whether there is one.
+    fn next_request(&mut self, wait: Duration, now: Instant, record: &mut Record<'_>) -> bool {
+        let due = self.schedule.as_ref().map_or_else(|| after(now, wait), |schedule| schedule.next);
         let is_done = match self.to_send {
             Some(requests) => requests == 0,
-            None => record.asks_until().is_some_and(|end| due.is_none_or(|due| due >= end)),
+            None => record.sending_until().is_some_and(|end| due >= end),
         };
         if is_done {
-            return Begun::No;
+            return false;
         }
-        if due.is_none_or(|due| due > now) {
+        if due > now {
+            self.at = 0;
+            self.wakes_at = Some(due);
             self.enter(Phase::Resting, now, record);
-            self.wake_after(due.map_or(Duration::MAX, |due| due - now), now);
-            return Begun::Later;
+            return true;
         }
+        self.at = 1;
         self.begin(1, now, record);
         if let Some(schedule) = &mut self.schedule {
             self.planned_at = schedule.take();
@@ -373,10 +309,10 @@ impl<'a> Connection<'a> {
         }
         match &mut self.to_send {
             Some(to_send) => *to_send -= 1,
-            None => record.asked(self.client, 1),
+            None => record.requested(self.client),
         }
         self.under_way += 1;
-        Begun::Yes
+        true
     }
 
     fn begin_all(&mut self, now: Instant, record: &mut Record<'_>) {
@@ -391,7 +327,7 @@ impl<'a> Connection<'a> {
     fn begin_endless(&mut self, now: Instant, record: &mut Record<'_>) {
         // A one-shot connection carries one request.
         self.counts_when_sent = self.crowd.protocol == Protocol::Lines;
-        let requests = if self.counts_when_sent { self.outbox.requests_in(MOST_UNREAD) } else { 1 };
+        let requests = if self.counts_when_sent { MOST_UNREAD / self.outbox.length } else { 1 };
         self.to_send = Some(0);
         self.begin(requests, now, record);
     }
@@ -415,13 +351,4 @@ impl<'a> Connection<'a> {
     fn is_silent(&self) -> bool {
         self.script[0] == Step::Stay
     }
-}
-
-/// Whether a request was begun.
-enum Begun {
-    Yes,
-    /// It is not due yet.
-    Later,
-    /// There is none, or no time for it.
-    No,
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::phase::Phase;
-use crate::report::Failure;
+use crate::report::{Failure, Report};
 
 /// What happens in a flood, reported while it goes on. Clients are numbered from 0.
 #[derive(Debug)]
@@ -22,8 +22,6 @@ pub enum Event<'a> {
     Connected {
         /// Its number.
         client: usize,
-        /// How long it took since the call of `connect`.
-        after: Duration,
     },
     /// A client has read these bytes. They are not checked yet.
     Received {
@@ -36,19 +34,6 @@ pub enum Event<'a> {
     Answered {
         /// Its number.
         client: usize,
-        /// How long it took; `None` if that isn't measured, because the request belongs to the
-        /// warm-up or the client is non-reading.
-        latency: Option<Latency>,
-    },
-    /// A request will not be answered any more. The wait in vain is reported like a latency, if it
-    /// is measured.
-    Unanswered {
-        /// Its number.
-        client: usize,
-        /// `None` also if the request wasn't even sent.
-        since_sent: Option<Duration>,
-        /// See [`Latency::since_due`].
-        since_due: Option<Duration>,
     },
     /// Something went wrong for a client, and its connection is closed.
     Failed {
@@ -64,8 +49,8 @@ pub enum Event<'a> {
         /// When.
         at: Instant,
     },
-    /// Some time has passed: reported about ten times a second, whatever else happens.
-    Tick,
+    /// Some time has passed: the report so far, about ten times a second, whatever else happens.
+    Tick(&'a Report),
 }
 
 /// How long a reply took, by two clocks that differ only in an open loop.

@@ -1,6 +1,6 @@
 //! What a client sends: one request or many in a row, let go of piece by piece.
 
-/// As much of a long row of requests as is handed to the kernel in one call.
+/// As much of a long row of requests as is handed to the kernel in one call, in bytes.
 const CHUNK: usize = 16 * 1024;
 
 /// A row of requests, all alike, on their way into a socket.
@@ -8,7 +8,7 @@ pub(super) struct Outbox {
     /// One request, or many so that a long row costs few calls.
     requests: Vec<u8>,
     /// The length of one request, in bytes.
-    length: usize,
+    pub(super) length: usize,
     /// The length of the row, in bytes.
     all: usize,
     /// How many bytes of the row may be sent by now. What lies between this and `sent` did
@@ -18,19 +18,16 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// `in_a_row`: the most requests that there will be in one row.
-    pub(super) fn new(request: &[u8], in_a_row: usize) -> Self {
-        let requests = request.repeat((CHUNK / request.len()).clamp(1, in_a_row.max(1)));
-        Outbox { requests, length: request.len(), all: 0, released: 0, sent: 0 }
-    }
-
-    /// How many whole requests so many bytes are.
-    pub(super) fn requests_in(&self, bytes: usize) -> usize {
-        bytes / self.length
+    pub(super) fn new(request: Vec<u8>) -> Self {
+        Outbox { length: request.len(), requests: request, all: 0, released: 0, sent: 0 }
     }
 
     /// Begins a row of so many requests. Nothing of it is released yet.
     pub(super) fn begin(&mut self, requests: usize) {
+        let at_once = requests.min(CHUNK / self.length).max(1);
+        if self.requests.len() < at_once * self.length {
+            self.requests = self.requests[..self.length].repeat(at_once);
+        }
         self.all = requests * self.length;
         self.released = 0;
         self.sent = 0;
@@ -44,21 +41,12 @@ impl Outbox {
     /// Ends the row after the request that is under way.
     pub(super) fn end_after_this(&mut self) {
         self.all = self.sent.next_multiple_of(self.length);
-        self.release_all();
+        self.released = self.all;
     }
 
     /// Lets go of so many bytes more.
     pub(super) fn release(&mut self, bytes: usize) {
         self.released = self.all.min(self.released.saturating_add(bytes));
-    }
-
-    pub(super) fn release_all(&mut self) {
-        self.released = self.all;
-    }
-
-    /// Half of a request, in bytes.
-    pub(super) fn half(&self) -> usize {
-        self.length / 2
     }
 
     pub(super) fn has_released_all(&self) -> bool {
@@ -104,19 +92,19 @@ mod tests {
     #[test]
     fn a_row_arrives_whole_whatever_the_kernel_takes_at_once() {
         for piece in [1, 5, 7, CHUNK, usize::MAX] {
-            let mut outbox = Outbox::new(b"hello\n", 10_000);
+            let mut outbox = Outbox::new(b"hello\n".to_vec());
             outbox.begin(10_000);
-            outbox.release_all();
+            outbox.release(usize::MAX);
             assert_eq!(send(&mut outbox, piece), (b"hello\n".repeat(10_000), 10_000));
         }
     }
 
     #[test]
     fn nothing_is_sent_that_is_not_released() {
-        let mut outbox = Outbox::new(b"hello\n", 1);
+        let mut outbox = Outbox::new(b"hello\n".to_vec());
         outbox.begin(1);
         assert!(outbox.ready().is_empty());
-        outbox.release(outbox.half());
+        outbox.release(3);
         assert_eq!(send(&mut outbox, 2), (b"hel".to_vec(), 0));
         assert_eq!(outbox.progress(), "3 of 6 bytes of the request");
         outbox.release(100);
@@ -125,14 +113,14 @@ mod tests {
 
     #[test]
     fn a_row_can_lack_its_last_byte_or_end_before() {
-        let mut outbox = Outbox::new(b"hello\n", 3);
+        let mut outbox = Outbox::new(b"hello\n".to_vec());
         outbox.begin(3);
         outbox.cut_the_end();
-        outbox.release_all();
+        outbox.release(usize::MAX);
         assert_eq!(send(&mut outbox, 4), (b"hello\nhello\nhello".to_vec(), 2));
 
         outbox.begin(3);
-        outbox.release_all();
+        outbox.release(usize::MAX);
         outbox.advance(8);
         outbox.end_after_this();
         assert_eq!(send(&mut outbox, 4), (b"llo\n".to_vec(), 1));

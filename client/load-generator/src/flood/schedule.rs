@@ -5,10 +5,19 @@ use std::time::{Duration, Instant};
 use crate::crowd::Crowd;
 use crate::kind::Kind;
 
+/// What is a year away never comes.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// So long after an instant, but no longer than [`NEVER`]: a later one may not be representable.
+pub(super) fn after(instant: Instant, time: Duration) -> Instant {
+    instant + time.min(NEVER)
+}
+
 /// When the requests of one client are due: one in every period of `every`.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
-    next: Instant,
+    /// When the next request is due.
+    pub(super) next: Instant,
     every: Duration,
 }
 
@@ -19,17 +28,11 @@ impl Schedule {
     /// are spread evenly over time.
     pub(super) fn new(crowd: &Crowd, number: usize, began: Instant) -> Option<Self> {
         let rate = crowd.rate.filter(|_| crowd.kind(number) == Kind::Prompt)?;
-        let time_for = |requests: usize| Duration::try_from_secs_f64(requests as f64 / rate).ok();
-        // A time that can't be represented means never, and a year is as good as never.
-        const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        let every = time_for(crowd.count(Kind::Prompt)).unwrap_or(NEVER).min(NEVER);
-        let turn = time_for(crowd.prompt_before(number)).unwrap_or(NEVER).min(NEVER);
-        Some(Schedule { next: began + turn, every })
-    }
-
-    /// When the next request is due.
-    pub(super) fn next(&self) -> Instant {
-        self.next
+        let time_for = |requests: usize| {
+            Duration::try_from_secs_f64(requests as f64 / rate).unwrap_or(NEVER).min(NEVER)
+        };
+        let next = began + time_for(crowd.prompt_before(number));
+        Some(Schedule { next, every: time_for(crowd.count(Kind::Prompt)) })
     }
 
     /// Takes the next request, and returns when it is due.

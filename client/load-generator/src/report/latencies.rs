@@ -69,13 +69,6 @@ impl Latencies {
         self.shortest_unanswered = self.shortest_unanswered.min(other.shortest_unanswered);
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.all.reset();
-        self.unanswered = 0;
-        self.shortest_unanswered = Duration::MAX;
-    }
-
     /// How many were added, including waits in vain.
     pub fn count(&self) -> u64 {
         self.all.len()
@@ -187,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_in_vain_are_added_and_forgotten_with_the_others() {
+    fn waits_in_vain_are_added_with_the_others() {
         let mut some = Latencies::default();
         some.record(Duration::from_millis(700));
         let mut others = Latencies::default();
@@ -195,11 +188,6 @@ mod tests {
         some.add(&others);
         assert_eq!((some.count(), some.unanswered()), (2, 1));
         assert!(some.is_at_least(0.5));
-        some.clear();
-        assert_eq!((some.count(), some.unanswered()), (0, 0));
-        some.record(Duration::from_millis(700));
-        some.record_unanswered(Duration::from_millis(800));
-        assert!(!some.is_at_least(0.5), "the 500 ms are forgotten");
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn closed_before_the_second_reply() {
     });
     let crowd = Crowd { requests: 2, ..Crowd::default() };
     let report = flood(address, &crowd);
-    assert_eq!((report.asked, report.answered), (40, 20), "{report}");
+    assert_eq!((report.requests, report.answered), (40, 20), "{report}");
     assert_eq!(report.errors.count(), 20, "{report}");
 }
 
@@ -157,7 +157,7 @@ fn without_a_server_no_client_waits_for_a_reply() {
     let crowd =
         Crowd { rate: Some(100.0), duration: Some(Duration::from_secs(1)), ..Crowd::default() };
     let report = flood(address, &crowd);
-    assert_eq!((report.asked, report.errors.of(Stage::Connect).count), (0, 20), "{report}");
+    assert_eq!((report.requests, report.errors.of(Stage::Connect).count), (0, 20), "{report}");
     assert_eq!(report.open_loop.as_ref().unwrap().reply_since_due.count(), 0, "{report}");
 }
 

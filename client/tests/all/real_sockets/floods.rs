@@ -109,7 +109,7 @@ fn silent_clients_stay_until_the_others_are_done() {
     let crowd = Crowd { connections: 10, mix: [(Kind::Silent, 4)].into(), ..Crowd::default() };
     let report = flood(address, &crowd);
     assert_good(&report);
-    assert_eq!((report.asked, report.answered), (6, 6));
+    assert_eq!((report.requests, report.answered), (6, 6));
     assert_eq!((report.connected, report.silent_closed), (10, 0));
     let in_order: Vec<bool> = receiver.iter().take(10).collect();
     assert_eq!(in_order, [[false; 6].as_slice(), &[true; 4]].concat());
@@ -134,7 +134,7 @@ fn silent_clients_among_themselves_stay_until_the_time_is_up() {
     let report = flood(polite_server(), &crowd);
     assert_good(&report);
     assert!(report.elapsed >= crowd.timeout);
-    assert_eq!((report.asked, report.stuck), (0, None));
+    assert_eq!((report.requests, report.stuck), (0, None));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn the_watcher_can_end_it_although_nothing_moves() {
     let address = server(never_answer);
     let crowd = Crowd { timeout: Duration::from_secs(3600), ..Crowd::default() };
     let report = load_generator::flood(address, &crowd, &mut |event| match event {
-        Event::Tick => ControlFlow::Break(()),
+        Event::Tick(_) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     let report = report.unwrap();

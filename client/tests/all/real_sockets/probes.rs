@@ -19,7 +19,6 @@ fn probe(address: SocketAddr) -> Probe {
 #[test]
 fn it_sends_many_requests() {
     let mut probe = probe(polite_server());
-    assert!(probe.connected_after() > Duration::ZERO);
     for _ in 0..10 {
         assert!(probe.request().unwrap() > Duration::ZERO);
     }

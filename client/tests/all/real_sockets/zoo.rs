@@ -90,22 +90,22 @@ fn in_a_mixed_crowd_every_client_gets_what_it_should() {
     assert_eq!(report.kinds.len(), Kind::ALL.len());
     for part in &report.kinds {
         let clients = if part.kind == Kind::Prompt { 9 } else { 2 };
-        let asked = match part.kind {
+        let requests = match part.kind {
             Kind::Silent | Kind::Resetting | Kind::Vanishing => 0,
             Kind::Chatty => 2 * 5,
-            Kind::NonReading => part.asked, // as many as the sockets took
+            Kind::NonReading => part.requests, // as many as the sockets took
             _ => 3 * clients as u64,
         };
         assert_eq!((part.clients, part.failed), (clients, 0), "{report}");
-        assert_eq!(part.asked, asked, "{report}");
-        assert_eq!(part.answered, part.asked, "{report}");
+        assert_eq!(part.requests, requests, "{report}");
+        assert_eq!(part.answered, part.requests, "{report}");
         let measured = if part.kind == Kind::NonReading { 0 } else { part.answered };
         assert_eq!(part.reply.count(), measured, "{report}");
     }
     let sum = |of: fn(&KindReport) -> u64| report.kinds.iter().map(of).sum::<u64>();
     assert_eq!(
-        (report.asked, report.answered),
-        (sum(|part| part.asked), sum(|part| part.answered))
+        (report.requests, report.answered),
+        (sum(|part| part.requests), sum(|part| part.answered))
     );
     assert_eq!(report.reply.count(), sum(|part| part.reply.count()));
 }
@@ -170,7 +170,7 @@ fn a_half_closing_client_wants_the_reply_to_its_unfinished_line() {
         for_each_whole_line(reader, |mut stream| stream.write_all(Protocol::Lines.reply()))
     });
     let report = flood(address, &Crowd { requests: 3, ..crowd(Kind::HalfClosing, 1) });
-    assert_eq!((report.asked, report.answered), (3, 2), "{report}");
+    assert_eq!((report.requests, report.answered), (3, 2), "{report}");
     assert_eq!(report.errors.of(Stage::ClosedEarly).count, 1, "{report}");
 }
 
@@ -229,8 +229,8 @@ fn a_non_reading_client_finally_reads_and_gets_every_reply() {
     };
     let report = flood(address, &crowd);
     assert_good(&report);
-    assert!(report.asked > 10_000, "only {} fitted into the sockets", report.asked);
-    assert!(report.asked < 2_000_000, "it went on sending when it read: {}", report.asked);
+    assert!(report.requests > 10_000, "only {} fitted into the sockets", report.requests);
+    assert!(report.requests < 2_000_000, "it went on sending when it read: {}", report.requests);
     let longest = receiver.iter().take(3).map(|(longest, _)| longest).max().unwrap();
     assert!(longest >= Duration::from_millis(100), "it slept {longest:?} in a write at most");
 }
@@ -286,7 +286,7 @@ fn what_a_non_reading_client_does_not_get_is_reported() {
     });
     let report =
         flood(address, &Crowd { timeout: Duration::from_secs(2), ..crowd(Kind::NonReading, 1) });
-    assert!(!report.is_good() && report.answered < report.asked, "{report}");
+    assert!(!report.is_good() && report.answered < report.requests, "{report}");
     assert_eq!(report.errors.count(), 1, "{report}");
 }
 
@@ -386,7 +386,7 @@ fn a_client_that_is_closed_while_it_thinks_disturbs_no_other() {
     let trouble = report.errors.of(Stage::ClosedEarly);
     assert_eq!((trouble.count, report.answered), (1, 1), "{report}");
     let why = trouble.first.as_deref().unwrap();
-    assert!(why.ends_with("while the client had more to ask"), "{why}");
+    assert!(why.ends_with("while the client had more requests to send"), "{why}");
 }
 
 #[test]
@@ -394,7 +394,7 @@ fn half_of_a_request_has_not_waited_for_an_answer() {
     let address = server(|stream| read_once(&stream).map(drop));
     let report = flood(address, &crowd(Kind::Dribbling, 5));
     assert_eq!(report.errors.of(Stage::ClosedEarly).count, 5, "{report}");
-    assert_eq!((report.asked, report.reply.count()), (5, 0), "{report}");
+    assert_eq!((report.requests, report.reply.count()), (5, 0), "{report}");
 }
 
 #[test]

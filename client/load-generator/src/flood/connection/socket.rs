@@ -63,13 +63,12 @@ impl Connection<'_> {
         };
         let now = Instant::now();
         if count > 0 {
-            self.wrote_at = now;
-            record.wrote(now);
+            record.last_moved = now;
         }
         for _ in 0..self.outbox.advance(count) {
-            self.expected.asked();
+            self.expected.request_sent();
             if self.counts_when_sent {
-                record.asked(self.client, 1);
+                record.requested(self.client);
             }
         }
         // What didn't fit is sent when the poller reports that there is room.
@@ -92,10 +91,11 @@ impl Connection<'_> {
         let count = match self.socket.socket().read(&mut buffer) {
             Ok(count) => count,
             Err(error) if is_not_now(&error) => return Ok(Next::GoOn),
-            Err(error) => return self.lost(&error, record),
+            Err(error) if is_reset(&error) => return self.receive_end("reset", record),
+            Err(error) => return Err(failure(Stage::Reply, error.to_string())),
         };
         if count == 0 {
-            return self.receive_end(record);
+            return self.receive_end("closed", record);
         }
         let now = Instant::now();
         let mut bytes = &buffer[..count];
@@ -146,37 +146,24 @@ impl Connection<'_> {
         }
     }
 
-    fn receive_end(&mut self, record: &mut Record<'_>) -> Result<Next, Failure> {
-        match self.phase {
-            Phase::AwaitingEnd => Ok(Next::Close),
+    /// The server has `closed` or `reset` the connection.
+    fn receive_end(&self, how: &str, record: &mut Record<'_>) -> Result<Next, Failure> {
+        let when = match self.phase {
             _ if self.is_silent() => {
                 record.report.silent_closed += 1;
-                Ok(Next::Close)
+                return Ok(Next::Close);
             }
-            _ => Err(self.closed_early("the server closed the connection")),
-        }
-    }
-
-    fn lost(&mut self, error: &io::Error, record: &mut Record<'_>) -> Result<Next, Failure> {
-        match error.kind() {
-            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted if self.is_silent() => {
-                self.receive_end(record)
-            }
-            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
-                Err(self.closed_early("the server reset the connection"))
-            }
-            _ => Err(failure(Stage::Reply, error.to_string())),
-        }
-    }
-
-    fn closed_early(&self, what: &str) -> Failure {
-        let when = match self.phase {
+            Phase::AwaitingEnd if how == "closed" => return Ok(Next::Close),
+            Phase::AwaitingEnd => "after the last reply, instead of closing it",
             Phase::Connecting | Phase::Held => "before the first request",
-            Phase::Resting => "while the client had more to ask",
+            Phase::Resting => "while the client had more requests to send",
             Phase::Sending | Phase::Blocked => "before the request was complete",
             Phase::AwaitingReply | Phase::Reading => "before the whole reply had come",
-            Phase::AwaitingEnd => "after the last reply, instead of closing it",
         };
-        failure(Stage::ClosedEarly, format!("{what} {when}"))
+        Err(failure(Stage::ClosedEarly, format!("the server {how} the connection {when}")))
     }
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
 }
