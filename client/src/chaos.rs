@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 use output::print;
-use protocol::Protocol;
 
 use chaos::{ChaosReport, Progress, Scenario, run, typed};
-use load_generator::{Kind, MOST_CONNECTIONS};
+use load_generator::Kind;
 use server_process::Target;
-use system::{duration, whole_number};
+use system::whole_number;
 
 use crate::console::{milliseconds, progress_bar};
 use crate::values::{maybe_negative, not_deaf, wait};
@@ -29,23 +28,8 @@ pub(crate) struct Options {
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "server")]
     command: Vec<String>,
 
-    /// Send waves of clients for this long
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
-    time: Duration,
-
-    /// Derive everything random from this number, to repeat an earlier run [default: a random one]
-    #[arg(long, value_name = "NUMBER", value_parser = whole_number(0..=u64::MAX))]
-    seed: Option<u64>,
-
-    /// Send only the wave with this number, again and again
-    #[arg(long, value_name = "NUMBER", requires = "seed",
-          value_parser = whole_number(0..=u64::MAX))]
-    wave: Option<u64>,
-
-    /// Have at most this many clients at the same time
-    #[arg(short, long, value_name = "COUNT", default_value = "2000",
-          value_parser = whole_number(1..=MOST_CONNECTIONS))]
-    connections: usize,
+    #[command(flatten)]
+    scenario: Scenario,
 
     /// Let at most this many clients connect at the same moment: no more than fit into the server's
     /// backlog, since the kernel drops some of the rest
@@ -65,10 +49,6 @@ pub(crate) struct Options {
     /// Leave out kinds of clients, `stops`, `pressure` (running out of descriptors) or `ctrl-c`
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = left_out)]
     without: Vec<&'static str>,
-
-    /// Speak `lines`, or `one-shot` like the article's programs
-    #[arg(long, default_value_t)]
-    protocol: Protocol,
 
     /// Print only one JSON object
     #[arg(long)]
@@ -114,10 +94,6 @@ impl Options {
         };
         let is_left = |name| !self.without.contains(&name);
         let scenario = Scenario {
-            time: self.time,
-            seed: self.seed.unwrap_or_else(Scenario::random_seed),
-            wave: self.wave,
-            connections: self.connections,
             backlog: self.backlog,
             at_once: self.at_once,
             start_within: self.start_within,
@@ -125,10 +101,11 @@ impl Options {
             stops: is_left("stops"),
             pressure: is_left("pressure"),
             ctrl_c: is_left("ctrl-c"),
-            protocol: self.protocol,
+            ..self.scenario.clone()
         };
         scenario.check()?;
-        let bar = progress_bar("{elapsed} {wide_bar} {msg}", milliseconds(self.time), self.quiet);
+        let bar =
+            progress_bar("{elapsed} {wide_bar} {msg}", milliseconds(scenario.time), self.quiet);
         let report = run(&target, &scenario, &|Progress { elapsed, doing }| {
             bar.set_position(milliseconds(elapsed));
             bar.set_message(doing);
