@@ -14,20 +14,8 @@ use crate::matrix::target;
 /// The default backlog of our servers.
 const BACKLOG: usize = 1024;
 
-/// The scenario for a server of this model: without what a server of its kind can't survive,
-/// however well it is written.
-pub fn scenario_for(model: Model, scenario: &Scenario) -> Scenario {
-    Scenario {
-        backlog: if model.is_peer { scenario.backlog } else { BACKLOG },
-        at_once: (model.serves_at_once < usize::MAX).then_some(model.serves_at_once),
-        pressure: scenario.pressure && model.needs_descriptors.is_none(),
-        ctrl_c: scenario.ctrl_c && model.can_keep("ctrl-c"),
-        ..scenario.clone()
-    }
-}
-
-/// Runs the chaos test on a server of this model, in a process of its own; `program` is the binary
-/// of this package.
+/// Runs the chaos test on a server of this model, in a process of its own, without what a server of
+/// its kind can't survive, however well it is written. `program` is the binary of this package.
 ///
 /// # Errors
 ///
@@ -38,8 +26,14 @@ pub fn chaos(
     program: &Path,
     progress: &dyn Fn(Progress),
 ) -> io::Result<ChaosReport> {
-    let target = target(model, scenario.protocol, program)?;
-    Ok(run(&target, &scenario_for(model, scenario), progress))
+    let scenario = Scenario {
+        backlog: if model.is_peer { scenario.backlog } else { BACKLOG },
+        at_once: (model.serves_at_once < usize::MAX).then_some(model.serves_at_once),
+        pressure: scenario.pressure && model.needs_descriptors.is_none(),
+        ctrl_c: scenario.ctrl_c && model.can_keep("ctrl-c"),
+        ..scenario.clone()
+    };
+    Ok(run(&target(model, scenario.protocol, program)?, &scenario, progress))
 }
 
 const COLUMNS: [Column; 9] = [
@@ -78,18 +72,19 @@ pub fn troubles(reports: &[ChaosReport]) -> Vec<String> {
 /// What these servers are spared and why, one sentence each.
 pub fn spared(models: &[Model]) -> Vec<String> {
     let of_model = |model: &Model| {
-        let Model { label, .. } = *model;
+        let label = model.label;
         let reason = |check| model.limit(check).map_or("", |limit| limit.reason);
-        let few = (model.serves_at_once < usize::MAX).then(|| {
-            let reason = reason("silent-neighbour");
-            format!("{label} gets no silent or non-reading clients, and few at once: {reason}.")
-        });
-        let pressure = model
-            .needs_descriptors
-            .map(|reason| format!("{label} keeps all its descriptors: {reason}."));
-        let ctrl_c = (!model.can_keep("ctrl-c"))
-            .then(|| format!("{label} is not stopped with Ctrl-C: {}.", reason("ctrl-c")));
-        [few, pressure, ctrl_c].into_iter().flatten().collect::<Vec<_>>()
+        let serves_few = model.serves_at_once < usize::MAX;
+        let reasons = [
+            (
+                "gets no silent or non-reading clients, and few at once",
+                serves_few.then(|| reason("silent-neighbour")),
+            ),
+            ("keeps all its descriptors", model.needs_descriptors),
+            ("is not stopped with Ctrl-C", model.limit("ctrl-c").map(|limit| limit.reason)),
+        ];
+        let sentence = |(what, reason)| Some(format!("{label} {what}: {}.", reason?));
+        reasons.into_iter().filter_map(sentence).collect::<Vec<_>>()
     };
     models.iter().flat_map(of_model).collect()
 }

@@ -1,19 +1,16 @@
-//! `client check`: from its options to the exit status.
+//! `client check`: from its options to the results.
 
-use std::io::{self, IsTerminal};
-use std::process::ExitCode;
+use std::io;
 use std::time::Duration;
 
-use anstream::ColorChoice;
-use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
-use output::{Format, FormatOptions, print};
+use clap::{Args, ColorChoice};
+use output::{FormatOptions, paragraph, print};
 use protocol::Protocol;
 
-use checker::{ALL, Check, CheckOptions, Matrix, Progress, run};
-use server_process::{Target, kill_all_and_exit};
+use checker::{ALL, Check, CheckOptions, Progress, run};
+use server_process::Target;
 
-use crate::console::INTERRUPTED_STATUS;
+use crate::console::progress_bar;
 use crate::values::{maybe_negative, not_deaf, wait};
 
 /// Checks which promises a server in any language keeps, and says what is most likely wrong.
@@ -52,9 +49,10 @@ pub(crate) struct Options {
     #[command(flatten)]
     format: FormatOptions,
 
-    /// Print in colour
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    color: Color,
+    /// Print in colour: `auto` if standard output is a terminal and NO_COLOR isn't set, `always`,
+    /// or `never`
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: ColorChoice,
 }
 
 const EXAMPLES: &str = "\
@@ -74,132 +72,64 @@ TIME is a number with a unit, such as 500ms or 5s.
 Exit status: 0 if every promise that could be checked is kept, and there is at least one; 1 if not;
 2 if the options are wrong.";
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Color {
-    /// If standard output is a terminal, and NO_COLOR isn't set
-    Auto,
-    Always,
-    Never,
-}
-
-impl From<Color> for ColorChoice {
-    fn from(color: Color) -> Self {
-        match color {
-            Color::Auto => ColorChoice::Auto,
-            Color::Always => ColorChoice::Always,
-            Color::Never => ColorChoice::Never,
-        }
-    }
-}
-
 impl Options {
-    /// The job that these options describe.
-    ///
-    /// # Errors
-    ///
-    /// A sentence, if they make no sense together.
-    pub(crate) fn job(self) -> Result<Job, String> {
-        let mut targets = self.servers;
-        if !self.command.is_empty() {
-            targets.push(Target::command(self.command)?);
+    /// Runs the checks, prints the results, and returns whether every promise is kept. The error is
+    /// a sentence, if the options make no sense together.
+    pub(crate) fn run(self) -> Result<io::Result<bool>, String> {
+        let Options { mut servers, command, only, protocol, patience, start_within, .. } = self;
+        if !command.is_empty() {
+            servers.push(Target::command(command)?);
         }
-        if targets.is_empty() {
-            targets.push(Target::usual()?);
+        if servers.is_empty() {
+            servers.push(Target::usual()?);
         }
-        let Options { patience, start_within, .. } = self;
-        let mut options =
-            CheckOptions { patience, start_within, ..CheckOptions::all(self.protocol) };
         if patience < Duration::from_millis(10) {
             return Err(
                 "with `--patience` below 10ms no server can reply in time; try `--patience 2s`"
                     .into(),
             );
         }
-        if let Some(check) = self.only.iter().find(|check| !check.is_for(self.protocol)) {
-            let Check { name, .. } = check;
-            return Err(format!(
-                "the check `{name}` makes no sense in `--protocol {}`",
-                self.protocol
-            ));
+        if let Some(Check { name, .. }) = only.iter().find(|check| !check.is_for(protocol)) {
+            return Err(format!("the check `{name}` makes no sense in `--protocol {protocol}`"));
         }
-        if !self.only.is_empty() {
-            options.checks.retain(|check| self.only.iter().any(|only| only.name == check.name));
+        let mut options = CheckOptions { patience, start_within, ..CheckOptions::all(protocol) };
+        if !only.is_empty() {
+            options.checks.retain(|check| only.iter().any(|only| only.name == check.name));
         }
-        Ok(Job {
-            targets,
-            options,
-            list: self.list,
-            format: self.format.format(),
-            color: self.color,
-        })
-    }
-}
-
-/// What to check, and how to print the results.
-pub(crate) struct Job {
-    targets: Vec<Target>,
-    options: CheckOptions,
-    list: bool,
-    format: Format,
-    color: Color,
-}
-
-impl Job {
-    /// Runs the checks, prints the results, and returns the exit status.
-    ///
-    /// # Errors
-    ///
-    /// If printing fails.
-    pub(crate) fn execute(&self) -> io::Result<ExitCode> {
-        ColorChoice::from(self.color).write_global();
+        let color = match self.color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        color.write_global();
         if self.list {
-            print(list(&self.options))?;
-            return Ok(ExitCode::SUCCESS);
+            return Ok(print(list(&options)).map(|()| true));
         }
-        // No server that it has started may be left running. If there is no handler, a server still
-        // sees the end of its standard input.
-        system::on_termination(|| kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
-        let matrix = self.run();
-        print(matrix.formatted(self.format, &[])?)?;
-        Ok(if matrix.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    /// Draws a progress bar if standard error is a terminal.
-    fn run(&self) -> Matrix {
-        if !io::stderr().is_terminal() {
-            return run(&self.targets, &self.options, &|_| {});
-        }
-        let style = ProgressStyle::with_template("{elapsed} {wide_bar} {pos} of {len} {msg}");
-        let bar = ProgressBar::new(0).with_style(style.expect("the template is right"));
-        let matrix = run(&self.targets, &self.options, &|Progress { done, all, check }| {
+        let bar = progress_bar("{elapsed} {wide_bar} {pos} of {len} {msg}", 0, false);
+        let matrix = run(&servers, &options, &|Progress { done, all, check }| {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
             bar.set_message(check.name);
         });
         bar.finish_and_clear();
-        matrix
+        let text = matrix.formatted(self.format.format(), &[]);
+        Ok(text.and_then(print).map(|()| matrix.is_good()))
     }
 }
 
 fn list(options: &CheckOptions) -> String {
     let width = options.checks.iter().map(|check| check.name.len()).max().unwrap_or(0) + 2;
-    let indent = " ".repeat(width);
-    let columns = output::width().map_or(90, |columns| columns.min(90));
-    let lines = options.checks.iter().map(|check| {
-        let name = format!("{:width$}", check.name);
-        let paragraph =
-            textwrap::Options::new(columns).initial_indent(&name).subsequent_indent(&indent);
-        textwrap::fill(check.tries, paragraph)
+    let lines = options.checks.iter().map(|Check { name, tries, .. }| {
+        paragraph(&format!("{name:width$}"), tries, output::width())
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn check(name: &str) -> Result<&'static Check, String> {
     Check::named(name).ok_or_else(|| {
-        if let Some(renamed) = not_deaf(name) {
-            return renamed;
-        }
         let names: Vec<&str> = ALL.iter().map(|check| check.name).collect();
-        format!("there is no such check; the checks are {}", names.join(", "))
+        not_deaf(name).unwrap_or_else(|| {
+            format!("there is no such check; the checks are {}", names.join(", "))
+        })
     })
 }

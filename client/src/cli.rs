@@ -12,7 +12,7 @@ use clap::{CommandFactory, Parser};
 
 use load_generator::{Event, Report, flood};
 use output::print;
-use server_process::addresses_of;
+use server_process::{addresses_of, kill_all_and_exit};
 use timeline::{Picture, Recorder};
 
 use crate::console::{self, Console, INTERRUPTED_STATUS};
@@ -30,8 +30,8 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub fn run() -> ExitCode {
     let mut options = Options::parse();
     match options.other.take() {
-        Some(Other::Check(options)) => return ended(options.job().map(|job| job.execute())),
-        Some(Other::Chaos(options)) => return ended(options.job().map(|job| job.execute())),
+        Some(Other::Check(options)) => return judged(|| options.run()),
+        Some(Other::Chaos(options)) => return judged(|| options.run()),
         Some(Other::Talk(Server { address })) => {
             let talked = talk::talk(&address);
             return talked.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
@@ -58,10 +58,15 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The exit status of a subcommand: of what it has done, or of options that make no sense together.
-fn ended(done: Result<io::Result<ExitCode>, String>) -> ExitCode {
-    match done {
-        Ok(done) => done.unwrap_or_else(|error| failed(&error)),
+/// The exit status of a subcommand that judges servers, or whose options make no sense together.
+fn judged(run: impl FnOnce() -> Result<io::Result<bool>, String>) -> ExitCode {
+    // A server that it has started must not be left running, nor stopped. If there is no handler,
+    // the server still sees the end of its standard input.
+    system::on_termination(|| kill_all_and_exit(INTERRUPTED_STATUS.into())).ok();
+    match run() {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::FAILURE,
+        Ok(Err(error)) => failed(&error),
         Err(why) => Options::command().error(ErrorKind::ValueValidation, why).exit(),
     }
 }

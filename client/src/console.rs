@@ -41,13 +41,11 @@ impl Console {
                 ("{elapsed} {wide_bar} {msg}", milliseconds(duration.saturating_add(crowd.warm_up)))
             }
         };
-        let style = ProgressStyle::with_template(template).expect("the template is right");
-        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
         Console {
             // A non-reading client gets thousands of replies.
             printed: clients.filter(|&client| crowd.kind(client) != Kind::NonReading).collect(),
             width: output::width(),
-            bar: bar.with_style(style),
+            bar: progress_bar(template, length, true),
             draws_bar: !quiet,
         }
     }
@@ -91,7 +89,15 @@ impl Console {
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
+/// A progress bar on standard error, if that is a terminal and the bar isn't hidden.
+pub(crate) fn progress_bar(template: &str, length: u64, is_hidden: bool) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).expect("the template is right");
+    let target =
+        if is_hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    ProgressBar::with_draw_target(Some(length), target).with_style(style)
+}
+
+pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -9,45 +9,42 @@ use super::wave::{Fault, FaultKind};
 use server_process::ServerProcess;
 
 /// The faults that were injected into the server.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Injected {
     pub(super) stops: u64,
     pub(super) squeezes: u64,
-    /// The server had to be stopped, but that wasn't possible.
-    pub(super) no_stops: bool,
-    /// Descriptors had to be taken from the server, but that wasn't possible.
-    pub(super) no_squeezes: bool,
+    /// What wasn't possible and why.
+    pub(super) not_tried: Vec<&'static str>,
 }
 
 /// Injects these faults, until the other end of `over` is dropped.
-pub(super) fn fault(process: &ServerProcess, faults: &[Fault], over: &Receiver<()>) -> Injected {
+pub(super) fn inject(process: &ServerProcess, faults: &[Fault], over: &Receiver<()>) -> Injected {
+    let goes_on = |wait: Duration| over.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);
     let began = Instant::now();
     let mut injected = Injected::default();
     for &Fault { after, kind, lasts } in faults {
-        if !goes_on(over, (began + after).saturating_duration_since(Instant::now())) {
+        if !goes_on((began + after).saturating_duration_since(Instant::now())) {
             break;
         }
         match kind {
             FaultKind::Stop => match process.pause() {
                 Some(_paused) => {
                     injected.stops += 1;
-                    goes_on(over, lasts);
+                    goes_on(lasts);
                 }
-                None => injected.no_stops = true,
+                None => injected.not_tried.push("stops, because this system can't stop a process"),
             },
             FaultKind::Squeeze { spare } => match process.squeeze(spare) {
                 Some(_squeezed) => {
                     injected.squeezes += 1;
-                    goes_on(over, lasts);
+                    goes_on(lasts);
                 }
-                None => injected.no_squeezes = true,
+                None => injected.not_tried.push(
+                    "running out of descriptors, because this server's limits can't be set from \
+                     outside",
+                ),
             },
         }
     }
     injected
-}
-
-/// Waits for this long. Returns whether the wave still goes on then.
-fn goes_on(over: &Receiver<()>, wait: Duration) -> bool {
-    over.recv_timeout(wait) == Err(RecvTimeoutError::Timeout)
 }

@@ -3,16 +3,15 @@
 use std::io;
 use std::time::Duration;
 
-use protocol::Protocol;
 use serde::Serialize;
 
 use super::rest::{Sample, megabytes};
 use super::scenario::Scenario;
 use super::wave::Wave;
-use load_generator::json::{as_seconds, as_seconds_if_any};
+use load_generator::json::{as_seconds, as_seconds_if_any, judged};
 
 /// The results of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ChaosReport {
     /// The server's name.
     pub server: String,
@@ -55,27 +54,6 @@ pub struct ChaosReport {
 }
 
 impl ChaosReport {
-    pub(super) fn new(server: String, scenario: &Scenario) -> Self {
-        ChaosReport {
-            server,
-            scenario: scenario.clone(),
-            took: Duration::ZERO,
-            waves: 0,
-            clients: 0,
-            asked: 0,
-            answered: 0,
-            ours: 0,
-            stops: 0,
-            squeezes: 0,
-            fresh: None,
-            samples: Vec::new(),
-            ended_after: None,
-            not_tried: Vec::new(),
-            faults: Vec::new(),
-            failed_wave: None,
-        }
-    }
-
     /// Whether the server survived.
     pub fn is_good(&self) -> bool {
         self.faults.is_empty()
@@ -87,24 +65,20 @@ impl ChaosReport {
         if self.is_good() || self.clients == 0 {
             return None;
         }
+        let usual = Scenario::default();
         let Scenario { time, seed, wave, connections, protocol, .. } = self.scenario;
-        let mut options = format!("--seed {seed}");
         let failed_wave = self.failed_wave.as_ref().map(|wave| wave.number);
-        if let Some(number) = failed_wave.or(wave) {
-            options += &format!(" --wave {number}");
-        }
         // A single wave is repeated until it fails; an effect that adds up takes as long as it
         // took.
-        if failed_wave.is_none() && time != Scenario::default().time {
-            options += &format!(" --time {}", typed(time));
-        }
-        if connections != Scenario::default().connections {
-            options += &format!(" --connections {connections}");
-        }
-        if protocol != Protocol::default() {
-            options += &format!(" --protocol {protocol}");
-        }
-        Some(options)
+        let has_time = failed_wave.is_none() && time != usual.time;
+        let options = [
+            Some(format!("--seed {seed}")),
+            failed_wave.or(wave).map(|number| format!("--wave {number}")),
+            has_time.then(|| format!("--time {}", typed(time))),
+            (connections != usual.connections).then(|| format!("--connections {connections}")),
+            (protocol != usual.protocol).then(|| format!("--protocol {protocol}")),
+        ];
+        Some(options.into_iter().flatten().collect::<Vec<_>>().join(" "))
     }
 
     /// The report as one JSON object in one line. Units are in the names.
@@ -113,34 +87,41 @@ impl ChaosReport {
     ///
     /// None that we know of.
     pub fn json(&self) -> io::Result<String> {
-        #[derive(Serialize)]
-        struct Object<'a> {
-            good: bool,
-            #[serde(flatten)]
-            report: &'a ChaosReport,
-        }
-        Ok(serde_json::to_string(&Object { good: self.is_good(), report: self })?)
+        judged(self.is_good(), self)
     }
 
     /// The report as text, without a newline at the end.
     pub fn text(&self) -> String {
+        let ChaosReport { stops, squeezes, ours, .. } = *self;
+        let stopped = || format!("stopped and resumed {}", counted(stops, "time"));
+        let squeezed = || format!("short of descriptors {}", counted(squeezes, "time"));
         let mut lines = vec![self.headline()];
-        lines.extend(self.ordeals());
-        lines.extend(self.memory());
-        lines.extend(self.descriptors());
-        lines.extend(self.end());
-        lines.extend(self.lack_of_ports());
-        lines.extend(self.not_tried.iter().map(|sentence| format!("Not tried: {sentence}.")));
-        match &self.faults[..] {
-            [] => lines.push("The server survived.".into()),
-            faults => {
-                lines.push(match self.clients {
-                    0 => "\nThe server could not be tried:".into(),
-                    _ => "\nThe server did not survive:".into(),
-                });
-                lines.extend(faults.iter().map(|fault| format!("- {fault}")));
-            }
+        lines.extend(match (stops, squeezes) {
+            (0, 0) => None,
+            (_, 0) => Some(stopped()),
+            (0, _) => Some(squeezed()),
+            _ => Some(format!("{}, {}", stopped(), squeezed())),
+        });
+        lines.extend(self.rests());
+        lines
+            .extend(self.ended_after.map(|after| {
+                format!("ended {} ms after Ctrl-C, with status 0", after.as_millis())
+            }));
+        if ours > 0 {
+            lines.push(format!(
+                "{} could not connect because this machine had no port or descriptor left, which \
+                 isn't the server's fault",
+                counted(ours, "client")
+            ));
         }
+        lines.extend(self.not_tried.iter().map(|sentence| format!("Not tried: {sentence}.")));
+        let verdict = match self.clients {
+            _ if self.is_good() => "The server survived.",
+            0 => "\nThe server could not be tried:",
+            _ => "\nThe server did not survive:",
+        };
+        lines.push(verdict.into());
+        lines.extend(self.faults.iter().map(|fault| format!("- {fault}")));
         lines.join("\n")
     }
 
@@ -155,51 +136,18 @@ impl ChaosReport {
         format!("seed {}: {waves} in {took:.1?}, {clients} clients, {answers}", scenario.seed)
     }
 
-    fn ordeals(&self) -> Option<String> {
-        let ChaosReport { stops, squeezes, .. } = *self;
-        let stopped = format!("stopped and resumed {}", counted(stops, "time"));
-        let squeezed = format!("short of descriptors {}", counted(squeezes, "time"));
-        match (stops, squeezes) {
-            (0, 0) => None,
-            (_, 0) => Some(stopped),
-            (0, _) => Some(squeezed),
-            _ => Some(format!("{stopped}, {squeezed}")),
-        }
-    }
-
-    fn memory(&self) -> Option<String> {
-        let (first, last) = (self.samples.first()?, self.samples.last()?);
-        let most = self.samples.iter().map(|sample| sample.memory).max()?;
-        Some(format!(
-            "memory at rest: {} after the first wave, {} after the last, at most {} ({})",
-            megabytes(first.memory),
-            megabytes(last.memory),
-            megabytes(most),
-            counted(self.samples.len() as u64, "sample")
-        ))
-    }
-
-    fn descriptors(&self) -> Option<String> {
+    /// What the server used when no client was connected, if the system can say.
+    fn rests(&self) -> Option<String> {
         let (fresh, first, last) = (self.fresh?, self.samples.first()?, self.samples.last()?);
+        let most = self.samples.iter().map(|sample| sample.memory).max()?;
+        let [after_first, after_last, most] = [first.memory, last.memory, most].map(megabytes);
+        let samples = counted(self.samples.len() as u64, "sample");
         Some(format!(
-            "descriptors at rest: {} at the start, {} after the first wave, {} after the last",
+            "memory at rest: {after_first} after the first wave, {after_last} after the last, at \
+             most {most} ({samples})\n\
+             descriptors at rest: {} at the start, {} after the first wave, {} after the last",
             fresh.descriptors, first.descriptors, last.descriptors
         ))
-    }
-
-    fn end(&self) -> Option<String> {
-        let after = self.ended_after?.as_millis();
-        Some(format!("ended {after} ms after Ctrl-C, with status 0"))
-    }
-
-    fn lack_of_ports(&self) -> Option<String> {
-        (self.ours > 0).then(|| {
-            format!(
-                "{} could not connect because this machine had no port or descriptor left, which \
-                 isn't the server's fault",
-                counted(self.ours, "client")
-            )
-        })
     }
 }
 
@@ -221,16 +169,20 @@ mod tests {
     fn what_failed_is_what_is_repeated() {
         let scenario = Scenario { seed: 7, time: Duration::from_secs(90), ..Scenario::default() };
         let again = |scenario: &Scenario, failed_wave: Option<u64>| {
-            let mut report = ChaosReport::new("server".into(), scenario);
-            report.clients = 1;
-            report.failed_wave = failed_wave.map(|number| Wave::draw(scenario, number));
-            report.faults.push("it is wrong".into());
+            let report = ChaosReport {
+                scenario: scenario.clone(),
+                clients: 1,
+                failed_wave: failed_wave.map(|number| Wave::draw(scenario, number)),
+                faults: vec!["it is wrong".into()],
+                ..ChaosReport::default()
+            };
             report.again().unwrap()
         };
         assert_eq!(again(&scenario, Some(3)), "--seed 7 --wave 3");
         assert_eq!(again(&scenario, None), "--seed 7 --time 1m30s", "what adds up takes its time");
         let one_wave = Scenario { wave: Some(5), connections: 9, ..scenario };
         assert_eq!(again(&one_wave, None), "--seed 7 --wave 5 --time 1m30s --connections 9");
-        assert_eq!(ChaosReport::new("server".into(), &one_wave).again(), None, "nothing is wrong");
+        let good = ChaosReport { scenario: one_wave, clients: 1, ..ChaosReport::default() };
+        assert_eq!(good.again(), None, "nothing is wrong");
     }
 }

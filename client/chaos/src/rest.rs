@@ -49,80 +49,82 @@ pub struct Sample {
 
 impl Sample {
     /// Takes a sample when nothing has changed for a few samples: the server has started, and the
-    /// first client has gone. `None` if the system can't say what processes use.
+    /// first client has gone.
     pub(super) fn settled(process: &ServerProcess, began: Instant) -> Option<Self> {
         const ALIKE: usize = 4;
-        let deadline = Instant::now() + PATIENCE;
-        let (mut last, mut alike) = (Sample::now(process, began)?, 0);
-        while alike < ALIKE && Instant::now() < deadline {
-            thread::sleep(LOOK);
-            let next = Sample::now(process, began)?;
-            alike = if next.descriptors == last.descriptors { alike + 1 } else { 0 };
-            last = next;
-        }
-        Some(last)
+        let (mut descriptors, mut alike) = (0, 0);
+        Sample::take(process, began, |sample| {
+            alike = if sample.descriptors == descriptors { alike + 1 } else { 0 };
+            descriptors = sample.descriptors;
+            alike >= ALIKE
+        })
     }
 
-    /// Takes a sample at once.
-    fn now(process: &ServerProcess, began: Instant) -> Option<Self> {
-        let memory = process.cost()?.resident;
-        Some(Sample { at: began.elapsed(), memory, descriptors: process.descriptors()? })
-    }
-
-    /// Waits until the server has no more than `descriptors` descriptors, but not for ever, and
-    /// takes a sample.
-    pub(super) fn at_rest(
+    /// Takes samples until one is as it should be, but not for ever, and returns the last. `None`
+    /// if the system can't say what processes use.
+    pub(super) fn take(
         process: &ServerProcess,
         began: Instant,
-        descriptors: u64,
+        mut is_right: impl FnMut(&Sample) -> bool,
     ) -> Option<Self> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             // The first sample is taken after a moment too: a server has to notice first that its
             // last client has gone.
             thread::sleep(LOOK);
-            let sample = Sample::now(process, began)?;
-            if sample.descriptors <= descriptors || Instant::now() >= deadline {
+            let (memory, descriptors) = (process.cost()?.resident, process.descriptors()?);
+            let sample = Sample { at: began.elapsed(), memory, descriptors };
+            if is_right(&sample) || Instant::now() >= deadline {
                 return Some(sample);
             }
         }
     }
 }
 
-/// What is wrong with the memory in these samples, in words. The last one is compared with the
-/// first third of them: a runtime with garbage collection finds its size only after a while.
-pub(super) fn growth(samples: &[Sample]) -> Option<String> {
-    let third = samples.len().div_ceil(3);
-    let before = samples[..third].iter().map(|sample| sample.memory).max()?;
-    let after = samples.last()?.memory;
+/// What has grown in these samples, in words.
+pub(super) fn growth(samples: &[Sample]) -> Vec<String> {
+    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Vec::new() };
+    let descriptors = (last.descriptors > first.descriptors).then(|| {
+        format!(
+            "{} descriptors are open although no client is connected; after the first wave there \
+             were {}",
+            last.descriptors, first.descriptors
+        )
+    });
+    growth_of_memory(samples).into_iter().chain(descriptors).collect()
+}
+
+/// The last sample is compared with the first third of them: a runtime with garbage collection
+/// finds its size only after a while.
+fn growth_of_memory(samples: &[Sample]) -> Option<String> {
+    let memory: Vec<u64> = samples.iter().map(|sample| sample.memory).collect();
+    let third = memory.len().div_ceil(3);
+    let (early, late) = (&memory[..third], &memory[memory.len() - third..]);
+    let (before, after) = (*early.iter().max()?, *late.last()?);
     let bound = before + GROWTH + before / GROWTH_PART;
     if after > bound {
+        let [before, after, bound] = [before, after, bound].map(megabytes);
         return Some(format!(
-            "its memory has grown from {} to {}, although no client is connected; up to {} is \
-             allowed",
-            megabytes(before),
-            megabytes(after),
-            megabytes(bound)
+            "its memory has grown from {before} to {after}, although no client is connected; up to \
+             {bound} is allowed"
         ));
     }
-    if samples.len() < MANY {
-        return None;
-    }
     // The median of each third, so that peaks and dips don't count.
-    let (early, late) = (median(&samples[..third]), median(&samples[samples.len() - third..]));
-    (late > early + STEADY + early / STEADY_PART).then(|| {
+    let (early, late) = (median(early), median(late));
+    let is_steady = memory.len() >= MANY && late > early + STEADY + early / STEADY_PART;
+    is_steady.then(|| {
         format!(
             "its memory grows steadily: {} in the first third of {} rests, {} in the last third \
              (medians)",
             megabytes(early),
-            samples.len(),
+            memory.len(),
             megabytes(late)
         )
     })
 }
 
-fn median(samples: &[Sample]) -> u64 {
-    let mut memory: Vec<u64> = samples.iter().map(|sample| sample.memory).collect();
+fn median(memory: &[u64]) -> u64 {
+    let mut memory = memory.to_vec();
     memory.sort_unstable();
     memory[memory.len() / 2]
 }
@@ -138,7 +140,7 @@ mod tests {
 
     fn growth_of(memory: impl IntoIterator<Item = u64>) -> Option<String> {
         let sample = |memory| Sample { at: Duration::ZERO, memory, descriptors: 9 };
-        growth(&memory.into_iter().map(sample).collect::<Vec<_>>())
+        growth_of_memory(&memory.into_iter().map(sample).collect::<Vec<_>>())
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use protocol::Protocol;
 
-use super::faults::{Injected, fault};
+use super::faults::inject;
 use super::report::ChaosReport;
 use super::rest::{Sample, growth};
 use super::scenario::Scenario;
@@ -18,9 +18,7 @@ use super::wave::{Arrival, Wave};
 use load_generator::Probe;
 use load_generator::report::{Report, Stage};
 use load_generator::{START_ONE, cannot_reach, flood};
-use server_process::{NotStarted, describe_exit};
 use server_process::{ServerProcess, Target, TargetKind, resolve};
-use system::advice;
 
 /// After waves for this long, there is a rest.
 const BETWEEN_RESTS: Duration = Duration::from_secs(20);
@@ -51,114 +49,114 @@ pub struct Progress {
     pub doing: String,
 }
 
-/// The run has ended early; the report is filled in up to here.
-struct Ended;
+/// Faults end the run: what went wrong, as sentences without their full stops.
+type Survived = Result<(), Vec<String>>;
 
 /// Runs a scenario against a server.
 ///
 /// Raises the process's soft limit of descriptors to its hard limit. A server that it starts
 /// inherits it.
 pub fn run(target: &Target, scenario: &Scenario, progress: &dyn Fn(Progress)) -> ChaosReport {
-    let mut report = ChaosReport::new(target.to_string(), scenario);
     let began = Instant::now();
-    report.scenario = fitting(scenario, &mut report);
-    let scenario = &report.scenario.clone();
-    let (address, process) = match &target.kind {
-        TargetKind::Address(address) => (resolve(address, PATIENCE), None),
-        TargetKind::Command(words) => match ServerProcess::start(words, scenario.start_within) {
-            Ok(process) => (Ok(process.address()), Some(process)),
-            Err(NotStarted { why, .. }) => (Err(why), None),
+    let (server, scenario) = (target.to_string(), scenario.clone());
+    let mut report = ChaosReport { server, scenario, ..ChaosReport::default() };
+    limit_clients(&mut report);
+    let start_within = report.scenario.start_within;
+    let reached = match &target.kind {
+        TargetKind::Address(address) => resolve(address, PATIENCE).map(|address| (address, None)),
+        TargetKind::Command(words) => match ServerProcess::start(words, start_within) {
+            Ok(process) => Ok((process.address(), Some(process))),
+            Err(not_started) => Err(not_started.why),
         },
     };
-    match address {
-        Ok(address) => {
-            let mut this_run = Run { scenario, address, process, began, progress, report };
-            let ended = this_run.run();
-            report = this_run.report;
-            debug_assert_eq!(ended.is_err(), !report.faults.is_empty());
-        }
-        Err(why) => report.faults.push(why),
-    }
+    let survived = reached.map_err(|why| vec![why]).and_then(|(address, process)| {
+        Run { address, process, began, progress, report: &mut report }.run()
+    });
+    report.faults = survived.err().unwrap_or_default();
     report.took = began.elapsed();
     report
 }
 
-/// The scenario, with no more clients than this process has descriptors for.
-fn fitting(scenario: &Scenario, report: &mut ChaosReport) -> Scenario {
+/// Allows no more clients than this process has descriptors for.
+fn limit_clients(report: &mut ChaosReport) {
     // If it fails, we go on as on a system without such a limit, and the floods find out.
     let limit = system::raise_descriptor_limit().unwrap_or(u64::MAX);
     let most =
         usize::try_from(limit.saturating_sub(SPARE_DESCRIPTORS)).unwrap_or(usize::MAX).max(1);
-    if scenario.connections > most {
+    if report.scenario.connections > most {
+        report.scenario.connections = most;
         report.not_tried.push(format!(
             "more than {most} clients at the same time, because this program can have only {limit} \
              descriptors (see `ulimit -n`)"
         ));
     }
-    Scenario { connections: scenario.connections.min(most), ..scenario.clone() }
 }
 
 struct Run<'a> {
-    scenario: &'a Scenario,
     address: SocketAddr,
     process: Option<ServerProcess>,
     began: Instant,
     progress: &'a dyn Fn(Progress),
-    report: ChaosReport,
+    /// Filled in up to here.
+    report: &'a mut ChaosReport,
 }
 
 impl Run<'_> {
-    fn run(&mut self) -> Result<(), Ended> {
+    fn run(&mut self) -> Survived {
         if self.process.is_none() {
-            self.report.not_tried.push(
+            self.not_tried(
                 "stops, descriptors, memory and Ctrl-C, which need the server's process: give its \
-                 command instead of its address"
-                    .into(),
+                 command instead of its address",
             );
         }
         self.visit("before the first wave")?;
-        self.still_there()?;
-        self.announce("first sample".into());
-        let process = self.process.as_ref();
-        self.report.fresh = process.and_then(|process| Sample::settled(process, self.began));
-        if self.process.is_some() && self.report.fresh.is_none() {
-            let sentence = "memory and descriptors, because this system doesn't report what a \
-                            process uses";
-            self.cannot(true, sentence);
+        self.announce("first sample");
+        if let Some(process) = &self.process {
+            self.report.fresh = Sample::settled(process, self.began);
+            if self.report.fresh.is_none() {
+                self.not_tried(
+                    "memory and descriptors, because this system doesn't report what a process \
+                     uses",
+                );
+            }
         }
         // The others are compared with the first sample, so it is taken after the largest wave that
         // there is: by then, the server's tables and buffers have their final size.
-        let zoo = Wave::zoo(self.scenario);
+        let zoo = Wave::zoo(&self.report.scenario);
         self.wave(&zoo, "the first wave, which is always the same")?;
         self.rest();
         self.waves()?;
         self.wave(&zoo, "the last wave, which is the same as the first")?;
         self.rest();
-        self.judge_rests()?;
+        let growth = growth(&self.report.samples);
+        if !growth.is_empty() {
+            return Err(self.with_death(growth));
+        }
         self.visit("after the last wave")?;
-        self.still_there()?;
         if self.report.asked == 0 {
             let fault = "this machine had no port or descriptor left for any client that sends a \
                          request: try again in a minute, or with fewer `--connections`";
-            self.report.faults.push(fault.into());
-            return Err(Ended);
+            return Err(vec![fault.into()]);
         }
-        self.end()
+        match self.process.take() {
+            Some(process) if self.report.scenario.ctrl_c => self.end(&process),
+            _ => Ok(()),
+        }
     }
 
     /// Sends waves until the time is up, but at least one.
-    fn waves(&mut self) -> Result<(), Ended> {
+    fn waves(&mut self) -> Survived {
         let mut rested = Instant::now();
         for count in 0.. {
-            let number = self.scenario.wave.unwrap_or(count);
-            let wave = Wave::draw(self.scenario, number);
-            let what = format!("wave {number}, {} clients", wave.clients());
+            let number = self.report.scenario.wave.unwrap_or(count);
+            let wave = Wave::draw(&self.report.scenario, number);
             self.report.waves += 1;
-            if let Err(ended) = self.wave(&wave, &what) {
+            let what = format!("wave {number}, {} clients", wave.clients());
+            if let Err(faults) = self.wave(&wave, &what) {
                 self.report.failed_wave = Some(wave);
-                return Err(ended);
+                return Err(faults);
             }
-            if self.began.elapsed() >= self.scenario.time {
+            if self.began.elapsed() >= self.report.scenario.time {
                 break;
             }
             if rested.elapsed() >= BETWEEN_RESTS {
@@ -169,199 +167,133 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn wave(&mut self, wave: &Wave, what: &str) -> Result<(), Ended> {
-        self.announce(what.into());
-        let (over, is_over) = mpsc::channel();
+    fn wave(&mut self, wave: &Wave, what: &str) -> Survived {
+        self.announce(what);
         let (address, process) = (self.address, self.process.as_ref());
-        let (reports, injected) = thread::scope(|scope| {
-            let faults = process.map(|process| {
-                let fault = move || fault(process, &wave.faults, &is_over);
-                thread::Builder::new().spawn_scoped(scope, fault)
-            });
-            let flood = |&Arrival { after, ref crowd }| {
+        let flooded = thread::scope(|scope| -> io::Result<_> {
+            let (goes_on, is_over) = mpsc::channel::<()>();
+            let mut floods = Vec::new();
+            for &Arrival { after, ref crowd } in &wave.arrivals {
+                let goes_on = goes_on.clone();
                 let flood = move || {
+                    let _goes_on = goes_on; // until this thread ends
                     thread::sleep(after);
                     flood(address, crowd, &mut |_| ControlFlow::Continue(()))
                 };
-                thread::Builder::new().spawn_scoped(scope, flood)
-            };
-            let floods: Vec<_> = wave.arrivals.iter().map(flood).collect();
-            let reports = floods.into_iter().map(|flood| flood.and_then(joined));
-            let reports: Vec<io::Result<Report>> = reports.collect();
-            drop(over);
-            (reports, faults.map_or(Ok(Injected::default()), |fault| fault.map(joined)))
+                floods.push(thread::Builder::new().spawn_scoped(scope, flood)?);
+            }
+            drop(goes_on);
+            let injected = process.map(|process| inject(process, &wave.faults, &is_over));
+            // If a thread has panicked, this one panics too.
+            let joined = floods.into_iter().map(|flood| {
+                flood.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
+            });
+            Ok((joined.collect::<io::Result<Vec<Report>>>()?, injected.unwrap_or_default()))
         });
-        let mut faults = Vec::new();
-        let cannot_go_on =
-            |error: io::Error| format!("the client can't go on: {error}{}", advice(&error));
-        let injected = injected.unwrap_or_else(|error| {
-            faults.push(cannot_go_on(error));
-            Injected::default()
-        });
+        let (floods, injected) = flooded.or_else(|error| {
+            let why = format!("the client can't go on: {error}{}", system::advice(&error));
+            self.failed(wave, what, vec![why])
+        })?;
         self.report.stops += injected.stops;
         self.report.squeezes += injected.squeezes;
         let mut ours = 0;
-        for flood in reports {
-            match flood {
-                Ok(flood) => {
-                    self.report.clients += flood.crowd.connections as u64;
-                    self.report.asked += flood.requests;
-                    self.report.answered += flood.answered;
-                    ours += flood.errors.ours();
-                    faults.extend(faults_of(&flood, injected.squeezes > 0));
-                }
-                Err(error) => faults.push(cannot_go_on(error)),
-            }
+        let mut faults = Vec::new();
+        for flood in floods {
+            self.report.clients += flood.crowd.connections as u64;
+            self.report.asked += flood.requests;
+            self.report.answered += flood.answered;
+            ours += flood.errors.ours() as u64;
+            faults.extend(faults_of(&flood, injected.squeezes > 0));
         }
         if ours > 0 {
-            self.report.ours += ours as u64;
-            self.announce("waiting for ports".into());
+            self.report.ours += ours;
+            self.announce("waiting for ports");
             thread::sleep(NEW_PORTS);
         }
-        if faults.is_empty() {
-            // Otherwise the reason may be that the server is gone.
-            self.cannot(injected.no_stops, "stops, because this system can't stop a process");
-            let sentence = "running out of descriptors, because this server's limits can't be set \
-                            from outside";
-            self.cannot(injected.no_squeezes, sentence);
-            return Ok(());
+        if !faults.is_empty() {
+            return self.failed(wave, what, faults);
         }
-        self.report.faults.push(format!("in {what}: {}", wave.description()));
-        self.report.faults.extend(faults);
-        self.fails()
+        // After a fault, the reason may be that the server is gone.
+        injected.not_tried.into_iter().for_each(|sentence| self.not_tried(sentence));
+        Ok(())
+    }
+
+    fn failed<T>(&self, wave: &Wave, what: &str, faults: Vec<String>) -> Result<T, Vec<String>> {
+        let which = format!("in {what}: {}", wave.description());
+        Err([vec![which], self.with_death(faults)].concat())
     }
 
     /// Records once that something could not be tried.
-    fn cannot(&mut self, is_so: bool, sentence: &str) {
-        if is_so && !self.report.not_tried.iter().any(|known| known == sentence) {
+    fn not_tried(&mut self, sentence: &str) {
+        if !self.report.not_tried.iter().any(|known| known == sentence) {
             self.report.not_tried.push(sentence.into());
         }
     }
 
     fn rest(&mut self) {
-        self.announce("rest".into());
+        self.announce("rest");
         let (Some(process), Some(fresh)) = (&self.process, self.report.fresh) else { return };
         // At the start, it may not yet have opened everything that it needs for clients.
         let before = self.report.samples.first().unwrap_or(&fresh);
-        let sample = Sample::at_rest(process, self.began, before.descriptors);
+        let is_at_rest = |sample: &Sample| sample.descriptors <= before.descriptors;
+        let sample = Sample::take(process, self.began, is_at_rest);
         self.report.samples.extend(sample);
     }
 
-    fn judge_rests(&mut self) -> Result<(), Ended> {
-        let samples = &self.report.samples;
-        let mut faults: Vec<String> = growth(samples).into_iter().collect();
-        if let (Some(first), Some(last)) = (samples.first(), samples.last())
-            && last.descriptors > first.descriptors
-        {
-            faults.push(format!(
-                "{} descriptors are open although no client is connected; after the first wave \
-                 there were {}",
-                last.descriptors, first.descriptors
-            ));
-        }
-        if faults.is_empty() {
-            return Ok(());
-        }
-        self.report.faults.extend(faults);
-        self.fails()
-    }
-
-    /// Makes sure that a single client is served.
-    fn visit(&mut self, when: &str) -> Result<(), Ended> {
+    /// Makes sure that a single client is served, and that the process that was started is still
+    /// there.
+    fn visit(&self, when: &str) -> Survived {
+        let protocol = self.report.scenario.protocol;
         let visit = || {
-            let mut probe = Probe::connect(self.address, self.scenario.protocol, PATIENCE)
+            let mut probe = Probe::connect(self.address, protocol, PATIENCE)
                 .map_err(|error| cannot_reach(&error, &self.address))?;
             // In one-shot, the client is done: some servers close the connection now, and some send
             // another reply.
-            let is_over = self.scenario.protocol == Protocol::OneShot;
-            let asked = probe.request().and_then(|_| if is_over { Ok(()) } else { probe.end() });
-            asked.map_err(|error| error.to_string())
+            let is_over = protocol == Protocol::OneShot;
+            let served = probe.request().and_then(|_| if is_over { Ok(()) } else { probe.end() });
+            served.map_err(|error| error.to_string())
         };
-        match visit() {
-            Ok(()) => Ok(()),
-            Err(why) => {
-                let fault = format!("a single client, {when}, was not served: {why}");
-                self.report.faults.push(fault);
-                self.fails()
-            }
-        }
-    }
-
-    /// Makes sure that the process that was started is still there. If it has ended, another
-    /// process serves the clients, which can't be stopped, squeezed, measured or ended.
-    fn still_there(&mut self) -> Result<(), Ended> {
-        let death = self.process.as_ref().and_then(ServerProcess::death);
-        let Some(death) = death else { return Ok(()) };
-        self.report.faults.push(format!(
+        visit().map_err(|why| {
+            self.with_death(vec![format!("a single client, {when}, was not served: {why}")])
+        })?;
+        // If it has ended, another process serves the clients, which can't be stopped, squeezed,
+        // measured or ended.
+        let Some(death) = self.process.as_ref().and_then(ServerProcess::death) else {
+            return Ok(());
+        };
+        Err(vec![format!(
             "a process still replies on its port, but the one that was started is gone; it has to \
              stay in the foreground until Ctrl-C ({death})"
-        ));
-        Err(Ended)
+        )])
     }
 
     /// Sends Ctrl-C while silent clients are connected.
-    fn end(&mut self) -> Result<(), Ended> {
-        let Some(process) = self.process.take() else { return Ok(()) };
-        if !self.scenario.ctrl_c {
-            return Ok(());
+    fn end(&mut self, process: &ServerProcess) -> Survived {
+        self.announce("Ctrl-C");
+        let connect = |_| TcpStream::connect_timeout(&self.address, PATIENCE);
+        let idle: io::Result<Vec<TcpStream>> = (0..IDLE).map(connect).collect();
+        let _idle =
+            idle.map_err(|error| vec![format!("at the end, no client can connect: {error}")])?;
+        match process.end(LAST_PATIENCE) {
+            Some(Ok(after)) => self.report.ended_after = Some(after),
+            Some(Err(why)) => return Err(vec![format!("after Ctrl-C, {why}")]),
+            None => self.not_tried("Ctrl-C, because on this system a program can't send it"),
         }
-        self.announce("Ctrl-C".into());
-        let come = |_| TcpStream::connect_timeout(&self.address, PATIENCE);
-        let idle: io::Result<Vec<TcpStream>> = (0..IDLE).map(come).collect();
-        let _idle = match idle {
-            Ok(idle) => idle,
-            Err(error) => {
-                self.report.faults.push(format!("at the end, no client can connect: {error}"));
-                return Err(Ended);
-            }
-        };
-        let began = Instant::now();
-        if !process.interrupt() {
-            let why = "Ctrl-C, because on this system a program can't send it";
-            self.cannot(true, why);
-            return Ok(());
-        }
-        match process.wait(LAST_PATIENCE) {
-            None => {
-                let fault = format!("it was still running {LAST_PATIENCE:?} after Ctrl-C");
-                self.report.faults.push(fault);
-                Err(Ended)
-            }
-            Some(status) if !status.success() => {
-                let how = process
-                    .death()
-                    .unwrap_or_else(|| format!("the server {}", describe_exit(status)));
-                self.report.faults.push(format!("after Ctrl-C, {how}"));
-                Err(Ended)
-            }
-            Some(_) => {
-                let after = began.elapsed();
-                if process.is_survived() {
-                    let fault = "after Ctrl-C, the server ended with status 0, but another process \
-                                 still listens on its port, most likely one of its children";
-                    self.report.faults.push(fault.into());
-                    return Err(Ended);
-                }
-                self.report.ended_after = Some(after);
-                Ok(())
-            }
-        }
+        Ok(())
     }
 
-    /// Ends the run. If the server has died, the report says so.
-    fn fails<T>(&mut self) -> Result<T, Ended> {
+    /// If the server has died, that comes before what its clients have seen.
+    fn with_death(&self, mut faults: Vec<String>) -> Vec<String> {
         const MOMENT: Duration = Duration::from_millis(200);
         if let Some(process) = &self.process {
             process.wait(MOMENT); // if it is about to end, it gets a moment for that
-            // The report says that before what the clients have seen.
-            let at = usize::from(self.report.faults.len() > 1);
-            process.death().into_iter().for_each(|death| self.report.faults.insert(at, death));
+            faults.splice(..0, process.death());
         }
-        Err(Ended)
+        faults
     }
 
-    fn announce(&self, doing: String) {
-        (self.progress)(Progress { elapsed: self.began.elapsed(), doing });
+    fn announce(&self, doing: &str) {
+        (self.progress)(Progress { elapsed: self.began.elapsed(), doing: doing.into() });
     }
 }
 
@@ -369,10 +301,10 @@ impl Run<'_> {
 fn faults_of(report: &Report, lacked_descriptors: bool) -> Vec<String> {
     let mut faults = Vec::new();
     for stage in Stage::ALL {
-        let trouble = report.errors.of(stage);
+        let errors = report.errors.of(stage);
         let ours = if stage == Stage::Connect { report.errors.ours() } else { 0 };
-        let (count, all) = (trouble.count - ours, report.crowd.connections);
-        if let Some(first) = trouble.first.as_ref().filter(|_| count > 0) {
+        let (count, all) = (errors.count - ours, report.crowd.connections);
+        if let Some(first) = errors.first.as_ref().filter(|_| count > 0) {
             let first = first.strip_suffix(START_ONE).unwrap_or(first);
             let stage = stage.name();
             faults.push(format!("{count} of {all} clients: {stage}; the first was {first}"));
@@ -392,9 +324,4 @@ fn faults_of(report: &Report, lacked_descriptors: bool) -> Vec<String> {
         faults.push(format!("only {answered} of {requests} requests were answered"));
     }
     faults
-}
-
-/// What a thread has returned; if that thread has panicked, this one panics too.
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
 }

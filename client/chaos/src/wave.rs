@@ -151,7 +151,7 @@ impl Wave {
 }
 
 /// How many requests each of this many clients sends at most.
-fn asks_at_most(connections: usize) -> usize {
+fn most_requests(connections: usize) -> usize {
     (MOST_REQUESTS / connections).clamp(1, MOST_REQUESTS_EACH)
 }
 
@@ -168,20 +168,14 @@ struct Draw<'a> {
 
 impl Draw<'_> {
     fn wave(&mut self, number: u64) -> Wave {
-        let shape = match self.random.u32(0..100) {
-            0..25 => Shape::Burst,
-            25..33 => Shape::Few,
-            33..41 => Shape::Full,
-            _ => Shape::Mixed,
-        };
-        let crowds = match shape {
-            Shape::Burst => vec![self.burst()],
-            Shape::Few => vec![self.few()],
-            Shape::Full => {
+        let (shape, crowds) = match self.random.u32(0..100) {
+            0..25 => (Shape::Burst, vec![self.burst()]),
+            25..33 => (Shape::Few, vec![self.few()]),
+            33..41 => {
                 let (requests, budget) = (self.random.usize(1..=3), self.budget());
-                vec![self.full(requests, budget)]
+                (Shape::Full, vec![self.full(requests, budget)])
             }
-            Shape::Mixed => self.mixed(),
+            _ => (Shape::Mixed, self.mixed()),
         };
         let arrivals = crowds.into_iter().map(|crowd| Arrival { after: self.soon(), crowd });
         Wave { number, shape, arrivals: arrivals.collect(), faults: self.faults() }
@@ -204,47 +198,44 @@ impl Draw<'_> {
     /// Every kind has its share, as long as there are enough connections.
     fn full(&mut self, requests: usize, budget: Duration) -> Crowd {
         let connections = self.scenario.most_clients();
-        let part = |draw: &mut Self, kind| match kind {
-            Kind::NonReading => NON_READING_IN_A_CROWD,
-            _ => draw.random.usize(1..=connections.div_ceil(10)),
-        };
-        let counts: Vec<(Kind, usize)> =
-            Kind::ALL.into_iter().map(|kind| (kind, part(self, kind))).collect();
+        let counts = Kind::ALL.map(|kind| match kind {
+            Kind::NonReading => (kind, NON_READING_IN_A_CROWD),
+            _ => (kind, self.random.usize(1..=connections.div_ceil(10))),
+        });
         let mix = self.allowed(connections, counts);
-        self.crowd(connections, 1, mix, requests.min(asks_at_most(connections)), budget)
+        self.crowd(connections, 1, mix, requests.min(most_requests(connections)), budget)
     }
 
     fn mixed(&mut self) -> Vec<Crowd> {
         let crowds = self.random.usize(1..=3).min(self.scenario.most_clients());
         let most = self.scenario.most_clients() / crowds;
-        let mut one = || {
+        let one = |_| {
             let connections = self.log_uniform(most);
             let share = self.random.usize(2..=10);
             let mix = self.mix(connections, share);
-            let requests = self.log_uniform(asks_at_most(connections));
+            let requests = self.log_uniform(most_requests(connections));
             let budget = self.budget();
             self.crowd(connections, crowds, mix, requests, budget)
         };
-        (0..crowds).map(|_| one()).collect()
+        (0..crowds).map(one).collect()
     }
 
     /// Some of the kinds that are not prompt; each has at most one in `share` clients.
     fn mix(&mut self, connections: usize, share: usize) -> Mix {
-        let mut counts = Vec::new();
-        for kind in Kind::ALL {
+        let counts = Kind::ALL.map(|kind| {
             let (one_in, most) = match kind {
                 Kind::NonReading => (4, NON_READING_IN_A_CROWD),
                 _ => (2, connections.div_ceil(share)),
             };
             let (is_there, count) = (self.random.u32(0..one_in) == 0, self.random.usize(1..=most));
-            counts.push((kind, if is_there { count } else { 0 }));
-        }
+            (kind, if is_there { count } else { 0 })
+        });
         self.allowed(connections, counts)
     }
 
     /// These counts, as far as the scenario allows the kinds and there are connections; one is left
     /// for a prompt client.
-    fn allowed(&self, connections: usize, counts: Vec<(Kind, usize)>) -> Mix {
+    fn allowed(&self, connections: usize, counts: [(Kind, usize); Kind::ALL.len()]) -> Mix {
         let mut left = connections - 1;
         let allowed = |&(kind, _): &_| kind != Kind::Prompt && self.scenario.allows(kind);
         let fitting = |(kind, count): (Kind, usize)| {
@@ -264,7 +255,12 @@ impl Draw<'_> {
         requests: usize,
         budget: Duration,
     ) -> Crowd {
-        let order = self.order(connections, crowds);
+        // All of them may connect at once.
+        let fits_backlog = connections <= self.scenario.backlog / crowds;
+        let order = match self.random.bool() {
+            true if fits_backlog => Order::AsConnected,
+            _ => Order::ConnectFirst,
+        };
         // If they are served in turn, each waits for those before it.
         let in_turn = self.scenario.at_once.map_or(1, |count| mix.total().div_ceil(count).max(1));
         let budget = budget / whole(in_turn);
@@ -289,15 +285,6 @@ impl Draw<'_> {
     /// How long a slow client is slow in total.
     fn budget(&mut self) -> Duration {
         Duration::from_millis(self.random.u64(50..=1500))
-    }
-
-    /// The order for one of this many crowds, all of which may connect at once.
-    fn order(&mut self, connections: usize, crowds: usize) -> Order {
-        let may_come_at_once = connections <= self.scenario.backlog / crowds;
-        match self.random.bool() {
-            true if may_come_at_once => Order::AsConnected,
-            _ => Order::ConnectFirst,
-        }
     }
 
     /// Each power of two is as likely as any other, and so is each number between two of them.
@@ -418,7 +405,7 @@ mod tests {
 
     #[test]
     fn every_shape_occurs_and_neighbouring_waves_differ() {
-        let scenario = Scenario::default();
+        let scenario = Scenario { seed: 0, ..Scenario::default() };
         let shapes: Vec<Shape> =
             (0..200).map(|number| Wave::draw(&scenario, number).shape).collect();
         let share = |shape| shapes.iter().filter(|&&it| it == shape).count();

@@ -29,9 +29,8 @@ pub struct Check {
     pub likely: &'static str,
     /// The chapter that explains it.
     pub chapter: Chapter,
-    /// Checks that this one builds on. If one of them fails, this one isn't tried, and is reported
-    /// as following from it.
-    pub needs: &'static [&'static str],
+    /// Checks that this one builds on besides [`BASICS`].
+    needs: &'static [&'static str],
     /// Whether it makes sense in [`Protocol::OneShot`], too.
     pub(super) in_one_shot: bool,
     pub(super) pace: Pace,
@@ -48,6 +47,13 @@ impl Check {
         ALL.iter().find(|check| check.name == name)
     }
 
+    /// Whether this check builds on the one of this name. If that fails, this one isn't tried, and
+    /// is reported as following from it.
+    pub(super) fn needs(&self, name: &str) -> bool {
+        let basics = BASICS.iter().take_while(|basic| **basic != self.name);
+        basics.chain(self.needs).any(|need| *need == name)
+    }
+
     /// Whether it makes sense in this protocol.
     pub fn is_for(&self, protocol: Protocol) -> bool {
         self.in_one_shot || protocol == Protocol::Lines
@@ -57,6 +63,8 @@ impl Check {
 /// How long a check takes, and how much it costs. The checks start in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pace {
+    /// All others need it.
+    First,
     /// It waits for a second or more, so others can run meanwhile.
     Slow,
     Quick,
@@ -64,13 +72,16 @@ pub(super) enum Pace {
     Heavy,
 }
 
+/// On these, all checks after them build.
+const BASICS: [&str; 2] = ["answers", "greets-once"];
+
 /// What most checks have in common.
 const PLAIN: Check = Check {
     name: "",
     tries: "",
     likely: "",
     chapter: ONE_CLIENT,
-    needs: &["answers", "greets-once"],
+    needs: &[],
     in_one_shot: false,
     pace: Pace::Quick,
     descriptor_limit: None,
@@ -87,8 +98,8 @@ pub static ALL: &[Check] = &[
                  the LF), and it has to be sent at once: a program that writes through a buffer \
                  has to flush it. The server has to listen on the given port.",
         chapter: ONE_CLIENT,
-        needs: &[],
         in_one_shot: true,
+        pace: Pace::First,
         attempt: stream::answers,
         ..PLAIN
     },
@@ -100,7 +111,6 @@ pub static ALL: &[Check] = &[
                  is writable again at once, so the server sends another reply, and another. Take \
                  it off the list when nothing is left to send.",
         chapter: NO_MESSAGES,
-        needs: &["answers"],
         in_one_shot: true,
         attempt: stream::greets_once,
         ..PLAIN
@@ -123,7 +133,7 @@ pub static ALL: &[Check] = &[
         likely: "The server takes one read for one message. TCP is a stream of bytes: keep a \
                  buffer for each connection, and reply when it contains an LF.",
         chapter: NO_MESSAGES,
-        needs: &["answers", "greets-once", "asks-again"],
+        needs: &["asks-again"],
         attempt: stream::byte_by_byte,
         ..PLAIN
     },
@@ -133,7 +143,7 @@ pub static ALL: &[Check] = &[
         likely: "The server takes the result of one read for one request, or throws away what \
                  follows the first LF. Answer every line in the buffer before you read again.",
         chapter: NO_MESSAGES,
-        needs: &["answers", "greets-once", "asks-again", "byte-by-byte"],
+        needs: &["asks-again", "byte-by-byte"],
         attempt: stream::pipelined,
         ..PLAIN
     },
@@ -145,7 +155,7 @@ pub static ALL: &[Check] = &[
                  receive. Send the pending replies, then close the connection. If you don't, it \
                  stays readable for ever and costs a descriptor.",
         chapter: ONE_CLIENT,
-        needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined"],
+        needs: &["asks-again", "byte-by-byte", "pipelined"],
         attempt: stream::half_close,
         ..PLAIN
     },
@@ -182,7 +192,7 @@ pub static ALL: &[Check] = &[
         likely: "When a connection is readable, the server reads until it has a whole request. The \
                  rest may never come: read once, keep what came, and go back to waiting.",
         chapter: ZOO,
-        needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "silent-neighbour"],
+        needs: &["asks-again", "byte-by-byte", "silent-neighbour"],
         attempt: neighbours::half_sent,
         ..PLAIN
     },
@@ -193,14 +203,7 @@ pub static ALL: &[Check] = &[
         likely: "The server stays with one client for as long as bytes come from it. A time-out on \
                  each read doesn't help, because it starts again with every byte.",
         chapter: ZOO,
-        needs: &[
-            "answers",
-            "greets-once",
-            "asks-again",
-            "byte-by-byte",
-            "silent-neighbour",
-            "half-sent-neighbour",
-        ],
+        needs: &["asks-again", "byte-by-byte", "silent-neighbour", "half-sent-neighbour"],
         attempt: neighbours::dribbling,
         ..PLAIN
     },
@@ -225,7 +228,7 @@ pub static ALL: &[Check] = &[
                  that doesn't ignore it) ends the server. Every call on a connection can fail: \
                  close that connection, and go on.",
         chapter: ZOO,
-        needs: &["answers", "greets-once", "connect-and-close"],
+        needs: &["connect-and-close"],
         in_one_shot: true,
         attempt: hostile::resets,
         ..PLAIN
@@ -239,7 +242,7 @@ pub static ALL: &[Check] = &[
                  BlockingIOError). Keep the rest, and send it before anything else when the socket \
                  is writable again.",
         chapter: ZOO,
-        needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined"],
+        needs: &["asks-again", "byte-by-byte", "pipelined"],
         pace: Pace::Heavy,
         attempt: non_reading::replies,
         ..PLAIN
@@ -252,13 +255,7 @@ pub static ALL: &[Check] = &[
                  server waits until everything is written. Write what fits, keep the rest, and \
                  wait for that socket to be writable together with all the others.",
         chapter: ZOO,
-        needs: &[
-            "answers",
-            "greets-once",
-            "silent-neighbour",
-            "half-sent-neighbour",
-            "non-reading-replies",
-        ],
+        needs: &["silent-neighbour", "half-sent-neighbour", "non-reading-replies"],
         pace: Pace::Heavy,
         attempt: non_reading::neighbour,
         ..PLAIN
@@ -271,7 +268,7 @@ pub static ALL: &[Check] = &[
                  fills the memory. Stop reading from a connection while much is pending for it (in \
                  asyncio `await writer.drain()`, in Node `pause` until `drain`).",
         chapter: ZOO,
-        needs: &["answers", "greets-once", "non-reading-replies"],
+        needs: &["non-reading-replies"],
         pace: Pace::Heavy,
         attempt: non_reading::memory,
         ..PLAIN
@@ -284,7 +281,7 @@ pub static ALL: &[Check] = &[
                  so an idle connection wakes it up all the time; or it still waits for one to be \
                  readable although it has stopped reading from it.",
         chapter: NO_MESSAGES,
-        needs: &["answers", "greets-once", "idle-cost", "non-reading-replies"],
+        needs: &["idle-cost", "non-reading-replies"],
         pace: Pace::Heavy,
         attempt: non_reading::sleep,
         ..PLAIN
@@ -296,7 +293,7 @@ pub static ALL: &[Check] = &[
         likely: "At the end of the stream, the server throws away what is left in the buffer. \
                  Unless that is empty, it counts as a request.",
         chapter: NO_MESSAGES,
-        needs: &["answers", "greets-once", "asks-again", "byte-by-byte", "pipelined", "half-close"],
+        needs: &["asks-again", "byte-by-byte", "pipelined", "half-close"],
         attempt: stream::unfinished_line,
         ..PLAIN
     },
@@ -312,15 +309,7 @@ pub static ALL: &[Check] = &[
                  are unread. Then the kernel sends a reset, which destroys the last reply: close \
                  only the sending half, and read on until the client closes.",
         chapter: NO_MESSAGES,
-        needs: &[
-            "answers",
-            "greets-once",
-            "asks-again",
-            "byte-by-byte",
-            "pipelined",
-            "half-close",
-            "unfinished-line",
-        ],
+        needs: &["asks-again", "byte-by-byte", "pipelined", "half-close", "unfinished-line"],
         attempt: stream::too_long,
         ..PLAIN
     },
@@ -346,7 +335,7 @@ pub static ALL: &[Check] = &[
                  end the server. (Node accepts such clients and closes them by itself; that can't \
                  be changed.)",
         chapter: ZOO,
-        needs: &["answers", "greets-once", "half-close", "idle-cost"],
+        needs: &["half-close", "idle-cost"],
         descriptor_limit: Some(64),
         pace: Pace::Slow,
         attempt: limits::descriptor_limit,
@@ -376,9 +365,9 @@ mod tests {
     #[test]
     fn what_a_check_needs_stands_before_it() {
         for (position, check) in ALL.iter().enumerate() {
-            for need in check.needs {
-                let before = ALL[..position].iter().any(|before| before.name == *need);
-                assert!(before, "{} needs {need}", check.name);
+            for need in BASICS.iter().chain(check.needs) {
+                let is_before = ALL[..position].iter().any(|before| before.name == *need);
+                assert_eq!(check.needs(need), is_before, "{} needs {need}", check.name);
             }
         }
     }

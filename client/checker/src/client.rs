@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 use protocol::Protocol;
 use socket2::{Domain, Socket, Type};
 
-use super::fixture::{CheckFailure, CheckResult, Fixture, NOT_THERE, broken};
+use super::fixture::{CheckResult, Fixture, NOT_THERE, broken, not_found, not_tried};
 use load_generator::Shown;
 use load_generator::probe::is_time_up;
 
 /// How long a client waits for bytes that must not come, or tries to send what the server may not
 /// read.
-const A_WHILE: Duration = Duration::from_millis(300);
+pub(super) const A_WHILE: Duration = Duration::from_millis(300);
+
+/// How long a client tries to connect if the backlog may be full.
+const IF_THERE_IS_ROOM: Duration = Duration::from_millis(250);
 
 /// The smallest buffer for unread bytes that a kernel allows (Linux doubles it, tcp(7) and
 /// socket(7)).
@@ -34,23 +37,37 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn connect(fixture: &Fixture) -> CheckResult<Self> {
-        Client::connect_within(fixture, fixture.patience)
+        Client::connect_with(fixture, fixture.patience, |_| Ok(()))
     }
 
-    /// The same with a shorter time limit, for a client that may find the backlog full.
-    pub(super) fn connect_within(fixture: &Fixture, at_most: Duration) -> CheckResult<Self> {
-        let socket = Socket::new(Domain::for_address(fixture.address), Type::STREAM, None);
-        socket.and_then(|socket| Client::over(socket, fixture, at_most)).or_else(cannot_connect)
+    /// Connects, unless the backlog is full.
+    pub(super) fn connect_if_there_is_room(fixture: &Fixture) -> Option<Self> {
+        Client::connect_with(fixture, IF_THERE_IS_ROOM, |_| Ok(())).ok()
     }
 
     /// A client whose kernel buffers little, both of what the server sends and the client doesn't
     /// read, and of what the client sends and the server doesn't read.
     pub(super) fn connect_with_small_buffers(fixture: &Fixture) -> CheckResult<Self> {
-        let connect = || {
-            let socket = Socket::new(Domain::for_address(fixture.address), Type::STREAM, None)?;
+        Client::connect_with(fixture, fixture.patience, |socket| {
             socket.set_recv_buffer_size(SMALL_RECEIVE_BUFFER)?;
-            socket.set_send_buffer_size(SMALL_SEND_BUFFER)?;
-            Client::over(socket, fixture, fixture.patience)
+            socket.set_send_buffer_size(SMALL_SEND_BUFFER)
+        })
+    }
+
+    fn connect_with(
+        fixture: &Fixture,
+        at_most: Duration,
+        configure: impl FnOnce(&Socket) -> io::Result<()>,
+    ) -> CheckResult<Self> {
+        let Fixture { address, protocol, patience, .. } = *fixture;
+        let connect = || {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+            configure(&socket)?;
+            socket.connect_timeout(&address.into(), at_most)?;
+            // Without this, the kernel would hold single bytes back and send several at once.
+            socket.set_tcp_nodelay(true)?;
+            socket.set_write_timeout(Some(patience))?;
+            Ok(Client { stream: socket.into(), protocol, patience })
         };
         connect().or_else(cannot_connect)
     }
@@ -65,15 +82,6 @@ impl Client {
         Ok(())
     }
 
-    fn over(socket: Socket, fixture: &Fixture, at_most: Duration) -> io::Result<Self> {
-        socket.connect_timeout(&fixture.address.into(), at_most)?;
-        // Without this, the kernel would hold single bytes back and send several at once.
-        socket.set_tcp_nodelay(true)?;
-        socket.set_write_timeout(Some(fixture.patience))?;
-        Ok(Client { stream: socket.into(), protocol: fixture.protocol, patience: fixture.patience })
-    }
-
-    /// Sends one request.
     pub(super) fn send_request(&mut self) -> CheckResult<()> {
         self.send(&self.protocol.request("hello from the checker"))
     }
@@ -83,7 +91,7 @@ impl Client {
             _ if is_time_up(&error) => {
                 broken(format!("the server read no more bytes for {:?}", self.patience))
             }
-            _ => self.lost(&error, "while the client was sending"),
+            _ => lost(&error, "while the client was sending"),
         })
     }
 
@@ -98,7 +106,7 @@ impl Client {
                 Ok(count) => sent += count,
                 Err(error) if is_time_up(&error) => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return self.lost(&error, &format!("after {sent} bytes of requests")),
+                Err(error) => return lost(&error, &format!("after {sent} bytes of requests")),
             }
         }
         self.configure(|stream| stream.set_write_timeout(Some(self.patience)))?;
@@ -112,9 +120,8 @@ impl Client {
 
     /// Closes the sending half.
     pub(super) fn end(&mut self) -> CheckResult<()> {
-        self.stream
-            .shutdown(Shutdown::Write)
-            .or_else(|error| self.lost(&error, "before the client ended"))
+        let ended = self.stream.shutdown(Shutdown::Write);
+        ended.or_else(|error| lost(&error, "before the client ended"))
     }
 
     /// Reads this many replies, compares them byte by byte, and reads nothing after them.
@@ -129,23 +136,14 @@ impl Client {
         let mut buffer = [0; 16 * 1024];
         while got < due {
             let most = buffer.len().min(due - got);
-            let whole = got / line.len();
-            match self.read(&mut buffer[..most], self.patience) {
-                Ok(0) if times == 1 => {
-                    return broken(format!(
-                        "the server closed the connection instead of sending {}",
-                        Shown(line)
-                    ));
-                }
-                Ok(0) => {
-                    return broken(format!(
-                        "the server closed the connection after {whole} of {times} replies"
-                    ));
-                }
-                Ok(count) => {
-                    self.compare(&buffer[..count], line, got % line.len())?;
-                    got += count;
-                }
+            let (whole, offset) = (got / line.len(), got % line.len());
+            let instead = || match times {
+                1 => format!("instead of sending {}", Shown(line)),
+                _ => format!("after {whole} of {times} replies"),
+            };
+            let bytes = match self.read(&mut buffer[..most], self.patience) {
+                Ok(0) => return broken(format!("the server closed the connection {}", instead())),
+                Ok(count) => &buffer[..count],
                 Err(error) if is_time_up(&error) => {
                     let patience = self.patience;
                     return broken(match times {
@@ -155,50 +153,29 @@ impl Client {
                         ),
                     });
                 }
-                Err(error) if times == 1 => {
-                    return self.lost(&error, &format!("instead of sending {}", Shown(line)));
-                }
-                Err(error) => {
-                    return self.lost(&error, &format!("after {whole} of {times} replies"));
-                }
+                Err(error) => return lost(&error, &instead()),
+            };
+            let due = line.iter().cycle().skip(offset);
+            if let Some(wrong) = bytes.iter().zip(due).position(|(got, due)| got != due) {
+                let due = Shown(&line[(offset + wrong) % line.len()..]);
+                return broken(format!("got {} instead of {due}", Shown(&bytes[wrong..])));
             }
+            got += bytes.len();
         }
         Ok(())
     }
 
-    fn compare(&self, bytes: &[u8], line: &[u8], offset: usize) -> CheckResult<()> {
-        let due = line.iter().cycle().skip(offset);
-        match bytes.iter().zip(due).position(|(got, due)| got != due) {
-            None => Ok(()),
-            Some(position) => {
-                let due = &line[(offset + position) % line.len()..];
-                let got = Shown(&bytes[position..]);
-                broken(format!("got {got} instead of {}", Shown(due)))
-            }
-        }
-    }
-
-    /// Makes sure that nothing comes for a while, not even the end of the stream.
-    pub(super) fn expect_silence(&mut self) -> CheckResult<()> {
-        self.expect_silence_for(A_WHILE)
-    }
-
     /// Makes sure that nothing comes for this long, not even the end of the stream.
-    pub(super) fn expect_silence_for(&mut self, time: Duration) -> CheckResult<()> {
-        let read = self.read(&mut [0; 1024], time);
-        self.expect_none(read)
+    pub(super) fn expect_silence(&mut self, time: Duration) -> CheckResult<()> {
+        expect_none(self.read(&mut [0; 1024], time))
     }
 
-    fn expect_none(&self, read: io::Result<usize>) -> CheckResult<()> {
-        match read {
-            Err(error) if is_time_up(&error) => Ok(()),
-            Err(error) => self.lost(&error, "while the client was still using it"),
-            Ok(0) => broken(
-                "the server closed the connection, although the client hadn't closed its sending \
-                 half",
-            ),
-            Ok(count) => broken(format!("{count} unexpected bytes came")),
-        }
+    /// Makes sure that nothing has come up to now, not even the end of the stream.
+    pub(super) fn expect_nothing_yet(&mut self) -> CheckResult<()> {
+        self.configure(|stream| stream.set_nonblocking(true))?;
+        let read = self.stream.read(&mut [0; 1024]);
+        self.configure(|stream| stream.set_nonblocking(false))?;
+        expect_none(read)
     }
 
     /// Whether something can be read within this time, bytes or the end of the stream.
@@ -207,16 +184,8 @@ impl Client {
         match self.stream.peek(&mut [0]) {
             Ok(_) => Ok(true),
             Err(error) if is_time_up(&error) => Ok(false),
-            Err(error) => self.lost(&error, "before it replied"),
+            Err(error) => lost(&error, "before it replied"),
         }
-    }
-
-    /// Makes sure that nothing has come up to now, not even the end of the stream.
-    pub(super) fn expect_nothing_yet(&mut self) -> CheckResult<()> {
-        self.configure(|stream| stream.set_nonblocking(true))?;
-        let read = self.stream.read(&mut [0; 1024]);
-        self.configure(|stream| stream.set_nonblocking(false))?;
-        self.expect_none(read)
     }
 
     /// Reads the end of the stream; nothing may come before it.
@@ -231,7 +200,7 @@ impl Client {
             Err(error) if is_time_up(&error) => {
                 broken(format!("the server didn't close the connection within {:?}", self.patience))
             }
-            Err(error) => self.lost(&error, "instead of closing it"),
+            Err(error) => lost(&error, "instead of closing it"),
         }
     }
 
@@ -269,39 +238,48 @@ impl Client {
     }
 
     fn configure(&self, set: impl Fn(&TcpStream) -> io::Result<()>) -> CheckResult<()> {
-        set(&self.stream).or_else(|error| self.lost(&error, "early"))
+        set(&self.stream).or_else(|error| lost(&error, "early"))
     }
+}
 
-    fn lost<T>(&self, error: &io::Error, when: &str) -> CheckResult<T> {
-        match error.kind() {
-            ErrorKind::ConnectionReset
-            | ErrorKind::ConnectionAborted
-            | ErrorKind::BrokenPipe
-            | ErrorKind::NotConnected => broken(format!("the server reset the connection {when}")),
-            _ => broken(format!("the connection was lost {when}: {error}")),
-        }
+/// What a client has read while nothing may come.
+fn expect_none(read: io::Result<usize>) -> CheckResult<()> {
+    match read {
+        Err(error) if is_time_up(&error) => Ok(()),
+        Err(error) => lost(&error, "while the client was still using it"),
+        Ok(0) => broken(
+            "the server closed the connection, although the client hadn't closed its sending half",
+        ),
+        Ok(count) => broken(format!("{count} unexpected bytes came")),
+    }
+}
+
+fn lost<T>(error: &io::Error, when: &str) -> CheckResult<T> {
+    match error.kind() {
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::NotConnected => broken(format!("the server reset the connection {when}")),
+        _ => broken(format!("the connection was lost {when}: {error}")),
     }
 }
 
 fn cannot_connect<T>(error: io::Error) -> CheckResult<T> {
+    // connect(2), EADDRNOTAVAIL: after thousands of connections this machine has no port left for
+    // one more, for a minute. That isn't the server's fault.
+    let has_no_port = error.kind() == ErrorKind::AddrNotAvailable;
     match error.kind() {
-        // connect(2), EADDRNOTAVAIL: after thousands of connections this machine has no port left
-        // for one more, for a minute. That isn't the server's fault.
-        ErrorKind::AddrNotAvailable => {
-            Err(CheckFailure::NotTried(format!("the checker can't connect: {error}")))
-        }
-        ErrorKind::ConnectionRefused => {
-            Err(CheckFailure::Unmet("can't connect: no server listens there".into(), NOT_THERE))
+        _ if has_no_port || system::is_out_of_descriptors(&error) => {
+            not_tried(format!("the checker can't connect: {error}{}", system::advice(&error)))
         }
         // The connection was already there, but then the server ended or closed it.
         ErrorKind::ConnectionReset => broken("the server reset the connection before it replied"),
         ErrorKind::TimedOut => {
             broken("can't connect: the server doesn't accept, and its backlog is full")
         }
-        _ if system::is_out_of_descriptors(&error) => Err(CheckFailure::NotTried(format!(
-            "the checker can't connect: {error}{}",
-            system::advice(&error)
-        ))),
-        _ => Err(CheckFailure::Unmet(format!("can't connect: {error}"), NOT_THERE)),
+        ErrorKind::ConnectionRefused => {
+            not_found("can't connect: no server listens there", NOT_THERE)
+        }
+        _ => not_found(format!("can't connect: {error}"), NOT_THERE),
     }
 }

@@ -4,16 +4,14 @@
 use std::time::{Duration, Instant};
 
 use super::client::Client;
-use super::fixture::{CheckFailure, CheckResult, Fixture, broken};
+use super::fixture::{CheckResult, Fixture, broken};
+use super::matrix::Verdict;
 
 /// A client without a reply after this long has to wait, most probably, until another one leaves.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// How many more clients connect when one has to wait: few enough for a short backlog.
-const MORE: usize = 4;
-
-/// How long one of those tries to connect: the backlog may already be full.
-const CONNECT_WITHIN: Duration = Duration::from_millis(250);
+/// How many clients wait at most: few enough for a short backlog.
+const MOST_WAITING: usize = 4;
 
 /// How long all of them may take, as a multiple of one client's patience: long enough for a server
 /// that starts a process for each of a thousand clients, on a busy machine.
@@ -26,75 +24,67 @@ const LOOK: Duration = Duration::from_millis(2);
 /// Connected clients, in the order in which they connected.
 pub(super) struct Clients<'a> {
     fixture: &'a Fixture,
-    answered: Vec<Client>,
+    /// They have their replies.
+    pub(super) answered: Vec<Client>,
     /// They have sent a request, and no reply has come.
-    waiting: Vec<Client>,
+    pub(super) waiting: Vec<Client>,
 }
 
 impl<'a> Clients<'a> {
     /// Connects this many clients, each when the previous one has its reply, because this check
     /// isn't about the backlog. When one has to wait, a few more connect and wait too, and no
     /// others.
-    pub(super) fn come(fixture: &'a Fixture, count: usize) -> CheckResult<Self> {
+    pub(super) fn connect(fixture: &'a Fixture, count: usize) -> CheckResult<Self> {
         let mut clients = Clients { fixture, answered: Vec::new(), waiting: Vec::new() };
         let began = Instant::now();
-        while clients.answered.len() < count {
-            if began.elapsed() > PATIENCES * fixture.patience {
-                let (answered, took) = (clients.answered.len(), began.elapsed());
+        let mut has_room = true;
+        while has_room
+            && clients.waiting.len() < MOST_WAITING
+            && clients.answered.len() + clients.waiting.len() < count
+        {
+            let (answered, took) = (clients.answered.len(), began.elapsed());
+            if took > PATIENCES * fixture.patience {
                 return broken(format!(
                     "only {answered} of {count} clients got a reply within {took:.1?}, one after \
                      the other"
                 ));
             }
-            let mut client = Client::connect(fixture).or_else(|why| clients.after(why))?;
-            client.send_request().or_else(|why| clients.after(why))?;
-            if !client.is_readable_within(SETTLED).or_else(|why| clients.after(why))? {
-                clients.waiting.push(client);
-                clients.queue_up(count)?;
-                break;
-            }
-            client.replies(1).or_else(|why| clients.after(why))?;
-            clients.answered.push(client);
+            has_room = clients.connect_one().map_err(|why| clients.after(why))?;
         }
-        clients.expect_none_lost()?;
+        // A server that has no more room must not close the connections that it has.
+        let all = clients.answered.len();
+        let still_here = clients.answered.iter_mut().try_for_each(Client::expect_nothing_yet);
+        still_here
+            .map_err(|why| why.when(&format!("to one of {all} clients that had their replies")))?;
         Ok(clients)
     }
 
-    fn queue_up(&mut self, count: usize) -> CheckResult<()> {
-        while self.waiting.len() < MORE && self.answered.len() + self.waiting.len() < count {
-            // The backlog is full: a client that connects now waits outside of it.
-            let Ok(mut client) = Client::connect_within(self.fixture, CONNECT_WITHIN) else {
-                break;
-            };
-            client.send_request().or_else(|why| self.after(why))?;
-            self.waiting.push(client);
-        }
-        // A server that rejects them does it now.
-        self.read_ready_replies().map(drop)
-    }
-
-    /// How many have a reply and are still connected.
-    pub(super) fn at_once(&self) -> usize {
-        self.answered.len()
-    }
-
-    /// Whether at least one client has to wait.
-    pub(super) fn some_wait(&self) -> bool {
-        !self.waiting.is_empty()
+    /// Returns whether there is room for another one in the backlog.
+    fn connect_one(&mut self) -> CheckResult<bool> {
+        let others_wait = !self.waiting.is_empty();
+        let client = match others_wait {
+            true => Client::connect_if_there_is_room(self.fixture),
+            false => Some(Client::connect(self.fixture)?),
+        };
+        let Some(mut client) = client else { return Ok(false) };
+        client.send_request()?;
+        self.waiting.push(client);
+        self.read_ready_replies(if others_wait { LOOK } else { SETTLED })?;
+        Ok(true)
     }
 
     /// Clients that have a reply leave, one, then two, then four, until every client has a reply.
     /// Each time, at least the client that has waited longest has to get one.
     pub(super) fn leave_in_turn(&mut self) -> CheckResult<()> {
+        let patience = self.fixture.patience;
         let mut leaving = 1;
-        while self.some_wait() {
+        while !self.waiting.is_empty() {
             let leaving_now = leaving.min(self.answered.len());
             self.answered.drain(..leaving_now);
             let began = Instant::now();
-            while !self.read_ready_replies()? {
-                if began.elapsed() >= self.fixture.patience {
+            while !self.read_ready_replies(LOOK).map_err(|why| self.after(why))? {
+                if began.elapsed() >= patience {
                     let waiting = self.waiting.len();
-                    let patience = self.fixture.patience;
                     return broken(format!(
                         "{waiting} clients waited in the backlog; when {leaving_now} others left, \
                          the one that had waited longest got no reply within {patience:?}"
@@ -106,32 +96,24 @@ impl<'a> Clients<'a> {
         Ok(())
     }
 
-    /// Reads the replies that have come. Returns whether the client that has waited longest has
-    /// one.
-    fn read_ready_replies(&mut self) -> CheckResult<bool> {
+    /// Reads the replies that come, each within this time. Returns whether the client that has
+    /// waited longest has one.
+    fn read_ready_replies(&mut self, time: Duration) -> CheckResult<bool> {
         let mut first_is_answered = self.waiting.is_empty();
         for (number, mut client) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
-            if !client.is_readable_within(LOOK).or_else(|why| self.after(why))? {
+            if !client.is_readable_within(time)? {
                 self.waiting.push(client);
                 continue;
             }
-            client.replies(1).or_else(|why| self.after(why))?;
+            client.replies(1)?;
             self.answered.push(client);
             first_is_answered |= number == 0;
         }
         Ok(first_is_answered)
     }
 
-    /// A server that has no more room must not close the connections that it has.
-    fn expect_none_lost(&mut self) -> CheckResult<()> {
-        let all = self.answered.len();
-        let still_here = self.answered.iter_mut().try_for_each(Client::expect_nothing_yet);
-        still_here
-            .map_err(|why| why.when(&format!("to one of {all} clients that had their replies")))
-    }
-
     /// Adds to what happened to a client how many others were connected at the time.
-    fn after<T>(&self, why: CheckFailure) -> CheckResult<T> {
-        Err(why.when(&format!("while {} others were connected", self.answered.len())))
+    fn after(&self, why: Verdict) -> Verdict {
+        why.when(&format!("while {} others were connected", self.answered.len()))
     }
 }

@@ -10,8 +10,7 @@ use protocol::Protocol;
 use serde::{Serialize, Serializer};
 
 use super::checks::Check;
-use super::fixture::{CheckFailure, CheckResult};
-use load_generator::json::{as_seconds, as_text};
+use load_generator::json::{as_seconds, as_text, judged};
 
 /// The results of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -81,25 +80,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of(result: CheckResult) -> Self {
-        match result {
-            Ok(figure) => Verdict::Kept { figure },
-            Err(CheckFailure::Broken(what)) => Verdict::Broken { what, way_out: None },
-            Err(CheckFailure::Unmet(what, way_out)) => {
-                Verdict::Broken { what, way_out: Some(way_out) }
-            }
-            Err(CheckFailure::NotTried(why)) => Verdict::NotTried { why },
+    /// Adds to what happened to which client it happened, or when.
+    pub(super) fn when(mut self, circumstances: &str) -> Self {
+        if let Verdict::Broken { what, .. } = &mut self {
+            *what += &format!(" ({circumstances})");
         }
-    }
-
-    /// The verdict in a word, and what happened, if there is more to say.
-    fn in_words(&self) -> (&str, &str) {
-        match self {
-            Verdict::Kept { figure } => ("kept", figure.as_deref().unwrap_or_default()),
-            Verdict::Broken { what, .. } => ("broken", what),
-            Verdict::Follows { from, .. } => ("follows", from),
-            Verdict::NotTried { why } => ("not tried", why),
-        }
+        self
     }
 }
 
@@ -109,39 +95,6 @@ impl Matrix {
         self.columns.iter().all(Column::is_good)
     }
 
-    /// A row for each check and server, for programs: the verdict, and what happened.
-    pub fn table(&self) -> Table {
-        const COLUMNS: [(&str, &str); 4] = [
-            ("server", "server"),
-            ("check", "check"),
-            ("verdict", "verdict"),
-            ("what happened", "what"),
-        ];
-        let column = |(title, name)| output::Column { title, name, rank: 0 };
-        let rows = self.columns.iter().flat_map(|column| {
-            column.cells.iter().map(|cell| {
-                let (verdict, what) = cell.verdict.in_words();
-                [&column.server, cell.check.name, verdict, what].map(output::Cell::text).into()
-            })
-        });
-        Table::new(COLUMNS.map(column)).with(rows)
-    }
-
-    /// The matrix as one JSON object in one line.
-    ///
-    /// # Errors
-    ///
-    /// None that we know of.
-    pub fn json(&self) -> io::Result<String> {
-        #[derive(Serialize)]
-        struct Object<'a> {
-            good: bool,
-            #[serde(flatten)]
-            matrix: &'a Matrix,
-        }
-        Ok(serde_json::to_string(&Object { good: self.is_good(), matrix: self })?)
-    }
-
     /// The matrix in this format; for people with `sentences` below it, and no wider than the
     /// terminal.
     ///
@@ -149,19 +102,11 @@ impl Matrix {
     ///
     /// None that we know of.
     pub fn formatted(&self, format: Format, sentences: &[String]) -> io::Result<String> {
-        match format {
-            Format::Table => {
-                let mut text = self.text(output::width());
-                for (number, sentence) in sentences.iter().enumerate() {
-                    text += if number == 0 { "\n\n" } else { "\n" };
-                    text += sentence;
-                }
-                Ok(text)
-            }
-            Format::Markdown => Ok(self.table().markdown()),
-            Format::Csv => self.table().csv(),
-            Format::Json => self.json(),
+        if format == Format::Table {
+            let text = self.text(output::width());
+            return Ok(format!("{text}\n\n{}", sentences.join("\n")).trim_end().to_owned());
         }
+        self.table().formatted(format, "", &[], || judged(self.is_good(), self))
     }
 
     /// The table, and below it what is wrong. `width` is that of the terminal, if there is one.
@@ -170,13 +115,31 @@ impl Matrix {
     pub fn text(&self, width: Option<usize>) -> String {
         text::text(self, width)
     }
+
+    /// A row for each check and server, for programs: the verdict, and what happened.
+    fn table(&self) -> Table {
+        const COLUMNS: [(&str, &str); 4] = [
+            ("server", "server"),
+            ("check", "check"),
+            ("verdict", "verdict"),
+            ("what happened", "what"),
+        ];
+        let cells = self.columns.iter().flat_map(|column| {
+            column.cells.iter().map(|cell| {
+                let (verdict, what) = match &cell.verdict {
+                    Verdict::Kept { figure } => ("kept", figure.as_deref().unwrap_or_default()),
+                    Verdict::Broken { what, .. } => ("broken", &what[..]),
+                    Verdict::Follows { from, .. } => ("follows", *from),
+                    Verdict::NotTried { why } => ("not tried", &why[..]),
+                };
+                [&column.server, cell.check.name, verdict, what].map(output::Cell::text).into()
+            })
+        });
+        Table::new(COLUMNS.map(|(title, name)| output::Column { title, name, rank: 0 })).with(cells)
+    }
 }
 
 impl Column {
-    pub(super) fn new(server: String) -> Self {
-        Column { server, cells: Vec::new(), took: Duration::ZERO }
-    }
-
     /// Whether every promise that could be checked is kept, and there is at least one.
     pub fn is_good(&self) -> bool {
         let is_good =
@@ -196,29 +159,21 @@ impl Column {
         self.cells.iter().filter(|cell| matches!(cell.verdict, Verdict::Kept { .. })).count()
     }
 
-    pub(super) fn add(&mut self, cell: Cell, took: Duration) {
-        self.cells.push(cell);
-        self.took += took;
-    }
-
-    /// Whether one of these checks has failed so far.
-    pub(super) fn has_broken(&self, names: &[&str]) -> bool {
-        self.faults().iter().any(|fault| names.contains(fault))
-    }
-
     /// Brings the cells into the order of the checks, adds those that were not even tried, and finds
     /// out which failures follow from others.
     pub(super) fn sort_out(&mut self, checks: &[&'static Check]) {
         let mut tried = std::mem::take(&mut self.cells);
         for &check in checks {
             let position = tried.iter().position(|cell| cell.check.name == check.name);
-            let cause = self.cause_of(check);
-            let verdict = match (position.map(|at| tried.swap_remove(at).verdict), cause) {
+            let tried = position.map(|position| tried.swap_remove(position).verdict);
+            let verdict = match (tried, self.cause_of(check)) {
                 (Some(Verdict::Broken { what, .. }), Some(from)) => {
                     Verdict::Follows { from, what: Some(what) }
                 }
+                (None | Some(Verdict::NotTried { .. }), Some(from)) => {
+                    Verdict::Follows { from, what: None }
+                }
                 (Some(verdict), _) => verdict,
-                (None, Some(from)) => Verdict::Follows { from, what: None },
                 (None, None) => Verdict::NotTried { why: "it was skipped".into() },
             };
             self.cells.push(Cell { check, verdict });
@@ -227,8 +182,8 @@ impl Column {
 
     /// The first of the faults found so far without which the check might have succeeded.
     fn cause_of(&self, check: &Check) -> Option<&'static str> {
-        let needed = self.cells.iter().filter(|cell| check.needs.contains(&cell.check.name));
-        needed.into_iter().find_map(|cell| match cell.verdict {
+        let mut needed = self.cells.iter().filter(|cell| check.needs(cell.check.name));
+        needed.find_map(|cell| match cell.verdict {
             Verdict::Broken { .. } => Some(cell.check.name),
             Verdict::Follows { from, .. } => Some(from),
             _ => None,

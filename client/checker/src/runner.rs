@@ -1,10 +1,8 @@
 //! Runs the checks: which of them side by side, what happens when a server dies, and which failures
 //! follow from others.
 
-use std::io;
-use std::net::TcpStream;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::convert::identity;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,17 +10,17 @@ use protocol::Protocol;
 
 use super::checks::{ALL, Check, Pace};
 use super::client::Client;
-use super::fixture::{CheckFailure, CheckResult, Fixture, NOT_STARTED, NOT_THERE};
+use super::fixture::{CheckResult, Fixture, NOT_STARTED, NOT_THERE, not_found, not_tried};
 use super::matrix::{Cell, Column, Matrix, Verdict};
 use server_process::{NotStarted, START, lock};
 use server_process::{ServerProcess, Target, TargetKind, resolve, with_descriptor_limit};
 
-/// How many checks run at the same time. They mostly wait for things that must not happen, so they
-/// don't keep even two cores busy; more of them would make servers in slow languages late.
-const SIDE_BY_SIDE: usize = 4;
-
-/// How many heavy checks, which keep a core busy for a while, run at the same time.
-const HEAVY_SIDE_BY_SIDE: usize = 2;
+/// The order in which the checks start on commands, and how many of them run at the same time.
+///
+/// Most checks wait for things that must not happen, so four of them don't keep even two cores
+/// busy; more of them would make servers in slow languages late.
+const PHASES: [(&[Pace], usize); 3] =
+    [(&[Pace::First], 4), (&[Pace::Slow, Pace::Quick], 4), (&[Pace::Heavy], 2)];
 
 /// Which checks to run, and how.
 #[derive(Clone, Debug)]
@@ -68,23 +66,21 @@ pub fn run(
 ) -> Matrix {
     // If it fails, there are fewer descriptors, and the check that needs many says so.
     system::raise_descriptor_limit().ok();
-    let run = Run { targets, options, progress, done: AtomicUsize::new(0) };
-    let mut columns: Vec<Column> = targets.iter().map(|it| Column::new(it.to_string())).collect();
-
-    // First the checks that all others need, then the cheap ones. If a check needs one that has
-    // already failed, it isn't tried: it would only take long to fail.
-    let (first, mut rest): (Vec<&Check>, Vec<&Check>) =
-        options.checks.iter().copied().partition(|check| check.needs.is_empty());
-    rest.sort_by_key(|check| check.pace);
-    let (heavy, light): (Vec<&Check>, Vec<&Check>) =
-        rest.into_iter().partition(|check| check.pace == Pace::Heavy);
-    run.one_after_the_other(&mut columns);
-    run.side_by_side(&mut columns, &first, SIDE_BY_SIDE);
-    run.side_by_side(&mut columns, &light, SIDE_BY_SIDE);
-    run.side_by_side(&mut columns, &heavy, HEAVY_SIDE_BY_SIDE);
-    for column in &mut columns {
-        column.sort_out(&options.checks);
+    let column = |target: &Target| Column {
+        server: target.to_string(),
+        cells: Vec::new(),
+        took: Duration::ZERO,
+    };
+    let columns = Mutex::new(targets.iter().map(column).collect());
+    let run = Run { targets, options, progress, columns };
+    let is_command = |&server: &usize| matches!(targets[server].kind, TargetKind::Command(_));
+    let (commands, running): (Vec<usize>, Vec<usize>) = (0..targets.len()).partition(is_command);
+    running.into_iter().for_each(|server| run.one_after_the_other(server));
+    for (paces, threads) in PHASES {
+        run.side_by_side(&commands, paces, threads);
     }
+    let mut columns = run.columns.into_inner().unwrap_or_else(PoisonError::into_inner);
+    columns.iter_mut().for_each(|column| column.sort_out(&options.checks));
     Matrix { protocol: options.protocol, columns }
 }
 
@@ -92,138 +88,127 @@ struct Run<'a> {
     targets: &'a [Target],
     options: &'a CheckOptions,
     progress: &'a (dyn Fn(Progress) + Sync),
-    done: AtomicUsize,
+    /// One for each target. A server is its position here.
+    columns: Mutex<Vec<Column>>,
 }
 
 impl Run<'_> {
-    /// Runs all checks on each server that is already running, since there is only one for all of
+    /// Runs all checks on a server that is already running, since there is only one for all of
     /// them.
-    fn one_after_the_other(&self, columns: &mut [Column]) {
-        for (target, column) in self.targets.iter().zip(columns) {
-            let TargetKind::Address(address) = &target.kind else { continue };
-            let mut gone_after = None;
-            for &check in &self.options.checks {
-                if column.has_broken(check.needs) {
-                    continue;
-                }
-                let began = Instant::now();
-                let verdict = match gone_after {
-                    None => self.verdict(check, || self.try_address(check, address)),
-                    Some(last) => {
-                        Verdict::NotTried { why: format!("the server was gone after {last}") }
-                    }
-                };
-                let is_broken = matches!(verdict, Verdict::Broken { .. });
-                column.add(Cell { check, verdict }, began.elapsed());
-                if is_broken && self.is_gone(address) {
-                    gone_after = Some(check.name);
-                }
+    fn one_after_the_other(&self, server: usize) {
+        let mut checks = self.options.checks.iter();
+        while let Some(check) = checks.next() {
+            if self.run_check(server, check) && self.is_gone(check, server) {
+                let why = format!("the server was gone after {}", check.name);
+                let not_tried = || Verdict::NotTried { why: why.clone() };
+                let cells = checks.by_ref().map(|check| Cell { check, verdict: not_tried() });
+                lock(&self.columns)[server].cells.extend(cells);
             }
         }
     }
 
-    fn is_gone(&self, address: &str) -> bool {
-        let connect = |address| TcpStream::connect_timeout(&address, self.options.patience);
-        let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-        resolve(address, self.options.patience)
-            .is_ok_and(|address| connect(address).is_err_and(refused))
+    fn is_gone(&self, check: &Check, server: usize) -> bool {
+        let connected =
+            self.fixture(check, server).and_then(|fixture| Client::connect(&fixture).map(drop));
+        matches!(connected, Err(Verdict::Broken { way_out: Some(NOT_THERE), .. }))
     }
 
-    /// Runs these checks on every command, in this many threads.
-    fn side_by_side(&self, columns: &mut [Column], checks: &[&'static Check], threads: usize) {
-        let mut jobs = Vec::new();
-        for (number, column) in columns.iter().enumerate() {
-            if let TargetKind::Command(words) = &self.targets[number].kind {
-                let sensible = checks.iter().filter(|check| !column.has_broken(check.needs));
-                jobs.extend(sensible.map(|&check| (number, check, words)));
-            }
-        }
+    /// Runs the checks of these paces on every command, in this many threads.
+    fn side_by_side(&self, commands: &[usize], paces: &[Pace], threads: usize) {
+        let checks = self.options.checks.iter().filter(|check| paces.contains(&check.pace));
+        let jobs = checks.flat_map(|check| commands.iter().map(move |&server| (server, check)));
+        let mut jobs: Vec<_> = jobs.collect();
+        jobs.sort_by_key(|(_, check)| check.pace);
         let jobs = Mutex::new(jobs.into_iter());
-        let columns = Mutex::new(columns);
         let work = || {
             // The lock is held only to get the next job.
             let next = || lock(&jobs).next();
-            while let Some((number, check, words)) = next() {
-                let began = Instant::now();
-                let verdict = self.verdict(check, || self.try_command(check, words));
-                lock(&columns)[number].add(Cell { check, verdict }, began.elapsed());
+            while let Some((server, check)) = next() {
+                self.run_check(server, check);
             }
         };
         thread::scope(|scope| {
-            let start = |_: &usize| thread::Builder::new().spawn_scoped(scope, work).is_ok();
-            // If no thread can be started, this one does everything, and takes longer.
-            if (0..threads).take_while(start).count() == 0 {
-                work();
+            // If no other thread can be started, this one does everything, and takes longer.
+            for _ in 1..threads {
+                thread::Builder::new().spawn_scoped(scope, work).ok();
             }
+            work();
         });
     }
 
-    fn verdict(&self, check: &'static Check, attempt: impl FnOnce() -> CheckResult) -> Verdict {
-        let verdict = Verdict::of(attempt());
-        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Runs a check on a server, and returns whether the promise is broken. If the check needs one
+    /// that has already failed, it isn't tried: it would only take long to fail.
+    fn run_check(&self, server: usize, check: &'static Check) -> bool {
+        if lock(&self.columns)[server].faults().iter().any(|fault| check.needs(fault)) {
+            return false;
+        }
+        let began = Instant::now();
+        let result = self.fixture(check, server).and_then(|fixture| try_at(check, &fixture));
+        let verdict = result.map_or_else(identity, |figure| Verdict::Kept { figure });
+        let is_broken = matches!(verdict, Verdict::Broken { .. });
+        let mut columns = lock(&self.columns);
+        columns[server].cells.push(Cell { check, verdict });
+        columns[server].took += began.elapsed();
+        let done = columns.iter().map(|column| column.cells.len()).sum();
         let all = self.targets.len() * self.options.checks.len();
         (self.progress)(Progress { done, all, check });
-        verdict
+        is_broken
     }
 
-    /// Starts a server for this check, and runs the check.
-    fn try_command(&self, check: &Check, words: &[String]) -> CheckResult {
+    /// The server for this check, which is started if the target is a command.
+    fn fixture(&self, check: &Check, server: usize) -> CheckResult<Fixture> {
         let CheckOptions { protocol, patience, start_within, .. } = *self.options;
-        let start = |words: &[String]| ServerProcess::start(words, start_within);
-        let process = match check.descriptor_limit {
-            None => start(words).map_err(|NotStarted { why, is_ours }| match is_ours {
-                true => CheckFailure::NotTried(why),
-                false => CheckFailure::Unmet(why, NOT_STARTED),
-            })?,
-            Some(limit) => {
-                let why = || {
-                    CheckFailure::NotTried("on this system, descriptors can't be limited".into())
-                };
-                let limited = with_descriptor_limit(words, limit).ok_or_else(why)?;
-                start(&limited).map_err(|NotStarted { why, .. }| {
-                    let what = format!("with {limit} descriptors, the server doesn't even start");
-                    CheckFailure::NotTried(format!("{what}: {why}"))
-                })?
+        let words = match (&self.targets[server].kind, check.descriptor_limit) {
+            (TargetKind::Address(address), _) => {
+                let address =
+                    resolve(address, patience).or_else(|what| not_found(what, NOT_THERE))?;
+                return Ok(Fixture { address, protocol, patience, process: None });
             }
+            (TargetKind::Command(words), None) => Some(words.clone()),
+            (TargetKind::Command(words), Some(limit)) => with_descriptor_limit(words, limit),
         };
-        let fixture = Fixture::with(process, protocol, patience);
-        try_at(check, &fixture)
-    }
-
-    fn try_address(&self, check: &Check, address: &str) -> CheckResult {
-        let CheckOptions { protocol, patience, .. } = *self.options;
-        let address =
-            resolve(address, patience).map_err(|what| CheckFailure::Unmet(what, NOT_THERE))?;
-        let fixture = Fixture::at(address, protocol, patience);
-        if check.descriptor_limit.is_some() {
-            fixture.process()?; // there is none, and the error says why
-        }
-        try_at(check, &fixture)
+        let Some(words) = words else {
+            return not_tried("on this system, descriptors can't be limited");
+        };
+        let process = ServerProcess::start(&words, start_within);
+        let process =
+            process.or_else(|NotStarted { why, is_ours }| match check.descriptor_limit {
+                Some(limit) => not_tried(format!(
+                    "with {limit} descriptors, the server doesn't even start: {why}"
+                )),
+                None if is_ours => not_tried(why),
+                None => not_found(why, NOT_STARTED),
+            })?;
+        Ok(Fixture { address: process.address(), protocol, patience, process: Some(process) })
     }
 }
 
 /// Runs the check itself. Afterwards the server has to be alive and to serve a new client.
 fn try_at(check: &Check, fixture: &Fixture) -> CheckResult {
+    if check.descriptor_limit.is_some() {
+        fixture.process()?; // without one, the error says why it can't be tried
+    }
     let attempt = (check.attempt)(fixture);
     if check.ends_server {
         return attempt;
     }
-    let afterwards = match &attempt {
-        Ok(_) => Client::visit(fixture).map_err(|why| why.when("to a new client after the check")),
-        Err(_) => Ok(()),
+    let visit = |figure| match Client::visit(fixture) {
+        Ok(()) => Ok(figure),
+        Err(why) => Err(why.when("to a new client after the check")),
     };
-    match (attempt, afterwards) {
-        (Ok(figure), Ok(())) => Ok(figure),
-        (Err(trouble), _) | (Ok(_), Err(trouble)) => Err(blame_death(trouble, fixture)),
-    }
+    attempt.and_then(visit).map_err(|verdict| with_death(verdict, fixture))
 }
 
 /// If the server has died, adds that to what its clients have seen.
-fn blame_death(trouble: CheckFailure, fixture: &Fixture) -> CheckFailure {
-    match (trouble, fixture.death()) {
-        (CheckFailure::Broken(seen) | CheckFailure::Unmet(seen, _), Some(death)) => {
-            CheckFailure::Broken(format!("{seen}; {death}"))
-        }
-        (trouble, _) => trouble,
+fn with_death(verdict: Verdict, fixture: &Fixture) -> Verdict {
+    /// If it is about to end, it gets this long for that.
+    const MOMENT: Duration = Duration::from_millis(200);
+    let (Verdict::Broken { what, .. }, Some(process)) = (&verdict, &fixture.process) else {
+        return verdict;
+    };
+    process.wait(MOMENT);
+    match process.death() {
+        Some(death) => Verdict::Broken { what: format!("{what}; {death}"), way_out: None },
+        None => verdict,
     }
 }

@@ -4,8 +4,8 @@
 //! - [`figures`]: times, sizes and counts with as many digits as matter to people.
 //! - [`Table`]: for a terminal, for a Markdown page, or as CSV; [`Format`] is the option that
 //!   chooses.
-//! - [`print()`], [`width`]: nothing is wider than the terminal. Without a terminal there is no
-//!   limit, so that scripts always get the same lines.
+//! - [`paragraph`], [`print()`], [`width`]: nothing is wider than the terminal. Without a terminal
+//!   there is no limit, so that scripts always get the same lines.
 
 #![forbid(unsafe_code)]
 
@@ -14,4 +14,4 @@ mod table;
 mod text;
 
 pub use table::{Cell, Column, Format, FormatOptions, Table, stacked};
-pub use text::{cannot_print, print, print_within, width};
+pub use text::{cannot_print, paragraph, print, print_within, width};

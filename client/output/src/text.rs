@@ -10,6 +10,20 @@ pub fn width() -> Option<usize> {
     terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into())
 }
 
+/// How wide paragraphs are at most, so that they are easy to read.
+const EASY_TO_READ: usize = 90;
+
+/// A paragraph that begins with a label, whose other lines are indented as far as that is wide: no
+/// wider than is easy to read, and than this many characters.
+pub fn paragraph(label: &str, words: &str, width: Option<usize>) -> String {
+    let indentation = " ".repeat(textwrap::core::display_width(label));
+    let options = textwrap::Options::new(width.unwrap_or(EASY_TO_READ).min(EASY_TO_READ))
+        .initial_indent(label)
+        .subsequent_indent(&indentation)
+        .break_words(false);
+    textwrap::fill(words, options)
+}
+
 /// Wraps lines that are wider than this many characters between words. The rest of a line keeps its
 /// indentation. Escape sequences don't count.
 fn fit(text: &str, width: Option<usize>) -> String {

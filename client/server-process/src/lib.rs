@@ -23,7 +23,5 @@ mod target;
 pub use addresses::{addresses_of, resolve};
 pub use platform::{Cost, Owner, Squeezed, with_descriptor_limit};
 pub use port::{Port, listener_on, until_next_look};
-pub use process::{
-    NotStarted, Paused, START, ServerProcess, describe_exit, kill_all_and_exit, lock,
-};
+pub use process::{NotStarted, Paused, START, ServerProcess, kill_all_and_exit, lock};
 pub use target::{Target, TargetKind};

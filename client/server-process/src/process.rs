@@ -281,7 +281,7 @@ impl ServerProcess {
 
     /// Whether another process still listens on the server's port although it has ended. Processes
     /// that end with it get a moment for that.
-    pub fn is_survived(&self) -> bool {
+    fn is_survived(&self) -> bool {
         let deadline = Instant::now() + LAST_BREATH;
         let listens = || platform::listener_on(self.address.port()).is_some();
         while listens() {
@@ -326,9 +326,27 @@ impl ServerProcess {
         has_stopped.then(|| platform::squeeze(self.group, spare)).flatten()
     }
 
-    /// Sends Ctrl-C. Returns whether that is possible here.
-    pub fn interrupt(&self) -> bool {
-        platform::interrupt(self.group)
+    /// Sends Ctrl-C, and waits until the server has ended, at most for this long. Returns how long
+    /// that took, or what happened if it hasn't ended in order, with all its processes; `None` if a
+    /// program can't send Ctrl-C on this system.
+    pub fn end(&self, within: Duration) -> Option<Result<Duration, String>> {
+        let began = Instant::now();
+        if !platform::interrupt(self.group) {
+            return None;
+        }
+        Some(match self.wait(within) {
+            None => Err(format!("the server was still running after {within:?}")),
+            Some(status) if !status.success() => {
+                let death = self.death();
+                Err(death.unwrap_or_else(|| format!("the server {}", describe_exit(status))))
+            }
+            Some(_) => {
+                let after = began.elapsed();
+                let why = "the server ended, but another process still listens on its port, most \
+                           likely one of its children";
+                if self.is_survived() { Err(why.into()) } else { Ok(after) }
+            }
+        })
     }
 
     fn ended(&self) -> Option<ExitStatus> {
@@ -373,7 +391,7 @@ pub fn kill_all_and_exit(status: i32) -> ! {
 }
 
 /// How a process has ended, in words: `ended with status 1`.
-pub fn describe_exit(status: ExitStatus) -> String {
+fn describe_exit(status: ExitStatus) -> String {
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt;

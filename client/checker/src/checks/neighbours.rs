@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::fixture::{CheckFailure, CheckResult, Fixture};
+use crate::fixture::{CheckResult, Fixture, not_tried};
 
 /// More than the few threads or processes that a server may have prepared for all clients.
 const SLOW_ONES: usize = 5;
@@ -51,9 +51,8 @@ pub(super) fn dribbling(fixture: &Fixture) -> CheckResult {
             dribbling.send(b"\n")?;
             dribbling.replies(1)
         });
-        let why =
-            |error| CheckFailure::NotTried(format!("the checker can't start a thread: {error}"));
-        let dribbling = dribbling.map_err(why)?;
+        let dribbling = dribbling
+            .or_else(|error| not_tried(format!("the checker can't start a thread: {error}")))?;
         let served = (0..3).try_for_each(|_| {
             thread::sleep(2 * DRIBBLE);
             Client::visit(fixture)

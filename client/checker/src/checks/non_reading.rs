@@ -30,11 +30,6 @@ impl NonReading {
         Ok(NonReading { client, sent })
     }
 
-    /// Whether the server has read everything, although the client read no replies.
-    fn was_never_blocked(&self) -> bool {
-        self.sent == MOST_REQUESTS * REQUEST.len()
-    }
-
     /// Reads every reply. Of the last request, only a part may have been sent.
     fn read_replies(&mut self) -> CheckResult<()> {
         self.client.enlarge_receive_buffer()?;
@@ -72,7 +67,8 @@ pub(super) fn memory(fixture: &Fixture) -> CheckResult {
     let grown_by = format!("{:.1} MB", grown as f64 / 1e6);
     // A server that has stopped reading can't grow any more. How much it has grown until then
     // depends on the language: some collect no garbage until there are many megabytes of it.
-    if non_reading.was_never_blocked() && grown > MOST_MEMORY {
+    let has_read_all = non_reading.sent == MOST_REQUESTS * REQUEST.len();
+    if has_read_all && grown > MOST_MEMORY {
         return broken(format!(
             "the server read {MOST_REQUESTS} requests from a non-reading client, and grew by \
              {grown_by}"

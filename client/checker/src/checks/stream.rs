@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::{Protocol, REQUEST_MAX, TOO_LONG};
 
-use crate::client::Client;
+use crate::client::{A_WHILE, Client};
 use crate::fixture::{CheckResult, Fixture};
 
 /// When this much time lies between two bytes, the server has most probably read the first before
@@ -22,7 +22,7 @@ pub(super) fn greets_once(fixture: &Fixture) -> CheckResult {
     client.send_request()?;
     client.replies(1)?;
     match fixture.protocol {
-        Protocol::Lines => client.expect_silence()?,
+        Protocol::Lines => client.expect_silence(A_WHILE)?,
         Protocol::OneShot => client.expect_end()?,
     }
     Ok(None)
@@ -42,12 +42,12 @@ pub(super) fn byte_by_byte(fixture: &Fixture) -> CheckResult {
     for byte in b"hello" {
         client.send(&[*byte])?;
         client
-            .expect_silence_for(APART)
+            .expect_silence(APART)
             .map_err(|why| why.when("before the LF of the request was sent"))?;
     }
     client.send(b"\n")?;
     client.replies(1)?;
-    client.expect_silence()?;
+    client.expect_silence(A_WHILE)?;
     Ok(None)
 }
 
@@ -56,7 +56,7 @@ pub(super) fn pipelined(fixture: &Fixture) -> CheckResult {
     let mut client = Client::connect(fixture)?;
     client.send(&fixture.protocol.request("hello from the checker").repeat(REQUESTS))?;
     client.replies(REQUESTS)?;
-    client.expect_silence()?;
+    client.expect_silence(A_WHILE)?;
     Ok(None)
 }
 

@@ -109,6 +109,6 @@ fn a_process_that_survives_the_one_that_was_started() {
 
 #[test]
 fn an_end_that_does_not_come() {
-    let outcome = found("ignores-ctrl-c", "it was still running 5s after Ctrl-C");
+    let outcome = found("ignores-ctrl-c", "after Ctrl-C, the server was still running after 5s");
     assert_eq!(outcome.faults.len(), 1, "{}", outcome.text());
 }
