@@ -7,7 +7,7 @@ use super::chart::{Chart, Plot};
 use super::costs::LoadCosts;
 use super::dots::{Dot, Dots};
 use super::groups::{self, THROUGH_POLLING, is_peer, server_of};
-use super::lines::{Kind, Line, Lines};
+use super::lines::{Line, LineStyle, Lines};
 use super::suite::Estimate;
 use crate::Interval;
 use crate::cost::{Cost, CostPlan};
@@ -116,7 +116,7 @@ impl Growth {
                 Line {
                     name: format!("{way} in 2010"),
                     server: server_of(way).into(),
-                    kind: Kind::Dashed,
+                    style: LineStyle::Dashed,
                     points: times
                         .map(|(count, time)| {
                             (count, Interval { low: time, median: time, high: time })
@@ -151,7 +151,7 @@ fn line(function: &str, estimates: &[&Estimate]) -> Line {
     Line {
         name: function.replacen("-server", "", 1),
         server: server_of(function).into(),
-        kind: if function == THROUGH_POLLING { Kind::Hollow } else { Kind::Plain },
+        style: if function == THROUGH_POLLING { LineStyle::Hollow } else { LineStyle::Plain },
         points,
     }
 }
