@@ -112,23 +112,15 @@ impl Growth {
             notes.push(format!("Only in the table: {}.", left_out.join(", ")));
         }
         if self.group == "wait_cost" {
-            lines.extend(groups::in_2010().map(|(way, times)| {
-                Line {
-                    name: format!("{way} in 2010"),
-                    server: server_of(way).into(),
-                    style: LineStyle::Dashed,
-                    points: times
-                        .map(|(count, time)| {
-                            (count, Interval { low: time, median: time, high: time })
-                        })
-                        .into(),
-                }
+            lines.extend(groups::in_2010().map(|(way, times)| Line {
+                name: format!("{way} in 2010"),
+                server: server_of(way).into(),
+                style: LineStyle::Dashed,
+                points: times.into(),
             }));
-            notes.push(
-                "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a machine from \
-                 2010."
-                    .into(),
-            );
+            let dashed = "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a \
+                          machine from 2010.";
+            notes.push(dashed.into());
         }
         Some(Chart {
             id: self.group.replace('_', "-"),

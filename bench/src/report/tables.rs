@@ -48,7 +48,7 @@ fn group_section(group: &Group, estimates: &[&Estimate], quick: bool) -> String 
         rows.extend(groups::in_2010().map(|(way, times)| {
             let time = |parameter: &&str| {
                 let (_, time) = times.iter().find(|(count, _)| count.to_string() == **parameter)?;
-                Some(Quantity::Time.format(*time))
+                Some(Quantity::Time.format(time.median))
             };
             (format!("{way} in 2010"), parameters.iter().map(time).collect())
         }));
