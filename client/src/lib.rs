@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `load-generator` | runs any number of clients of every kind in one thread, and reports the results |
 //! | `timeline` | draws what each client went through |
-//! | `drawing` | has what all pictures share: the page, text, lines, and colours |
+//! | `drawing` | has what all pictures share: the canvas, text, lines, scales, and colours |
 //! | `server-process` | reaches a server at its address, or starts and ends its process |
 //! | `checker` | checks which promises a server keeps |
 //! | `chaos` | finds out whether it survives random crowds |

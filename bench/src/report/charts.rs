@@ -7,7 +7,7 @@ use super::chart::{Chart, Plot};
 use super::costs::LoadCosts;
 use super::dots::{Dot, Dots};
 use super::groups::{self, THROUGH_POLLING, is_peer, server_of};
-use super::lines::{Kind, Line, Lines};
+use super::lines::{Line, LineStyle, Lines};
 use super::suite::Estimate;
 use crate::Interval;
 use crate::cost::{Cost, CostPlan};
@@ -112,23 +112,15 @@ impl Growth {
             notes.push(format!("Only in the table: {}.", left_out.join(", ")));
         }
         if self.group == "wait_cost" {
-            lines.extend(groups::in_2010().map(|(way, times)| {
-                Line {
-                    name: format!("{way} in 2010"),
-                    server: server_of(way).into(),
-                    kind: Kind::Dashed,
-                    points: times
-                        .map(|(count, time)| {
-                            (count, Interval { low: time, median: time, high: time })
-                        })
-                        .into(),
-                }
+            lines.extend(groups::in_2010().map(|(way, times)| Line {
+                name: format!("{way} in 2010"),
+                server: server_of(way).into(),
+                style: LineStyle::Dashed,
+                points: times.into(),
             }));
-            notes.push(
-                "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a machine from \
-                 2010."
-                    .into(),
-            );
+            let dashed = "Dashed: Kerrisk, The Linux Programming Interface, Table 63-9, on a \
+                          machine from 2010.";
+            notes.push(dashed.into());
         }
         Some(Chart {
             id: self.group.replace('_', "-"),
@@ -151,7 +143,7 @@ fn line(function: &str, estimates: &[&Estimate]) -> Line {
     Line {
         name: function.replacen("-server", "", 1),
         server: server_of(function).into(),
-        kind: if function == THROUGH_POLLING { Kind::Hollow } else { Kind::Plain },
+        style: if function == THROUGH_POLLING { LineStyle::Hollow } else { LineStyle::Plain },
         points,
     }
 }

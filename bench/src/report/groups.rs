@@ -1,7 +1,7 @@
 //! The groups of the suite: what each measures, in words, and the order of its rows.
 
 use super::suite::Estimate;
-use crate::Model;
+use crate::{Interval, Model};
 
 /// A group of the suite.
 pub(super) struct Group {
@@ -133,6 +133,10 @@ const KERRISK: [(&str, [(f64, f64); 4]); 3] = [
 ];
 
 /// That table as ways to wait, and for each number of descriptors the nanoseconds for an operation.
-pub(super) fn in_2010() -> [(&'static str, [(f64, f64); 4]); 3] {
-    KERRISK.map(|(way, all)| (way, all.map(|(count, seconds)| (count, seconds * 1e9 / 100_000.0))))
+pub(super) fn in_2010() -> [(&'static str, [(f64, Interval); 4]); 3] {
+    let exactly = |(count, seconds): (f64, f64)| {
+        let time = seconds * 1e9 / 100_000.0;
+        (count, Interval { low: time, median: time, high: time })
+    };
+    KERRISK.map(|(way, seconds)| (way, seconds.map(exactly)))
 }

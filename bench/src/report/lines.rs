@@ -26,14 +26,14 @@ pub(super) struct Line {
     pub(super) name: String,
     /// The label of the server whose colour it has.
     pub(super) server: String,
-    pub(super) kind: Kind,
+    pub(super) style: LineStyle,
     /// Sorted by the first value, which is at least 0 and not 0 everywhere; the second is above 0.
     pub(super) points: Vec<(f64, Interval)>,
 }
 
 /// How a line is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum LineStyle {
     Plain,
     /// With hollow dots, to tell it from the other line with the same colour.
     Hollow,
@@ -122,7 +122,7 @@ impl Lines {
             let is_same = |above: &&mut Label| {
                 above.end.0 == end.0
                     && end.1 - above.end.1 < APART
-                    && above.rows[0][0].kind == line.kind
+                    && above.rows[0][0].style == line.style
             };
             match labels.last_mut().filter(is_same) {
                 Some(above) => above.add(line),
@@ -170,7 +170,7 @@ impl Line {
             .set("points", points.collect::<Vec<_>>().join(" "))
             .set("fill", "none")
             .set("stroke-linejoin", "round");
-        if self.kind == Kind::Dashed {
+        if self.style == LineStyle::Dashed {
             return canvas.add(polyline.set("stroke-dasharray", "5 4"));
         }
         canvas.add(polyline.set("stroke-width", 2));
@@ -178,7 +178,7 @@ impl Line {
             let centre = plane.place(x, median);
             canvas.add(line(&stroke, plane.place(x, low), plane.place(x, high)));
             canvas.add(circle(&fill, centre, DOT));
-            if self.kind == Kind::Hollow {
+            if self.style == LineStyle::Hollow {
                 canvas.add(circle("paper", centre, DOT - 1.0));
             }
         }

@@ -9,7 +9,7 @@ use crate::{Interval, Model};
 use output::figures::{Quantity, thousands};
 
 /// A name and its figures; `None` is a missing one.
-type Row = (String, Vec<Option<String>>);
+type TableRow = (String, Vec<Option<String>>);
 
 /// All tables, one below the other.
 pub(super) fn tables(figures: &Figures) -> String {
@@ -42,13 +42,13 @@ fn group_section(group: &Group, estimates: &[&Estimate], quick: bool) -> String 
         };
         (function.to_owned(), parameters.iter().map(figure).collect())
     };
-    let mut rows: Vec<Row> = groups::functions(estimates).into_iter().map(row).collect();
+    let mut rows: Vec<TableRow> = groups::functions(estimates).into_iter().map(row).collect();
     let mut remark = "";
     if group.name == "wait_cost" {
         rows.extend(groups::in_2010().map(|(way, times)| {
             let time = |parameter: &&str| {
                 let (_, time) = times.iter().find(|(count, _)| count.to_string() == **parameter)?;
-                Some(Quantity::Time.format(*time))
+                Some(Quantity::Time.format(time.median))
             };
             (format!("{way} in 2010"), parameters.iter().map(time).collect())
         }));
@@ -113,7 +113,7 @@ fn cost_section(costs: &LoadCosts) -> String {
     let row = |cost: &Cost| {
         (cost.server.clone(), columns.iter().map(|(_, figure)| figure(cost)).collect())
     };
-    let rows: Vec<Row> = costs.servers.iter().map(row).collect();
+    let rows: Vec<TableRow> = costs.servers.iter().map(row).collect();
     let about = "User and system time of the server's process per request, with the same clients \
                  for all servers; each ratio compares figures of the same round.";
     let title = format!("What a request costs: {}", costs.plan.load());
@@ -145,7 +145,7 @@ fn introduction(title: &str, about: &str, command: &str, count: &str) -> String 
 }
 
 /// A table whose `first` column has the names, with the figures right-aligned.
-fn table(first: &str, header: &[String], rows: &[Row]) -> String {
+fn table(first: &str, header: &[String], rows: &[TableRow]) -> String {
     let rule = "--:|".repeat(header.len());
     let mut text = format!("| {first} | {} |\n|---|{rule}\n", header.join(" | "));
     for (name, figures) in rows {
