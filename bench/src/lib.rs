@@ -43,5 +43,5 @@ pub mod table;
 pub use comparison::{ComparisonPlan, ServerResult, compare};
 pub use interval::Interval;
 pub use meter::Meter;
-pub use model::Model;
+pub use model::{LeftOut, Model};
 pub use server_process::{ProcessUsage, ServerExit, ServerProcess, Usage, serve_for_parent};
