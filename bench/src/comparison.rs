@@ -17,13 +17,13 @@ use clap::Args;
 use indicatif::ProgressBar;
 use load_generator::json::as_seconds;
 use load_generator::report::{Failure, Latencies, Stage};
-use load_generator::{Crowd, Event, Order, Phase, Probe, Report, flood};
+use load_generator::{Crowd, Event, Order, Phase, Report, flood};
 use protocol::Protocol;
 use serde::Serialize;
 use server_kit::whole_number;
 use timeline::{Recorder, Timeline};
 
-use crate::load::{SLOW_REQUESTS, dribbling};
+use crate::load::{SLOW_REQUESTS, dribbling, visit_within};
 use crate::{Model, ServerProcess, Usage};
 
 /// How long a slow client waits after each byte: a request then takes about a quarter of a
@@ -341,22 +341,11 @@ fn send_probe<'scope>(
     let began = Instant::now();
     let locked = move || probes.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(client) = locked().enter() else { return };
-    let add = move |visit: io::Result<_>| locked().add(client, began, visit);
-    let thread = thread::Builder::new().stack_size(PROBE_STACK);
-    if let Err(error) = thread.spawn_scoped(scope, move || add(visit(address))) {
+    let add = move |result| locked().add(client, began, result);
+    let visit = move || add(visit_within(PROBE_PATIENCE, address));
+    if let Err(error) = thread::Builder::new().stack_size(PROBE_STACK).spawn_scoped(scope, visit) {
         add(Err(error));
     }
-}
-
-/// Connects, sends a request, receives the reply, and closes. Returns when it was connected and
-/// when it had its reply.
-fn visit(address: SocketAddr) -> io::Result<(Instant, Instant)> {
-    let mut probe = Probe::connect(address, Protocol::Lines, PROBE_PATIENCE)?;
-    let connected = Instant::now();
-    probe.request()?;
-    let answered = Instant::now();
-    probe.end()?;
-    Ok((connected, answered))
 }
 
 impl Probes {
@@ -376,13 +365,13 @@ impl Probes {
     }
 
     /// Adds a visit that has ended just now.
-    fn add(&mut self, client: usize, began: Instant, visit: io::Result<(Instant, Instant)>) {
+    fn add(&mut self, client: usize, began: Instant, visit: io::Result<[Instant; 2]>) {
         self.under_way -= 1;
         let ended = Instant::now();
         let mut entered = |phase, at| self.recorder.watch(&Event::Entered { client, phase, at });
         entered(Phase::Connecting, began);
         match visit {
-            Ok((connected, answered)) => {
+            Ok([connected, answered]) => {
                 self.waits.record(answered - began);
                 entered(Phase::AwaitingReply, connected);
                 // The recorder knows that a reply came before the phase after it.

@@ -41,11 +41,18 @@ pub fn kept_probe(address: SocketAddr) -> io::Result<Probe> {
 /// Those of [`Probe`].
 pub fn visit(address: SocketAddr) -> io::Result<Duration> {
     let began = Instant::now();
-    let mut probe = Probe::connect(address, Protocol::Lines, PATIENCE)?;
+    let [_, answered] = visit_within(PATIENCE, address)?;
+    Ok(answered - began)
+}
+
+/// Makes such a visit; returns when the client was connected, and when the reply was there.
+pub(crate) fn visit_within(patience: Duration, address: SocketAddr) -> io::Result<[Instant; 2]> {
+    let mut probe = Probe::connect(address, Protocol::Lines, patience)?;
+    let connected = Instant::now();
     probe.request()?;
-    let waited = began.elapsed();
+    let answered = Instant::now();
     probe.end()?;
-    Ok(waited)
+    Ok([connected, answered])
 }
 
 /// How long a dribbling client waits after each byte: it takes about 54 ms for the 27 bytes of a

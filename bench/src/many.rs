@@ -46,7 +46,7 @@ mod table;
 pub use kernel::Objects;
 use resource_use::Snapshot;
 pub use resource_use::{Growth, PerConnection, ResourceUse};
-pub use table::{findings, introduction, table};
+pub use table::{introduction, table};
 
 /// Descriptors that a process needs besides the connections: streams, pipes, a listener, what it
 /// waits with; and where several processes share the connections, some for an uneven share.
@@ -282,13 +282,17 @@ impl ManyResult {
     }
 }
 
-/// The results of all servers.
+/// The results of all servers, as in JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
+    /// How many connections the plan has for each server.
+    pub connections: usize,
     /// What a connection costs the kernel if no server waits for it.
     pub bare: Option<Growth>,
     /// The servers, in the order of the plan.
     pub servers: Vec<ManyResult>,
+    /// What these figures show, one sentence each, and which of them say less than they seem to.
+    pub findings: Vec<String>,
 }
 
 /// Holds the crowd at each server of the plan; `program` is the binary of this package. The
@@ -317,7 +321,8 @@ pub fn measure(plan: &ManyPlan, program: &Path, progress: &ProgressBar) -> io::R
         row.trouble.extend(end.err().map(|error| error.to_string()));
         servers.push(row);
     }
-    Ok(Measured { bare, servers })
+    let findings = table::findings(bare.as_ref(), &servers);
+    Ok(Measured { connections: plan.connections, bare, servers, findings })
 }
 
 /// If this ends early, the row has the figures that are known by then.

@@ -57,11 +57,11 @@ fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
 
 /// What went wrong, and at which server.
 pub fn troubles(results: &[ServerResult]) -> Vec<String> {
-    results.iter().flat_map(|result| at(result.server, &result.trouble)).collect()
+    results.iter().flat_map(|result| troubles_at(result.server, &result.trouble)).collect()
 }
 
 /// What went wrong at a server.
-pub(crate) fn at<'a>(
+pub(crate) fn troubles_at<'a>(
     server: &'a str,
     troubles: impl IntoIterator<Item = &'a String>,
 ) -> impl Iterator<Item = String> {

@@ -60,7 +60,17 @@ impl Options {
         write_page(&path, &page(&introduction, &findings, &rows, self.replay))?;
         let page = format!("\nWhat each client went through: {}", path.display());
         let sentences = [troubles(&rows), findings.clone(), vec![page]].concat();
-        let json = || json_object(plan, &rows, &findings, &path);
+        #[derive(Serialize)]
+        struct Object<'a> {
+            #[serde(flatten)]
+            plan: &'a ComparisonPlan,
+            servers: &'a [ServerResult],
+            findings: &'a [String],
+            /// Text, because JSON can't hold a path that isn't Unicode.
+            page: Cow<'a, str>,
+        }
+        let (servers, findings, page) = (&rows[..], &findings[..], path.to_string_lossy());
+        let json = || Ok(serde_json::to_string(&Object { plan, servers, findings, page })?);
         print(table(&rows).formatted(self.format.format(), &introduction, &sentences, json)?)?;
         if self.open {
             opener::open(&path).map_err(|error| {
@@ -88,22 +98,4 @@ fn introduction(plan: &ComparisonPlan) -> String {
          {slow} dribble (a byte every 10 ms).\nEvery 10 ms a probe connects and sends a request; \
          p50, p99 and max are how long the probes waited for their replies."
     )
-}
-
-fn json_object(
-    plan: &ComparisonPlan,
-    servers: &[ServerResult],
-    findings: &[String],
-    page: &Path,
-) -> io::Result<String> {
-    #[derive(Serialize)]
-    struct Object<'a> {
-        #[serde(flatten)]
-        plan: &'a ComparisonPlan,
-        servers: &'a [ServerResult],
-        findings: &'a [String],
-        /// Text, because JSON can't hold a path that isn't Unicode.
-        page: Cow<'a, str>,
-    }
-    Ok(serde_json::to_string(&Object { plan, servers, findings, page: page.to_string_lossy() })?)
 }

@@ -45,7 +45,13 @@ impl Options {
         expect_any(&plan.models, &left_out)?;
         let costs = cost::measure(&plan, &env::current_exe()?, &progress_bar("turns, {msg}"))?;
         let sentences = [cost::doubts(&costs), left_out].concat();
-        let json = || json_object(&plan, &costs);
+        #[derive(Serialize)]
+        struct Object<'a> {
+            #[serde(flatten)]
+            plan: &'a CostPlan,
+            servers: &'a [Cost],
+        }
+        let json = || Ok(serde_json::to_string(&Object { plan: &plan, servers: &costs })?);
         let table = cost::table(&costs);
         print(table.formatted(self.format.format(), &head(&plan), &sentences, json)?)?;
         Ok(costs.iter().all(|cost| cost.trouble.is_none()))
@@ -59,14 +65,4 @@ fn head(plan: &CostPlan) -> String {
         so_many_times(plan.rounds),
         Interval::bounds_of(plan.rounds),
     )
-}
-
-fn json_object(plan: &CostPlan, servers: &[Cost]) -> io::Result<String> {
-    #[derive(Serialize)]
-    struct Object<'a> {
-        #[serde(flatten)]
-        plan: &'a CostPlan,
-        servers: &'a [Cost],
-    }
-    Ok(serde_json::to_string(&Object { plan, servers })?)
 }

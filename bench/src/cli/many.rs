@@ -6,12 +6,11 @@ use std::io;
 use clap::Args;
 use output::{FormatOptions, print};
 use protocol::Protocol;
-use serde::Serialize;
 use server_kit::whole_number;
 
 use super::{Choice, expect_any, progress_bar, refuse};
 use crate::LeftOut;
-use crate::many::{self, ManyPlan, Measured};
+use crate::many::{self, ManyPlan};
 
 /// Hold as many connections as possible at each server, and measure latency and memory
 #[derive(Args, Debug)]
@@ -56,22 +55,11 @@ impl Options {
         left_out.extend(plan.leave_out_unfit().iter().map(LeftOut::to_string));
         expect_any(&plan.models, &left_out)?;
         let program = env::current_exe()?;
-        let measured = many::measure(&plan, &program, &progress_bar("connections, {msg}"))?;
-        let findings = [many::findings(&measured), left_out].concat();
-        let json = || json_object(connections, &measured, &findings);
+        let mut measured = many::measure(&plan, &program, &progress_bar("connections, {msg}"))?;
+        measured.findings.extend(left_out);
         let (table, head) = (many::table(&measured.servers), many::introduction(&plan));
-        print(table.formatted(self.format.format(), &head, &findings, json)?)?;
+        let json = || Ok(serde_json::to_string(&measured)?);
+        print(table.formatted(self.format.format(), &head, &measured.findings, json)?)?;
         Ok(measured.servers.iter().all(many::ManyResult::is_good))
     }
-}
-
-fn json_object(connections: usize, measured: &Measured, findings: &[String]) -> io::Result<String> {
-    #[derive(Serialize)]
-    struct Object<'a> {
-        connections: usize,
-        #[serde(flatten)]
-        measured: &'a Measured,
-        findings: &'a [String],
-    }
-    Ok(serde_json::to_string(&Object { connections, measured, findings })?)
 }

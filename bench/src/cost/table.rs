@@ -1,7 +1,7 @@
 //! The costs as a table, and which of them say less than they seem to.
 
 use super::Cost;
-use crate::table::{at, or_dash};
+use crate::table::{or_dash, troubles_at};
 use crate::{Interval, Model};
 use output::figures::{Quantity, format_calls, grouped, percent};
 use output::{Cell, Column, Table};
@@ -51,7 +51,7 @@ const BUSY: f64 = 0.9;
 
 /// Which figures say less than they seem to, one sentence each; and what went wrong.
 pub fn doubts(costs: &[Cost]) -> Vec<String> {
-    let troubles = costs.iter().flat_map(|cost| at(&cost.server, &cost.trouble));
+    let troubles = costs.iter().flat_map(|cost| troubles_at(&cost.server, &cost.trouble));
     let idle = costs.iter().filter_map(|cost| {
         let share = Interval::of(&cost.share_of_a_core)?.median;
         (share < BUSY).then(|| {

@@ -109,8 +109,8 @@ impl HeldConnections {
     ///
     /// If a process has ended.
     pub fn request_all(&mut self) -> io::Result<HolderReport> {
-        let stdin = self.0.iter_mut().filter_map(|holder| holder.process.stdin.as_mut());
-        stdin.into_iter().try_for_each(|stdin| writeln!(stdin, "request"))?;
+        let mut stdin = self.0.iter_mut().filter_map(|holder| holder.process.stdin.as_mut());
+        stdin.try_for_each(|stdin| writeln!(stdin, "request"))?;
         let mut answered = HolderReport::default();
         for holder in &mut self.0 {
             answered.add(holder.wait(&mut |_| {})?);

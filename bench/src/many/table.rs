@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Growth, ManyPlan, ManyResult, Measured, Objects, PerConnection, Waits};
-use crate::table::{at, or_dash};
+use super::{Growth, ManyPlan, ManyResult, Objects, PerConnection, Waits};
+use crate::table::{or_dash, troubles_at};
 use output::figures::{Quantity, format_time, grouped, out_of, percent, thousands};
 use output::{Cell, Column, Table};
 
@@ -62,18 +62,17 @@ fn cells(result: &ManyResult) -> [Cell; COLUMNS.len()] {
     ]
 }
 
-/// What these figures show, one sentence each, and which of them say less than they seem to.
-pub fn findings(measured: &Measured) -> Vec<String> {
-    let rows = &measured.servers;
-    let troubles = rows.iter().flat_map(|row| at(row.server, &row.trouble));
+/// See [`Measured::findings`](super::Measured::findings).
+pub(super) fn findings(bare: Option<&Growth>, rows: &[ManyResult]) -> Vec<String> {
+    let troubles = rows.iter().flat_map(|row| troubles_at(row.server, &row.trouble));
     let of_one = [fewer, slower, restless].into_iter();
     let of_each = of_one.flat_map(|of_one| rows.iter().filter_map(of_one));
     let of_all = [
         at_rest(rows),
-        bare_ends(measured.bare.as_ref()),
-        further_objects(measured),
+        bare_ends(bare),
+        further_objects(bare, rows),
         stays(rows),
-        doubt(measured),
+        doubt(bare, rows),
     ];
     troubles.chain(of_each).chain(of_all.into_iter().flatten()).collect()
 }
@@ -143,10 +142,9 @@ fn bare_ends(bare: Option<&Growth>) -> Option<String> {
 }
 
 /// The kernel objects that a server's connections have and bare ones don't.
-fn further_objects(measured: &Measured) -> Option<String> {
-    let bare = measured.bare.as_ref()?;
-    let beyond = measured.servers.iter().filter_map(|row| {
-        let kinds = kinds(&row.kernel.as_ref()?.objects, &bare.objects)?;
+fn further_objects(bare: Option<&Growth>, rows: &[ManyResult]) -> Option<String> {
+    let beyond = rows.iter().filter_map(|row| {
+        let kinds = kinds(&row.kernel.as_ref()?.objects, &bare?.objects)?;
         Some(format!("{} {kinds}", row.server))
     });
     let beyond = joined(beyond, "; ")?;
@@ -198,9 +196,9 @@ fn stays(rows: &[ManyResult]) -> Option<String> {
 }
 
 /// Which memory figures may be chance.
-fn doubt(measured: &Measured) -> Option<String> {
-    let bare = measured.bare.iter().map(|bare| ("the kernel's without a server".into(), bare.each));
-    let of_servers = measured.servers.iter().flat_map(|row| {
+fn doubt(bare: Option<&Growth>, rows: &[ManyResult]) -> Option<String> {
+    let bare = bare.iter().map(|bare| ("the kernel's without a server".into(), bare.each));
+    let of_servers = rows.iter().flat_map(|row| {
         let own = row.process.as_ref().map(|it| (format!("{}'s own", row.server), it.each));
         let kernel =
             row.kernel.as_ref().map(|it| (format!("the kernel's at {}", row.server), it.each));
