@@ -102,7 +102,7 @@ impl ComparisonPlan {
 
     /// The most pieces in which the crowd's requests arrive, in all rounds.
     pub(crate) fn pieces(&self) -> u64 {
-        self.asked() + self.slow_bytes() * self.rounds as u64
+        self.total_requests() + self.slow_bytes() * self.rounds as u64
     }
 
     /// The crowd, in two parts because the slow clients send fewer requests.
@@ -119,7 +119,7 @@ impl ComparisonPlan {
     }
 
     /// How many requests the crowd sends to each server in all rounds, without the probes'.
-    pub fn asked(&self) -> u64 {
+    pub fn total_requests(&self) -> u64 {
         let a_round: u64 = self.crowds().iter().map(Crowd::asked).sum();
         a_round * self.rounds as u64
     }
@@ -212,7 +212,7 @@ pub fn compare(
     program: &Path,
     progress: &ProgressBar,
 ) -> io::Result<Vec<ServerResult>> {
-    let asked = plan.asked();
+    let asked = plan.total_requests();
     progress.set_length(asked * plan.models.len() as u64);
     let row = |&Model { label: server, serves_at_once, is_peer, .. }: &Model| ServerResult {
         server,

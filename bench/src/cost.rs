@@ -208,16 +208,10 @@ struct Candidate {
     scene: Option<Scene>,
     /// How many requests each client sends in a turn.
     times: u64,
-    /// Those of this round.
-    turns: Vec<Turn>,
+    /// For each turn of this round: requests per second, processor time per request in
+    /// microseconds, share of a core.
+    turns: Vec<[Option<f64>; 3]>,
     cost: Cost,
-}
-
-/// What is known of one turn; times are in seconds.
-struct Turn {
-    requests: f64,
-    took: f64,
-    processor_time: Option<f64>,
 }
 
 impl Candidate {
@@ -250,12 +244,11 @@ impl Candidate {
         clients.request(self.times.div_ceil(WARM_UP))?;
         let (began, used_before) = (Instant::now(), meter.processor_time());
         clients.request(self.times)?;
-        let (took, used) = (began.elapsed(), meter.processor_time());
-        self.turns.push(Turn {
-            requests: (self.times * clients.count() as u64) as f64,
-            took: took.as_secs_f64(),
-            processor_time: used.zip(used_before).map(|(now, then)| (now - then).as_secs_f64()),
-        });
+        let (took, used) = (began.elapsed().as_secs_f64(), meter.processor_time());
+        let used = used.zip(used_before).map(|(now, before)| (now - before).as_secs_f64());
+        let requests = (self.times * clients.count() as u64) as f64;
+        let per_request = used.map(|used| 1e6 * used / requests);
+        self.turns.push([Some(requests / took), per_request, used.map(|used| used / took)]);
         Ok(())
     }
 
@@ -265,13 +258,11 @@ impl Candidate {
         let cost = &mut self.cost;
         cost.memory_per_connection.extend(scene.memory_per_connection);
         let (usage, turns) = (scene.stop()?, mem::take(&mut self.turns));
-        let median = |figure: fn(&Turn) -> Option<f64>| {
-            let samples: Option<Vec<f64>> = turns.iter().map(figure).collect();
-            Some(Interval::of(&samples?)?.median)
-        };
-        cost.requests_per_s.extend(median(|turn| Some(turn.requests / turn.took)));
-        cost.processor_us.extend(median(|turn| Some(1e6 * turn.processor_time? / turn.requests)));
-        cost.share_of_a_core.extend(median(|turn| Some(turn.processor_time? / turn.took)));
+        let lists = [&mut cost.requests_per_s, &mut cost.processor_us, &mut cost.share_of_a_core];
+        for (figure, list) in lists.into_iter().enumerate() {
+            let samples: Option<Vec<f64>> = turns.iter().map(|turn| turn[figure]).collect();
+            list.extend(samples.and_then(|samples| Interval::of(&samples)).map(|it| it.median));
+        }
         if let Some(base) = self.base.as_ref().filter(|base| !base.calls.is_empty()) {
             let more = |count: fn(&Usage) -> u64| count(&usage) as f64 - count(base) as f64;
             let calls = more(|usage| usage.calls.values().sum());

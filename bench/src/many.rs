@@ -5,11 +5,11 @@
 //! all connections still get a reply when they send another request, and how much memory the server
 //! gives back after they have closed.
 //!
-//! The crowd runs in processes of its own ([`HeldConnections`]), one for each address that it connects from:
-//! on Linux 127.0.0.2, 127.0.0.3 and so on, which all belong to this machine. (One address has only
-//! about 28,000 ports.) The probe connects from 127.0.0.1. Each connection sends a request and gets
-//! its reply before it falls silent, because a connection that is still pending in the backlog
-//! doesn't count.
+//! The crowd runs in processes of its own ([`HeldConnections`]), one for each address that it
+//! connects from: on Linux 127.0.0.2, 127.0.0.3 and so on, which all belong to this machine. (One
+//! address has only about 28,000 ports.) The probe connects from 127.0.0.1. Each connection sends a
+//! request and gets its reply before it falls silent, because a connection that is still pending in
+//! the backlog doesn't count.
 //!
 //! A server's memory is what its processes have for themselves, heaps and stacks. The kernel
 //! reports only what all programs together make it use, and both ends of each connection are in the

@@ -220,25 +220,26 @@ fn connect_all(task: &HoldTask, connections: &mut Vec<Probe>) -> io::Result<()> 
 }
 
 fn connect(task: &HoldTask) -> io::Result<Probe> {
-    let connect = || match task.from {
-        None => TcpStream::connect_timeout(&task.address, PATIENCE),
-        Some(from) => connect_from(from, task.address),
-    };
-    let mut connection = Probe::connect_with(connect, Protocol::Lines, PATIENCE)?;
+    let mut connection = Probe::connect_with(|| open_socket(task), Protocol::Lines, PATIENCE)?;
     if task.requests {
         connection.send()?;
     }
     Ok(connection)
 }
 
-fn connect_from(from: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // ip(7): bind(2) would need a port that no other socket at this address has. connect(2) knows
-    // the server's address, and takes any port that is free for connections to it.
-    #[cfg(target_os = "linux")]
-    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpBindAddressNoPort, &true)?;
-    socket.bind(&SocketAddr::new(from, 0).into())?;
-    socket.connect_timeout(&address.into(), PATIENCE)?;
+fn open_socket(task: &HoldTask) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(task.address), Type::STREAM, None)?;
+    if let Some(from) = task.from {
+        // ip(7): bind(2) would need a port that no other socket at this address has. connect(2)
+        // knows the server's address, and takes any port that is free for connections to it.
+        #[cfg(target_os = "linux")]
+        {
+            use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+            setsockopt(&socket, IpBindAddressNoPort, &true)?;
+        }
+        socket.bind(&SocketAddr::new(from, 0).into())?;
+    }
+    socket.connect_timeout(&task.address.into(), PATIENCE)?;
     Ok(socket.into())
 }
 
