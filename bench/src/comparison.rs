@@ -110,12 +110,9 @@ impl ComparisonPlan {
         let ComparisonPlan { connections, slow, requests, .. } = *self;
         let prompt = Crowd { connections: connections - slow, requests, ..Crowd::default() };
         let one_by_one = EVERY.mul_f64(self.slow_bytes() as f64);
-        let timeout = one_by_one + PATIENCE;
-        let crowds = [dribbling(slow, EVERY), prompt].into_iter();
-        crowds
-            .filter(|crowd| crowd.connections > 0)
-            .map(|crowd| Crowd { order: Order::AsConnected, timeout, ..crowd })
-            .collect()
+        let (order, timeout) = (Order::AsConnected, one_by_one + PATIENCE);
+        let crowds = [dribbling(slow, EVERY), prompt].map(|it| Crowd { order, timeout, ..it });
+        crowds.into_iter().filter(|crowd| crowd.connections > 0).collect()
     }
 
     /// How many requests the crowd sends to each server in all rounds, without the probes'.

@@ -364,7 +364,7 @@ fn measure_at(
     row.trouble.extend(not_all(&answered, row.held, "got a second reply"));
     step("closing");
     drop(connections);
-    row.trouble.extend(has_closed_all(&meter, before.descriptors).err());
+    row.trouble.extend(left_open(&meter, before.descriptors));
     let after = Snapshot::settled(Some(&meter));
 
     if meter != Meter::of(server.id()) {
@@ -383,20 +383,18 @@ fn not_all(some: &HolderReport, all: usize, what: &str) -> Option<String> {
     Some(format!("{some} of {all} connections {what}: {why}"))
 }
 
-/// Waits until the server has no more descriptors than before the crowd came.
-fn has_closed_all(meter: &Meter, before: Option<u64>) -> Result<(), String> {
+/// Waits until the server has no more descriptors than before the crowd came. If it takes too long,
+/// returns how many more it has.
+fn left_open(meter: &Meter, before: Option<u64>) -> Option<String> {
     let deadline = Instant::now() + PATIENCE;
-    while let Some((before, now)) = before.zip(meter.descriptors()) {
-        let now = now as u64;
-        if now <= before {
-            break;
-        }
+    loop {
+        let (now, before) = (meter.descriptors()? as u64, before?);
+        let more = now.checked_sub(before).filter(|more| *more > 0)?;
         if Instant::now() > deadline {
-            return Err(format!("{} more descriptors are open than before", now - before));
+            return Some(format!("{more} more descriptors are open than before"));
         }
         thread::sleep(LOOK);
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -33,13 +33,6 @@ pub struct Objects {
     pub size: u64,
 }
 
-impl Objects {
-    #[cfg(target_os = "linux")]
-    fn bytes(self) -> u64 {
-        (self.count * self.size as f64) as u64
-    }
-}
-
 impl Kernel {
     /// `None` where the system doesn't report it.
     #[cfg(target_os = "linux")]
@@ -63,15 +56,16 @@ impl Kernel {
     /// for each, its name, and what security modules know of it.
     #[cfg(target_os = "linux")]
     fn subtract_files_of_proc(&mut self) {
-        let Some(inodes) = self.objects.remove("proc_inode_cache") else { return };
-        self.bytes = self.bytes.saturating_sub(inodes.bytes());
+        let Some(files) = self.objects.remove("proc_inode_cache") else { return };
+        let mut bytes = files.count * files.size as f64;
         for name in ["dentry", "lsm_inode_cache"] {
             if let Some(objects) = self.objects.get_mut(name) {
-                let of_these = Objects { count: objects.count.min(inodes.count), ..*objects };
-                objects.count -= of_these.count;
-                self.bytes = self.bytes.saturating_sub(of_these.bytes());
+                let of_these = objects.count.min(files.count);
+                objects.count -= of_these;
+                bytes += of_these * objects.size as f64;
             }
         }
+        self.bytes = self.bytes.saturating_sub(bytes as u64);
     }
 
     /// Left out: systems other than Linux.
