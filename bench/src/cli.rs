@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocol::Protocol;
 
 use crate::load::{HoldTask, hold};
-use crate::{MeasuredServer, Model, serve_for_parent};
+use crate::{LeftOut, MeasuredServer, Model, serve_for_parent};
 
 mod chaos;
 mod check;
@@ -145,16 +145,13 @@ impl Choice {
     /// process if no server is left, or if one doesn't start with the options given for it, so that
     /// such a mistake is reported before a minute of measuring.
     fn sort_out(&self, protocol: Protocol) -> (Vec<Model>, Vec<String>) {
-        let mut left_out = Vec::new();
-        let can_run = |model: &Model| {
-            let can_run = match model.speaks(protocol) {
-                true => model.available().map_err(|why| why.to_string()),
-                false => Err(format!("it does not speak {protocol}")),
-            };
-            let sentence = |why| left_out.push(format!("{} is left out: {why}.", model.label));
-            can_run.map_err(sentence).is_ok()
-        };
-        let models: Vec<Model> = self.models().into_iter().filter(can_run).collect();
+        let mut models = self.models();
+        let left_out = LeftOut::take_out(&mut models, |model| {
+            if model.is_peer && protocol != Protocol::Lines {
+                return Some(format!("it does not speak {protocol}"));
+            }
+            model.available().err().map(|why| why.to_string())
+        });
         if models.is_empty() {
             left_out.iter().for_each(complain);
             process::exit(server_kit::UNAVAILABLE.into());
@@ -165,7 +162,7 @@ impl Choice {
                 process::exit(USAGE);
             }
         }
-        (models, left_out)
+        (models, left_out.iter().map(LeftOut::to_string).collect())
     }
 
     /// The chosen servers, each once.
@@ -181,6 +178,14 @@ impl Choice {
     }
 }
 
+/// An error if all servers are left out.
+fn expect_any(models: &[Model], left_out: &[String]) -> io::Result<()> {
+    match models {
+        [] => Err(io::Error::other(left_out.join("\nbench: "))),
+        _ => Ok(()),
+    }
+}
+
 /// Starts the server once with its own options, and stops it.
 fn try_options(model: Model) -> io::Result<()> {
     MeasuredServer::start(&env::current_exe()?, model, &["--quiet"])?.stop().map(drop)
@@ -192,7 +197,7 @@ fn from_here(path: PathBuf) -> PathBuf {
     path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)
 }
 
-/// A progress bar on standard error, if that is a terminal.
+/// A progress bar on standard error, if that is a terminal, until it is dropped.
 fn progress_bar(of_what: &str) -> ProgressBar {
     let template = format!("{{elapsed}} {{wide_bar}} {{pos}} of {{len}} {of_what}");
     let style =

@@ -9,25 +9,22 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use indicatif::ProgressBar;
 use load_generator::json::as_seconds;
 use load_generator::report::{Failure, Latencies, Stage};
-use load_generator::{Crowd, Event, Kind, Order, Phase, Probe, Report, flood};
+use load_generator::{Crowd, Event, Order, Phase, Report, flood};
 use protocol::Protocol;
 use serde::Serialize;
-use timeline::{self, Recorder, Step, Timeline};
+use server_kit::whole_number;
+use timeline::{Recorder, Timeline};
 
-use crate::{MeasuredServer, Model, ProcessUsage, ServerExit, Usage};
-
-/// How many requests a slow client sends. However slowly it sends the first, all of it arrives
-/// while the client is still pending in the backlog of a blocking server. Only the second keeps
-/// that server waiting.
-const SLOW_REQUESTS: usize = 2;
+use crate::load::{SLOW_REQUESTS, dribbling, visit_within};
+use crate::{MeasuredServer, Model, Usage};
 
 /// How long a slow client waits after each byte: a request then takes about a quarter of a
 /// second, and ten such clients cost the blocking server some three seconds a round.
@@ -53,18 +50,31 @@ const PROBE_STACK: usize = 64 * 1024;
 /// clients need if they are served one after the other.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The greatest number that the options accept.
+const MOST: usize = u32::MAX as usize;
+
 /// Which servers are compared, and under which load.
-#[derive(Clone, Debug)]
+#[derive(Args, Clone, Debug, Serialize)]
 pub struct ComparisonPlan {
     /// The servers.
+    #[arg(skip)]
+    #[serde(skip)]
     pub models: Vec<Model>,
-    /// How many connections the crowd has.
+
+    /// Flood each server with this many connections
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole_number(0..=MOST))]
     pub connections: usize,
-    /// How many of them dribble: two requests, a byte every 10 ms.
+
+    /// Make this many of them slow: two requests each, one byte every 10 ms
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole_number(0..=MOST))]
     pub slow: usize,
-    /// How many requests each of the others sends, one after the other.
+
+    /// Send this many requests on each of the others, one after the other
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = whole_number(1..=MOST))]
     pub requests: usize,
-    /// How many times every server is flooded.
+
+    /// Flood each server this many times
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole_number(1..=MOST))]
     pub rounds: usize,
 }
 
@@ -92,32 +102,21 @@ impl ComparisonPlan {
 
     /// The most pieces in which the crowd's requests arrive, in all rounds.
     pub(crate) fn pieces(&self) -> u64 {
-        self.asked() + self.slow_bytes() * self.rounds as u64
+        self.total_requests() + self.slow_bytes() * self.rounds as u64
     }
 
     /// The crowd, in two parts because the slow clients send fewer requests.
     fn crowds(&self) -> Vec<Crowd> {
+        let ComparisonPlan { connections, slow, requests, .. } = *self;
+        let prompt = Crowd { connections: connections - slow, requests, ..Crowd::default() };
         let one_by_one = EVERY.mul_f64(self.slow_bytes() as f64);
-        let crowd = Crowd {
-            order: Order::AsConnected,
-            every: EVERY,
-            timeout: one_by_one + PATIENCE,
-            ..Crowd::default()
-        };
-        let slow = Crowd {
-            connections: self.slow,
-            mix: [(Kind::Dribbling, self.slow)].into(),
-            requests: SLOW_REQUESTS,
-            ..crowd.clone()
-        };
-        let prompt =
-            Crowd { connections: self.connections - self.slow, requests: self.requests, ..crowd };
-        let has_clients = |crowd: &Crowd| crowd.connections > 0;
-        [slow, prompt].into_iter().filter(has_clients).collect()
+        let (order, timeout) = (Order::AsConnected, one_by_one + PATIENCE);
+        let crowds = [dribbling(slow, EVERY), prompt].map(|it| Crowd { order, timeout, ..it });
+        crowds.into_iter().filter(|crowd| crowd.connections > 0).collect()
     }
 
     /// How many requests the crowd sends to each server in all rounds, without the probes'.
-    pub fn asked(&self) -> u64 {
+    pub fn total_requests(&self) -> u64 {
         let a_round: u64 = self.crowds().iter().map(Crowd::total_requests).sum();
         a_round * self.rounds as u64
     }
@@ -125,7 +124,7 @@ impl ComparisonPlan {
 
 /// The result of one server. In JSON, the names have the units: `_us` are microseconds, `_s`
 /// seconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ServerResult {
     /// The server's name.
     pub server: &'static str,
@@ -159,35 +158,15 @@ pub struct ServerResult {
 }
 
 impl ServerResult {
-    fn new(model: Model, plan: &ComparisonPlan) -> Self {
-        ServerResult {
-            server: model.label,
-            serves_at_once: model.serves_at_once,
-            asked: plan.asked(),
-            answered: 0,
-            took: Duration::ZERO,
-            probe: Latencies::default(),
-            usage: None,
-            is_peer: model.is_peer,
-            to_poll_server: None,
-            trouble: Vec::new(),
-            timeline: Timeline::default(),
-        }
-    }
-
     /// Whether every request got its reply and nothing went wrong.
     pub fn is_good(&self) -> bool {
         self.answered == self.asked && self.trouble.is_empty()
     }
 
-    /// What the kernel reports about the server's process.
-    pub fn process(&self) -> Option<ProcessUsage> {
-        self.usage.as_ref()?.process
-    }
-
     /// The share of one core that the server used while it was flooded.
     pub fn share_of_a_core(&self) -> Option<f64> {
-        Some(self.process()?.processor_seconds / self.took.as_secs_f64())
+        let process = self.usage.as_ref()?.process?;
+        Some(process.processor_seconds / self.took.as_secs_f64())
     }
 
     /// Adds what a peer has done, as its clients saw it, because a peer counts nothing itself. If
@@ -198,47 +177,18 @@ impl ServerResult {
         }
         let probes = self.probe.count();
         let requests = self.answered + probes;
-        let connections = connections + probes;
         if let Some(usage) = &mut self.usage {
-            (usage.connections, usage.requests, usage.replies) = (connections, requests, requests);
-        }
-    }
-
-    /// Adds how long the probes of one round waited, from before they connected.
-    fn add_visits(&mut self, visits: &Visits) {
-        let mut failures = Vec::new();
-        for Visit { began, course, .. } in &visits.0 {
-            match course {
-                Ok((_, answered)) => self.probe.record(*answered - *began),
-                Err(error) => failures.push(error),
-            }
-        }
-        if let Some(first) = failures.first() {
-            self.trouble.push(format!("{} probes failed: {first}", failures.len()));
-        }
-    }
-
-    /// Adds how the server ended after one round.
-    fn add_end(&mut self, end: io::Result<ServerExit>) {
-        match end {
-            Ok(ServerExit { status, usage: Some(usage), .. }) if status.success() => {
-                self.usage.get_or_insert_default().add(&usage);
-            }
-            Ok(outcome) => {
-                let (status, said) = (outcome.status, outcome.last_words());
-                self.trouble.push(format!("the server died ({status}): {said}"));
-            }
-            Err(error) => self.trouble.push(error.to_string()),
+            usage.connections = connections + probes;
+            (usage.requests, usage.replies) = (requests, requests);
         }
     }
 
     /// Adds the result of one crowd in one round.
     fn add(&mut self, report: &Report) {
         self.answered += report.answered;
-        self.trouble.extend(report.stuck.as_ref().map(|_| {
-            let silence = report.crowd.timeout;
-            format!("nothing moved for {silence:.0?}")
-        }));
+        if report.stuck.is_some() {
+            self.trouble.push(format!("nothing moved for {:.0?}", report.crowd.timeout));
+        }
         let errors = Stage::ALL.map(|stage| report.errors.of(stage));
         for trouble in errors.into_iter().filter(|trouble| trouble.count > 0) {
             let first = trouble.first.as_deref().unwrap_or_default();
@@ -259,20 +209,30 @@ pub fn compare(
     program: &Path,
     progress: &ProgressBar,
 ) -> io::Result<Vec<ServerResult>> {
-    progress.set_length(plan.asked() * plan.models.len() as u64);
-    let mut rows: Vec<ServerResult> =
-        plan.models.iter().map(|&model| ServerResult::new(model, plan)).collect();
+    let asked = plan.total_requests();
+    progress.set_length(asked * plan.models.len() as u64);
+    let row = |&Model { label: server, serves_at_once, is_peer, .. }: &Model| ServerResult {
+        server,
+        serves_at_once,
+        is_peer,
+        asked,
+        ..ServerResult::default()
+    };
+    let mut rows: Vec<ServerResult> = plan.models.iter().map(row).collect();
     for round in 1..=plan.rounds {
         for (&model, row) in plan.models.iter().zip(&mut rows) {
             progress.set_message(format!("round {round} of {}: {}", plan.rounds, row.server));
             let server = MeasuredServer::start(program, model, &["--quiet"]).map_err(|error| {
                 io::Error::new(error.kind(), format!("{}: {error}", row.server))
             })?;
-            let timeline = flood_once(plan, &server, row, progress)?;
+            let timeline = flood_once(plan, server.address(), row, progress)?;
             if round == 1 {
                 row.timeline = timeline;
             }
-            row.add_end(server.stop());
+            match server.finish() {
+                Ok(usage) => row.usage.get_or_insert_default().add(&usage),
+                Err(error) => row.trouble.push(error.to_string()),
+            }
         }
     }
     let connections = (plan.connections * plan.rounds) as u64;
@@ -287,8 +247,7 @@ fn compare_with_poll_server(rows: &mut [ServerResult]) {
         let seconds = row.usage.as_ref()?.processor_time_per_request()?.as_secs_f64();
         (seconds > 0.0).then_some(seconds)
     };
-    let is_poll_server = |row: &&ServerResult| row.server == Model::POLL.label;
-    let unit = rows.iter().find(is_poll_server).and_then(cost);
+    let unit = rows.iter().find(|row| row.server == Model::POLL.label).and_then(cost);
     if rows.iter().any(|row| row.is_peer) {
         for row in rows {
             row.to_poll_server = cost(row).zip(unit).map(|(cost, unit)| cost / unit);
@@ -296,48 +255,53 @@ fn compare_with_poll_server(rows: &mut [ServerResult]) {
     }
 }
 
-/// Runs one round: the crowd in threads of its own, and the probes in others.
+/// Runs one round: the crowd in threads of its own, and each probe in another, which the others
+/// don't wait for.
 fn flood_once(
     plan: &ComparisonPlan,
-    server: &MeasuredServer,
+    address: SocketAddr,
     row: &mut ServerResult,
     progress: &ProgressBar,
 ) -> io::Result<Timeline> {
-    let address = server.address();
-    let crowds = plan.crowds();
-    let is_over = AtomicBool::new(false);
-    let began = Instant::now();
-    let (floods, visits) = thread::scope(|scope| -> io::Result<_> {
+    let (crowds, began) = (plan.crowds(), Instant::now());
+    let probes = Mutex::new(Probes::since(began));
+    let floods = thread::scope(|scope| {
         let start = |crowd| {
             let flood = move || flood_recorded(address, crowd, began, progress);
             thread::Builder::new().spawn_scoped(scope, flood)
         };
-        let started: Vec<_> = crowds.iter().map(start).collect();
-        let probe = || send_probes(address, &is_over);
-        let probe = thread::Builder::new().spawn_scoped(scope, probe)?;
-        // Those that have started are joined, even if another could not start.
-        let floods: Vec<_> = started.into_iter().map(|thread| thread.map(joined)).collect();
-        row.took += began.elapsed();
-        is_over.store(true, Ordering::Relaxed);
-        Ok((floods, joined(probe)))
+        let floods: Vec<_> = crowds.iter().map(start).collect::<io::Result<_>>()?;
+        let mut due = began;
+        while floods.iter().any(|flood| !flood.is_finished()) {
+            send_probe(address, &probes, scope);
+            due += BETWEEN_PROBES;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        let results = floods.into_iter().map(|flood| flood.join().expect("a flood doesn't panic"));
+        results.collect::<io::Result<Vec<_>>>()
     })?;
     let mut timeline = Timeline::default();
-    for flood in floods {
-        let (report, its_timeline) = flood??;
+    row.took += floods.iter().map(|(_, _, took)| *took).max().unwrap_or_default();
+    for (report, its_timeline, _) in floods {
         row.add(&report);
         timeline.append(its_timeline);
     }
-    timeline.append(visits.timeline(began));
-    row.add_visits(&visits);
+    let probes = probes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    timeline.append(probes.recorder.finish(Instant::now(), |_| "probes"));
+    row.probe.add(&probes.waits);
+    if let Some(first) = probes.failures.first() {
+        row.trouble.push(format!("{} probes failed: {first}", probes.failures.len()));
+    }
     Ok(timeline)
 }
 
+/// Also returns when the flood was over.
 fn flood_recorded(
     address: SocketAddr,
     crowd: &Crowd,
     began: Instant,
     progress: &ProgressBar,
-) -> io::Result<(Report, Timeline)> {
+) -> io::Result<(Report, Timeline, Duration)> {
     let mut recorder = Recorder::since(began);
     let report = flood(address, crowd, &mut |event| {
         recorder.watch(event);
@@ -346,98 +310,81 @@ fn flood_recorded(
         }
         ControlFlow::Continue(())
     })?;
-    let timeline = recorder.finish(Instant::now(), |client| crowd.kind(client).name());
-    Ok((report, timeline))
+    let ended = Instant::now();
+    let timeline = recorder.finish(ended, |client| crowd.kind(client).name());
+    Ok((report, timeline, ended - began))
 }
 
-/// Joins a thread and returns its result; if it has panicked, this thread panics, too.
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+/// What the probes of a round went through.
+struct Probes {
+    /// How many have come.
+    count: usize,
+    /// How many of them have not finished their visits.
+    under_way: usize,
+    /// How long they waited, from before they connected.
+    waits: Latencies,
+    /// Why others failed.
+    failures: Vec<String>,
+    recorder: Recorder,
 }
 
-/// Sends a probe every ten milliseconds until the crowd is done, and waits for the last ones.
-fn send_probes(address: SocketAddr, is_over: &AtomicBool) -> Visits {
-    let visits = Mutex::new(Visits::default());
-    let under_way = AtomicUsize::new(0);
-    let back = |visit| {
-        visits.lock().unwrap_or_else(PoisonError::into_inner).0.push(visit);
-        under_way.fetch_sub(1, Ordering::Relaxed);
-    };
-    let mut due = Instant::now();
-    thread::scope(|scope| {
-        while !is_over.load(Ordering::Relaxed) {
-            if under_way.load(Ordering::Relaxed) < MOST_PROBES {
-                under_way.fetch_add(1, Ordering::Relaxed);
-                let began = Instant::now();
-                let thread = thread::Builder::new().stack_size(PROBE_STACK);
-                if let Err(error) = thread.spawn_scoped(scope, || back(visit(address))) {
-                    back(Visit::failed(began, error));
-                }
-            }
-            due += BETWEEN_PROBES;
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-        }
-    });
-    visits.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Makes one visit: connects, sends a request, receives the reply, and closes.
-fn visit(address: SocketAddr) -> Visit {
+/// Lets a probe visit the server, in a thread of its own.
+fn send_probe<'scope>(
+    address: SocketAddr,
+    probes: &'scope Mutex<Probes>,
+    scope: &'scope Scope<'scope, '_>,
+) {
     let began = Instant::now();
-    let visit = || {
-        let mut probe = Probe::connect(address, Protocol::Lines, PROBE_PATIENCE)?;
-        let connected = Instant::now();
-        probe.request()?;
-        let answered = Instant::now();
-        probe.end()?;
-        Ok((connected, answered))
-    };
-    Visit { began, course: visit(), ended: Instant::now() }
-}
-
-/// The result of a probe.
-struct Visit {
-    began: Instant,
-    /// When it was connected, and when it had its reply.
-    course: io::Result<(Instant, Instant)>,
-    ended: Instant,
-}
-
-impl Visit {
-    fn failed(began: Instant, error: io::Error) -> Self {
-        Visit { began, course: Err(error), ended: Instant::now() }
+    let locked = move || probes.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(client) = locked().enter() else { return };
+    let add = move |result| locked().add(client, began, result);
+    let visit = move || add(visit_within(PROBE_PATIENCE, address));
+    if let Err(error) = thread::Builder::new().stack_size(PROBE_STACK).spawn_scoped(scope, visit) {
+        add(Err(error));
     }
 }
 
-/// The results of the probes, in the order in which they were done.
-#[derive(Default)]
-struct Visits(Vec<Visit>);
+impl Probes {
+    fn since(began: Instant) -> Self {
+        let (waits, recorder) = (Latencies::default(), Recorder::since(began));
+        Probes { count: 0, under_way: 0, waits, failures: Vec::new(), recorder }
+    }
 
-impl Visits {
-    /// A row for each probe, in the order in which they began.
-    fn timeline(&self, began: Instant) -> Timeline {
-        let mut visits: Vec<_> = self.0.iter().collect();
-        visits.sort_by_key(|visit| visit.began);
-        let after = |instant: Instant| instant - began;
-        let row = |(number, visit): (usize, &Visit)| {
-            let mut steps = vec![Step::entered(Phase::Connecting, after(visit.began))];
-            let failure = match &visit.course {
-                Ok((connected, answered)) => {
-                    steps.push(Step::entered(Phase::AwaitingReply, after(*connected)));
-                    steps.push(Step::answered(after(*answered)));
-                    steps.push(Step::entered(Phase::AwaitingEnd, after(*answered)));
-                    None
-                }
-                Err(error) => {
-                    let why = error.to_string();
-                    Some(Failure { stage: Stage::Reply, why, is_ours: false })
-                }
-            };
-            let ended = Some(after(visit.ended));
-            timeline::Row { kind: "probes", number, steps, ended, failure }
-        };
-        let length = visits.iter().map(|visit| after(visit.ended)).max().unwrap_or_default();
-        let rows = visits.into_iter().enumerate().map(row).collect();
-        Timeline { rows, length, full_at: None }
+    /// Returns the number of a new probe, unless too many are under way.
+    fn enter(&mut self) -> Option<usize> {
+        if self.under_way == MOST_PROBES {
+            return None;
+        }
+        self.under_way += 1;
+        self.count += 1;
+        Some(self.count - 1)
+    }
+
+    /// Adds a visit that has ended just now.
+    fn add(&mut self, client: usize, began: Instant, visit: io::Result<[Instant; 2]>) {
+        self.under_way -= 1;
+        let ended = Instant::now();
+        let mut entered = |phase, at| self.recorder.watch(&Event::Entered { client, phase, at });
+        entered(Phase::Connecting, began);
+        match visit {
+            Ok([connected, answered]) => {
+                self.waits.record(answered - began);
+                entered(Phase::AwaitingReply, connected);
+                // The recorder knows that a reply came before the phase after it.
+                self.recorder.watch(&Event::Answered { client });
+                self.recorder.watch(&Event::Entered {
+                    client,
+                    phase: Phase::AwaitingEnd,
+                    at: answered,
+                });
+                self.recorder.watch(&Event::Closed { client, at: ended });
+            }
+            Err(error) => {
+                let why = error.to_string();
+                self.failures.push(why.clone());
+                let failure = Failure { stage: Stage::Reply, why, is_ours: false };
+                self.recorder.watch(&Event::Failed { client, failure: &failure });
+            }
+        }
     }
 }

@@ -20,18 +20,20 @@
 //! the client's kernel, the same for every server, so ratios are nearer to 1 than they would be
 //! between machines. With fewer than two processors, client and server are in each other's way.
 
-use std::fmt;
 use std::io;
+use std::mem;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use indicatif::ProgressBar;
 use load_generator::BusyClients;
-use serde::Serialize;
-
-use crate::load::{PATIENCE, Silent, visit};
-use crate::{Interval, MeasuredServer, Meter, Model, Usage};
 use output::figures::thousands;
+use serde::Serialize;
+use server_kit::whole_number;
+
+use crate::load::{HeldConnections, PATIENCE, visit};
+use crate::{Interval, LeftOut, MeasuredServer, Meter, Model, Usage};
 
 mod table;
 
@@ -51,17 +53,29 @@ const TURNS: usize = 10;
 /// get back into the processor's caches.
 const WARM_UP: u64 = 8;
 
+/// The most connections of a kind: one address has at least this many ports to connect from, on
+/// every system.
+const MOST: usize = 16_000;
+
 /// Which load each server gets, and how often.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Args, Clone, Debug, Serialize)]
 pub struct CostPlan {
     /// The servers.
+    #[arg(skip)]
     #[serde(skip)]
     pub models: Vec<Model>,
-    /// How many connections are busy: each sends a request as soon as it has the last reply.
+
+    /// Keep this many connections busy: each sends a request as soon as it has the last reply
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole_number(1..=MOST))]
     pub active: usize,
-    /// How many more connections there are, which send nothing.
+
+    /// Hold this many more connections that send nothing
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole_number(0..=MOST))]
     pub idle: usize,
-    /// How many times all servers are started and measured in turns.
+
+    /// Start all servers this many times; each has ten turns per start
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = whole_number(1..=usize::from(u16::MAX)))]
     pub rounds: usize,
 }
 
@@ -82,40 +96,17 @@ impl CostPlan {
     /// Takes out the servers that can't be measured under this load.
     pub fn leave_out_unfit(&mut self) -> Vec<LeftOut> {
         let here = self.connections();
-        let (mut fit, mut left_out) = (Vec::new(), Vec::new());
-        for &model in &self.models {
-            let (server, most) = (model.label, model.most_clients());
-            if most < here {
-                let why = format!("it serves {most} at a time, but there are {here} connections");
-                left_out.push(LeftOut { server, why });
-            } else if !model.rests {
-                let why = "it works even without requests, which takes time from the others".into();
-                left_out.push(LeftOut { server, why });
-            } else {
-                fit.push(model);
+        LeftOut::take_out(&mut self.models, |model| match model.most_clients() {
+            most if most < here => {
+                Some(format!("it serves {most} at a time, but there are {here} connections"))
             }
-        }
-        self.models = fit;
-        left_out
+            _ if model.rests => None,
+            _ => Some("it works even without requests, which takes time from the others".into()),
+        })
     }
 
     fn connections(&self) -> usize {
         self.active + self.idle
-    }
-}
-
-/// A server that can't be measured under a load. Displayed as a sentence.
-#[derive(Clone, Debug, Serialize)]
-pub struct LeftOut {
-    /// Its label.
-    pub server: &'static str,
-    /// Why not.
-    pub why: String,
-}
-
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is left out: {}.", self.server, self.why)
     }
 }
 
@@ -166,7 +157,7 @@ pub fn measure(plan: &CostPlan, program: &Path, progress: &ProgressBar) -> io::R
         let of_all = |what| format!("round {round} of {}: {what}", plan.rounds);
         for candidate in &mut candidates {
             progress.set_message(of_all(format!("{:?} starts", candidate.model)));
-            candidate.start(plan, program);
+            candidate.attempt(|it| it.start(plan, program));
             progress.inc(START as u64);
         }
         progress.set_message(of_all("turns".into()));
@@ -176,11 +167,11 @@ pub fn measure(plan: &CostPlan, program: &Path, progress: &ProgressBar) -> io::R
                 in_order.reverse();
             }
             for candidate in in_order {
-                candidate.take_turn();
+                candidate.attempt(Candidate::take_turn);
                 progress.inc(1);
             }
         }
-        candidates.iter_mut().for_each(Candidate::stop);
+        candidates.iter_mut().for_each(|candidate| candidate.attempt(Candidate::stop));
     }
     Ok(candidates.into_iter().map(|candidate| candidate.cost).collect())
 }
@@ -192,23 +183,19 @@ const START: usize = 5;
 /// for each server.) A server has descriptors for both kinds, and the same limit as this process,
 /// which starts it.
 fn enough_descriptors(plan: &CostPlan) -> io::Result<()> {
-    // The rest is for three pipes per server, and for this process's standard streams.
-    let by_clients = plan.models.len() * (plan.active + 10) + 10;
-    // The rest is for the server's standard streams, listener, poller and pipes.
-    let by_server = plan.connections() + 50;
+    // Besides the connections, a server needs some for standard streams, listener, poller and
+    // pipes, and this process for its standard streams and three pipes per server.
+    let [for_each, for_all] =
+        [plan.connections() + 50, plan.models.len() * (plan.active + 10) + 10];
     let limit = system::raise_descriptor_limit()?;
-    let too_many = |needed: usize, which: &str, fix: &str| {
-        let what = format!("{which} {needed} descriptors, but the limit is {limit}; {fix}");
-        Err(io::Error::other(what))
+    let too_many = |needed: usize, whose: &str, fix: &str| {
+        let what = format!("{whose} {needed} descriptors, but the limit is {limit}; {fix}");
+        (limit < needed as u64).then(|| io::Error::other(what))
     };
-    if limit < by_server as u64 {
-        return too_many(by_server, "each server needs", "lower `--active` or `--idle`");
-    }
-    if limit < by_clients as u64 {
-        let which = "the clients of all servers together need";
-        return too_many(by_clients, which, "lower `--active`, or choose fewer servers");
-    }
-    Ok(())
+    let of_server = too_many(for_each, "each server needs", "lower `--active` or `--idle`");
+    let whose = "the clients of all servers together need";
+    let of_all = too_many(for_all, whose, "lower `--active`, or choose fewer servers");
+    of_server.or(of_all).map_or(Ok(()), Err)
 }
 
 /// A server that is measured, until something goes wrong.
@@ -218,100 +205,70 @@ struct Candidate {
     /// for the other requests.
     base: Option<Usage>,
     /// While it runs.
-    running: Option<Running>,
-    cost: Cost,
-}
-
-struct Running {
-    scene: Scene,
+    scene: Option<Scene>,
     /// How many requests each client sends in a turn.
     times: u64,
-    turns: Vec<Turn>,
-}
-
-/// What is known of one turn.
-struct Turn {
-    requests: f64,
-    took: Duration,
-    processor_time: Option<Duration>,
+    /// For each turn of this round: requests per second, processor time per request in
+    /// microseconds, share of a core.
+    turns: Vec<[Option<f64>; 3]>,
+    cost: Cost,
 }
 
 impl Candidate {
     fn new(&model: &Model) -> Self {
         let cost = Cost { server: model.label.to_owned(), ..Cost::default() };
-        Candidate { model, base: None, running: None, cost }
+        Candidate { model, base: None, scene: None, times: 0, turns: Vec::new(), cost }
     }
 
-    fn start(&mut self, plan: &CostPlan, program: &Path) {
-        if self.cost.trouble.is_none() {
-            let running = self.try_to_start(plan, program);
-            self.running = running.map_err(|error| self.fail(&error)).ok();
+    /// Takes this step, unless an earlier one went wrong.
+    fn attempt(&mut self, step: impl FnOnce(&mut Self) -> io::Result<()>) {
+        if self.cost.trouble.is_none()
+            && let Err(error) = step(self)
+        {
+            self.scene = None;
+            self.cost.trouble = Some(error.to_string());
         }
     }
 
-    fn try_to_start(&mut self, plan: &CostPlan, program: &Path) -> io::Result<Running> {
+    fn start(&mut self, plan: &CostPlan, program: &Path) -> io::Result<()> {
         if self.base.is_none() {
             self.base = Some(Scene::new(self.model, plan, program)?.stop()?);
         }
-        let mut scene = Scene::new(self.model, plan, program)?;
-        let each = scene.time_per_request()?;
-        let times = MEASURED.div_duration_f64(each).ceil() as u64;
-        Ok(Running { scene, times, turns: Vec::new() })
+        let scene = self.scene.insert(Scene::new(self.model, plan, program)?);
+        self.times = MEASURED.div_duration_f64(scene.time_per_request()?).ceil() as u64;
+        Ok(())
     }
 
-    fn take_turn(&mut self) {
-        if let Some(Err(error)) = self.running.as_mut().map(Running::take_turn) {
-            self.fail(&error);
-        }
+    fn take_turn(&mut self) -> io::Result<()> {
+        let Some(Scene { clients, meter, .. }) = &mut self.scene else { return Ok(()) };
+        clients.request(self.times.div_ceil(WARM_UP))?;
+        let (began, used_before) = (Instant::now(), meter.processor_time());
+        clients.request(self.times)?;
+        let (took, used) = (began.elapsed().as_secs_f64(), meter.processor_time());
+        let used = used.zip(used_before).map(|(now, before)| (now - before).as_secs_f64());
+        let requests = (self.times * clients.count() as u64) as f64;
+        let per_request = used.map(|used| 1e6 * used / requests);
+        self.turns.push([Some(requests / took), per_request, used.map(|used| used / took)]);
+        Ok(())
     }
 
-    fn stop(&mut self) {
-        let Some(Running { scene, turns, .. }) = self.running.take() else { return };
-        self.cost.memory_per_connection.extend(scene.memory_per_connection);
-        match scene.stop() {
-            Ok(usage) => self.add(&turns, usage),
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    fn fail(&mut self, error: &io::Error) {
-        self.running = None;
-        self.cost.trouble.get_or_insert(error.to_string());
-    }
-
-    /// Adds a round's figures: the medians of its turns.
-    fn add(&mut self, turns: &[Turn], usage: Usage) {
-        let median = |figure: &dyn Fn(&Turn) -> Option<f64>| {
-            let samples: Option<Vec<f64>> = turns.iter().map(figure).collect();
-            Some(Interval::of(&samples?)?.median)
-        };
+    /// Stops the server, and adds the round's figures: the medians of its turns.
+    fn stop(&mut self) -> io::Result<()> {
+        let Some(scene) = self.scene.take() else { return Ok(()) };
         let cost = &mut self.cost;
-        cost.requests_per_s.extend(median(&|turn| Some(turn.requests / turn.took.as_secs_f64())));
-        cost.processor_us
-            .extend(median(&|turn| Some(1e6 * turn.processor_time?.as_secs_f64() / turn.requests)));
-        cost.share_of_a_core
-            .extend(median(&|turn| Some(turn.processor_time?.div_duration_f64(turn.took))));
+        cost.memory_per_connection.extend(scene.memory_per_connection);
+        let (usage, turns) = (scene.stop()?, mem::take(&mut self.turns));
+        let lists = [&mut cost.requests_per_s, &mut cost.processor_us, &mut cost.share_of_a_core];
+        for (figure, list) in lists.into_iter().enumerate() {
+            let samples: Option<Vec<f64>> = turns.iter().map(|turn| turn[figure]).collect();
+            list.extend(samples.and_then(|samples| Interval::of(&samples)).map(|it| it.median));
+        }
         if let Some(base) = self.base.as_ref().filter(|base| !base.calls.is_empty()) {
             let more = |count: fn(&Usage) -> u64| count(&usage) as f64 - count(base) as f64;
             let calls = more(|usage| usage.calls.values().sum());
             cost.calls_per_request.push(calls / more(|usage| usage.requests));
         }
         cost.calls_not_counted = usage.calls_not_counted;
-    }
-}
-
-impl Running {
-    fn take_turn(&mut self) -> io::Result<()> {
-        let Scene { clients, meter, .. } = &mut self.scene;
-        clients.request(self.times.div_ceil(WARM_UP))?;
-        let (began, used_before) = (Instant::now(), meter.processor_time());
-        clients.request(self.times)?;
-        let (took, used) = (began.elapsed(), meter.processor_time());
-        self.turns.push(Turn {
-            requests: (self.times * clients.count() as u64) as f64,
-            took,
-            processor_time: used.zip(used_before).map(|(after, before)| after - before),
-        });
         Ok(())
     }
 }
@@ -319,7 +276,7 @@ impl Running {
 /// A server and its clients, all connected.
 struct Scene {
     clients: BusyClients,
-    _idle: Vec<Silent>,
+    _idle: Vec<HeldConnections>,
     meter: Meter,
     memory_per_connection: Option<f64>,
     server: MeasuredServer,
@@ -361,8 +318,7 @@ impl Scene {
     /// they closed first, it would be chance how many of them it noticed, and so how many calls it
     /// made.)
     fn stop(self) -> io::Result<Usage> {
-        let outcome = self.server.stop()?;
-        outcome.usage.ok_or_else(|| io::Error::other("the server died"))
+        self.server.finish()
     }
 }
 
@@ -378,12 +334,13 @@ fn connect_idle(
     server: &MeasuredServer,
     meter: &Meter,
     program: &Path,
-) -> io::Result<Vec<Silent>> {
+) -> io::Result<Vec<HeldConnections>> {
     let mut idle = Vec::new();
     for first in (0..count).step_by(AT_ONCE) {
         {
             let _paused = meter.pause();
-            idle.push(Silent::connect(program, server.address(), AT_ONCE.min(count - first))?);
+            let more = AT_ONCE.min(count - first);
+            idle.push(HeldConnections::silent(program, server.address(), more)?);
         }
         visit(server.address())?; // so that these are accepted before the next ones connect
     }

@@ -45,5 +45,5 @@ pub use comparison::{ComparisonPlan, ServerResult, compare};
 pub use interval::Interval;
 pub use measured_server::{MeasuredServer, ServerExit, serve_for_parent};
 pub use meter::Meter;
-pub use model::Model;
+pub use model::{LeftOut, Model};
 pub use usage::{ProcessUsage, Usage};

@@ -5,9 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,7 +14,7 @@ use protocol::Protocol;
 
 mod held;
 
-pub use held::{Held, Silent};
+pub use held::{HeldConnections, HolderReport};
 pub(crate) use held::{HoldTask, hold};
 
 /// The longest that a client waits. A server that makes it wait longer is broken, in every
@@ -43,20 +41,34 @@ pub fn kept_probe(address: SocketAddr) -> io::Result<Probe> {
 /// Those of [`Probe`].
 pub fn visit(address: SocketAddr) -> io::Result<Duration> {
     let began = Instant::now();
-    let mut probe = Probe::connect(address, Protocol::Lines, PATIENCE)?;
+    let [_, answered] = visit_within(PATIENCE, address)?;
+    Ok(answered - began)
+}
+
+/// Makes such a visit; returns when the client was connected, and when the reply was there.
+pub(crate) fn visit_within(patience: Duration, address: SocketAddr) -> io::Result<[Instant; 2]> {
+    let mut probe = Probe::connect(address, Protocol::Lines, patience)?;
+    let connected = Instant::now();
     probe.request()?;
-    let waited = began.elapsed();
+    let answered = Instant::now();
     probe.end()?;
-    Ok(waited)
+    Ok([connected, answered])
 }
 
 /// How long a dribbling client waits after each byte: it takes about 54 ms for the 27 bytes of a
 /// request.
 pub const EVERY: Duration = Duration::from_millis(2);
 
-/// How many requests a dribbling client sends. The first arrives while the client is still pending
-/// in the backlog of a blocking server, so only the second keeps that server waiting.
-const REQUESTS: usize = 2;
+/// How many requests a dribbling client sends. However slowly it sends the first, all of it arrives
+/// while the client is still pending in the backlog of a blocking server. Only the second keeps
+/// that server waiting.
+pub(crate) const SLOW_REQUESTS: usize = 2;
+
+/// A crowd of clients that dribble, and wait this long after each byte.
+pub(crate) fn dribbling(connections: usize, every: Duration) -> Crowd {
+    let mix = [(Kind::Dribbling, connections)].into();
+    Crowd { connections, mix, requests: SLOW_REQUESTS, every, ..Crowd::default() }
+}
 
 /// A number of dribbling clients that are connected while others visit the server.
 ///
@@ -67,13 +79,17 @@ const REQUESTS: usize = 2;
 pub struct SlowClients {
     address: SocketAddr,
     count: usize,
-    wave: Option<Wave>,
+    /// The thread of the wave.
+    wave: Option<JoinHandle<io::Result<()>>>,
+    /// Closed as soon as the wave isn't whole any more.
+    whole: Receiver<()>,
 }
 
 impl SlowClients {
     /// Sets up `count` of them; with none, the visitors are alone.
     pub fn new(address: SocketAddr, count: usize) -> Self {
-        SlowClients { address, count, wave: None }
+        let (_, whole) = mpsc::channel();
+        SlowClients { address, count, wave: None, whole }
     }
 
     /// Makes one visit while a whole wave is connected; returns how long it took, like [`visit`].
@@ -82,96 +98,53 @@ impl SlowClients {
     ///
     /// Those of the visit, and of the slow clients.
     pub fn visit_beside(&mut self) -> io::Result<Duration> {
-        if self.count > 0 && !self.wave.as_ref().is_some_and(Wave::is_whole) {
-            if let Some(wave) = self.wave.take() {
-                wave.wait_for_the_end()?;
+        if self.count > 0 && self.whole.try_recv() == Err(TryRecvError::Disconnected) {
+            self.wait_for_the_end()?;
+            let (sender, whole) = mpsc::channel();
+            let (address, count) = (self.address, self.count);
+            let dribble = move || dribble(address, count, sender);
+            self.wave = Some(thread::Builder::new().spawn(dribble)?);
+            self.whole = whole;
+            if self.whole.recv().is_err() {
+                self.wait_for_the_end()?; // an error of the clients explains it better
+                let what = "the slow clients were not connected at the same time";
+                return Err(io::Error::other(what));
             }
-            self.wave = Some(Wave::start(self.address, self.count)?);
         }
         visit(self.address)
     }
-}
 
-/// Clients that dribble at the same time, in a thread of their own.
-struct Wave {
-    /// Cleared when the first of them has all its replies, or when all have ended.
-    is_whole: Arc<AtomicBool>,
-    thread: JoinHandle<io::Result<()>>,
-}
-
-impl Wave {
-    /// Starts a wave, and returns when all its clients are connected.
-    fn start(address: SocketAddr, count: usize) -> io::Result<Self> {
-        let is_whole = Arc::new(AtomicBool::new(true));
-        let (all_connected, wait) = mpsc::channel();
-        let thread = {
-            let is_whole = Arc::clone(&is_whole);
-            thread::Builder::new().spawn(move || {
-                let result = dribble(address, count, &all_connected, &is_whole);
-                // If it failed, nothing else has cleared this, and the next visitor would be alone.
-                is_whole.store(false, Ordering::Release);
-                result
-            })?
-        };
-        let wave = Wave { is_whole, thread };
-        // If the channel is closed, the thread has ended too early, and its error says why.
-        if wait.recv().is_err() {
-            wave.wait_for_the_end()?;
-            return Err(io::Error::other("the slow clients were not connected at the same time"));
-        }
-        Ok(wave)
-    }
-
-    fn is_whole(&self) -> bool {
-        self.is_whole.load(Ordering::Acquire)
-    }
-
-    fn wait_for_the_end(self) -> io::Result<()> {
-        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    fn wait_for_the_end(&mut self) -> io::Result<()> {
+        self.wave.take().map_or(Ok(()), |wave| wave.join().expect("it doesn't panic"))
     }
 }
 
 impl Drop for SlowClients {
     fn drop(&mut self) {
-        if let Some(wave) = self.wave.take() {
-            // The visits are over. The result of the slow clients no longer matters, but they must
-            // not disturb the next measurement.
-            wave.wait_for_the_end().ok();
-        }
+        // The visits are over. The result of the slow clients no longer matters, but they must not
+        // disturb the next measurement.
+        self.wait_for_the_end().ok();
     }
 }
 
-/// Runs one wave, from the first connection to the last close.
-fn dribble(
-    address: SocketAddr,
-    count: usize,
-    all_connected: &mpsc::Sender<()>,
-    is_whole: &AtomicBool,
-) -> io::Result<()> {
-    let crowd = Crowd {
-        connections: count,
-        mix: [(Kind::Dribbling, count)].into(),
-        requests: REQUESTS,
-        every: EVERY,
-        timeout: PATIENCE,
-        ..Crowd::default()
-    };
-    let mut connected = 0;
-    let mut answered = vec![0; count];
+/// Runs one wave, from the first connection to the last close. Sends a message when all clients are
+/// connected, and closes the channel when the first of them has all its replies.
+fn dribble(address: SocketAddr, count: usize, whole: Sender<()>) -> io::Result<()> {
+    let crowd = Crowd { timeout: PATIENCE, ..dribbling(count, EVERY) };
+    let (mut connected, mut answered) = (0, vec![0; count]);
+    let mut whole = Some(whole);
     let report = flood(address, &crowd, &mut |event| {
         match *event {
             Event::Connected { .. } => {
                 connected += 1;
-                if connected == count {
+                if let Some(whole) = whole.as_ref().filter(|_| connected == count) {
                     // The receiver is gone only if its thread has panicked.
-                    all_connected.send(()).ok();
+                    whole.send(()).ok();
                 }
             }
             Event::Answered { client, .. } => {
                 answered[client] += 1;
-                if answered[client] == REQUESTS {
-                    is_whole.store(false, Ordering::Release);
-                }
+                whole.take_if(|_| answered[client] == SLOW_REQUESTS);
             }
             _ => {}
         }

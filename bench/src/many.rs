@@ -5,11 +5,11 @@
 //! all connections still get a reply when they send another request, and how much memory the server
 //! gives back after they have closed.
 //!
-//! The crowd runs in processes of its own ([`Held`]), one for each address that it connects from:
-//! on Linux 127.0.0.2, 127.0.0.3 and so on, which all belong to this machine. (One address has only
-//! about 28,000 ports.) The probe connects from 127.0.0.1. Each connection sends a request and gets
-//! its reply before it falls silent, because a connection that is still pending in the backlog
-//! doesn't count.
+//! The crowd runs in processes of its own ([`HeldConnections`]), one for each address that it
+//! connects from: on Linux 127.0.0.2, 127.0.0.3 and so on, which all belong to this machine. (One
+//! address has only about 28,000 ports.) The probe connects from 127.0.0.1. Each connection sends a
+//! request and gets its reply before it falls silent, because a connection that is still pending in
+//! the backlog doesn't count.
 //!
 //! A server's memory is what its processes have for themselves, heaps and stacks. The kernel
 //! reports only what all programs together make it use, and both ends of each connection are in the
@@ -23,6 +23,7 @@
 //! figure may have changed like that all the time, and this is taken as the noise.
 
 use std::io;
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::thread;
@@ -33,21 +34,19 @@ use load_generator::json::as_seconds_if_any;
 use load_generator::report::Latencies;
 use serde::Serialize;
 
-use crate::cost::LeftOut;
-use crate::load::{Held, PATIENCE, kept_probe, visit};
-use crate::{MeasuredServer, Meter, Model};
+use crate::load::{HeldConnections, HolderReport, PATIENCE, kept_probe, visit};
+use crate::{LeftOut, MeasuredServer, Meter, Model};
 use output::figures::thousands;
 
 mod bare;
 mod kernel;
 mod resource_use;
-mod snapshot;
 mod table;
 
-pub use kernel::ObjectsForEach;
-pub use resource_use::{Growth, ResourceUse};
-use snapshot::Snapshot;
-pub use table::{findings, introduction, table};
+pub use kernel::Objects;
+use resource_use::Snapshot;
+pub use resource_use::{Growth, PerConnection, ResourceUse};
+pub use table::{introduction, table};
 
 /// Descriptors that a process needs besides the connections: streams, pipes, a listener, what it
 /// waits with; and where several processes share the connections, some for an uneven share.
@@ -67,7 +66,7 @@ const MOST_FROM_ONE: usize = if cfg!(target_os = "linux") { 28_000 } else { 16_0
 const QUICK_FROM_ONE: usize = if cfg!(target_os = "linux") { 14_000 } else { MOST_FROM_ONE };
 
 /// The most addresses to connect from: 127.0.0.2 to 127.0.0.255.
-pub const MOST_SOURCES: u8 = 254;
+pub const MOST_SOURCES: usize = 254;
 
 /// The most connections that a probe needs: its own, and the one before, if the server hasn't
 /// closed that yet.
@@ -127,14 +126,11 @@ impl ManyPlan {
         }
         if self.sources.is_some() && connections.div_ceil(sources) > self.most_from_one() {
             let least = connections.div_ceil(self.most_from_one());
-            let most = thousands(self.most_from_one() as f64);
-            let way_out = match least <= MOST_SOURCES.into() {
+            let way_out = match least <= MOST_SOURCES {
                 true => format!("take `--sources {least}`"),
                 false => "take fewer connections".into(),
             };
-            return Err(format!(
-                "one address, and one process, can hold {most} connections here; {way_out}"
-            ));
+            return Err(format!("{}; {way_out}", self.can_hold()));
         }
         Ok(())
     }
@@ -160,50 +156,51 @@ impl ManyPlan {
         (0..sources).map(source).collect()
     }
 
+    fn can_hold(&self) -> String {
+        let most = thousands(self.most_from_one() as f64);
+        format!("one address, and one process, can hold {most} connections here")
+    }
+
     /// How many connections this server can hold besides the probe's, and why not all.
     fn room_at(&self, model: &Model) -> (usize, Option<String>) {
-        let by_model = model.most_clients().saturating_sub(PROBES);
-        let by_descriptors = self.limit.saturating_sub(SPARE).saturating_mul(model.processes());
-        let by_sources = match cfg!(target_os = "linux") {
-            true => usize::MAX,
-            false => self.most_from_one(),
+        let [most, limit] = [model.most_clients(), self.limit].map(|count| thousands(count as f64));
+        let each = match model.processes() {
+            1 => "a process".to_owned(),
+            many => format!("each of its {many} processes"),
         };
-        let room = by_model.min(by_descriptors).min(by_sources);
-        if room >= self.connections {
-            return (self.connections, None);
-        }
-        let limit = thousands(self.limit as f64);
-        let why = if room == by_model {
-            let most = thousands(model.most_clients() as f64);
-            format!("it serves at most {most} clients, and the probe needs room, too")
-        } else if room == by_descriptors {
-            match model.processes() {
-                1 => format!("a process may have {limit} descriptors"),
-                many => format!("each of its {many} processes may have {limit} descriptors"),
-            }
-        } else {
-            let room = thousands(room as f64);
-            format!("one address, and one process, can hold {room} connections here")
-        };
-        (room, Some(why))
+        let bounds = [
+            (
+                model.most_clients().saturating_sub(PROBES),
+                format!("it serves at most {most} clients, and the probe needs room, too"),
+            ),
+            (
+                self.limit.saturating_sub(SPARE).saturating_mul(model.processes()),
+                format!("{each} may have {limit} descriptors"),
+            ),
+            match cfg!(target_os = "linux") {
+                true => (usize::MAX, String::new()),
+                false => (self.most_from_one(), self.can_hold()),
+            },
+            (self.connections, String::new()),
+        ];
+        let (room, why) = bounds.into_iter().min_by_key(|(room, _)| *room).unwrap_or_default();
+        (room, (room < self.connections).then_some(why))
     }
 
     /// Takes out the servers that can't hold a crowd.
     pub fn leave_out_unfit(&mut self) -> Vec<LeftOut> {
-        let (mut fit, mut left_out) = (Vec::new(), Vec::new());
-        for &model in &self.models {
-            let (room, bound) = self.room_at(&model);
-            if room >= CROWD.min(self.connections) {
-                fit.push(model);
-                continue;
+        let mut models = mem::take(&mut self.models);
+        let left_out = LeftOut::take_out(&mut models, |model| {
+            let (room, bound) = self.room_at(model);
+            match model.serves_at_once {
+                _ if room >= CROWD.min(self.connections) => None,
+                usize::MAX => Some(bound.unwrap_or_default()),
+                few => Some(format!(
+                    "it serves {few} at a time, so silent clients keep all others out"
+                )),
             }
-            let why = match model.serves_at_once {
-                usize::MAX => bound.unwrap_or_default(),
-                few => format!("it serves {few} at a time, so silent clients keep all others out"),
-            };
-            left_out.push(LeftOut { server: model.label, why });
-        }
-        self.models = fit;
+        });
+        self.models = models;
         left_out
     }
 }
@@ -273,7 +270,7 @@ pub struct ManyResult {
     pub answered_again: usize,
     /// How long that took.
     #[serde(rename = "answered_again_s", serialize_with = "as_seconds_if_any")]
-    pub all_asked: Option<Duration>,
+    pub answered_again_after: Option<Duration>,
     /// What went wrong, in words.
     pub trouble: Vec<String>,
 }
@@ -285,13 +282,17 @@ impl ManyResult {
     }
 }
 
-/// The results of all servers.
+/// The results of all servers, as in JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
+    /// How many connections the plan has for each server.
+    pub connections: usize,
     /// What a connection costs the kernel if no server waits for it.
     pub bare: Option<Growth>,
     /// The servers, in the order of the plan.
     pub servers: Vec<ManyResult>,
+    /// What these figures show, one sentence each, and which of them say less than they seem to.
+    pub findings: Vec<String>,
 }
 
 /// Holds the crowd at each server of the plan; `program` is the binary of this package. The
@@ -309,33 +310,22 @@ pub fn measure(plan: &ManyPlan, program: &Path, progress: &ProgressBar) -> io::R
     let mut servers = Vec::new();
     for (&model, (wanted, bound)) in plan.models.iter().zip(rooms) {
         let mut row = ManyResult { server: model.label, wanted, bound, ..ManyResult::default() };
-        if let Err(error) = hold_at(model, plan, program, progress, &mut row) {
-            row.trouble.push(error.to_string());
-        }
+        // Silent connections are kept, unless the model's label says otherwise.
+        let options = ["--quiet", "--idle-timeout", "never"];
+        let server = MeasuredServer::start(program, model, &options);
+        let end = server.and_then(|server| {
+            let measured = measure_at(&server, plan, program, progress, &mut row);
+            row.trouble.extend(measured.err().map(|error| error.to_string()));
+            server.finish()
+        });
+        row.trouble.extend(end.err().map(|error| error.to_string()));
         servers.push(row);
     }
-    Ok(Measured { bare, servers })
+    let findings = table::findings(bare.as_ref(), &servers);
+    Ok(Measured { connections: plan.connections, bare, servers, findings })
 }
 
-/// What goes wrong after the server has started is reported in the row.
-fn hold_at(
-    model: Model,
-    plan: &ManyPlan,
-    program: &Path,
-    progress: &ProgressBar,
-    row: &mut ManyResult,
-) -> io::Result<()> {
-    let server = MeasuredServer::start(program, model, options(model))?;
-    if let Err(error) = measure_at(&server, plan, program, progress, row) {
-        row.trouble.push(error.to_string());
-    }
-    let outcome = server.stop()?;
-    if !outcome.status.success() {
-        row.trouble.push(format!("the server died ({}): {}", outcome.status, outcome.last_words()));
-    }
-    Ok(())
-}
-
+/// If this ends early, the row has the figures that are known by then.
 fn measure_at(
     server: &MeasuredServer,
     plan: &ManyPlan,
@@ -354,12 +344,12 @@ fn measure_at(
     step("connecting");
     let began = Instant::now();
     let sources = plan.sources(row.wanted);
-    let mut held =
-        Held::connect(program, address, &sources, &mut |more| progress.inc(more as u64))?;
+    let mut connected = |more| progress.inc(more as u64);
+    let (mut connections, held) =
+        HeldConnections::with_requests(program, address, &sources, &mut connected)?;
     row.connected = Some(began.elapsed());
     row.held = held.count;
-    let are_held = |why: String| not_all(row.held, row.wanted, "were held", &why);
-    row.trouble.extend(held.trouble.take().map(are_held));
+    row.trouble.extend(not_all(&held, row.wanted, "were held"));
     step("the probe with the crowd");
     row.beside = Some(Waits::of_probe(address)?);
     step("memory");
@@ -368,53 +358,43 @@ fn measure_at(
 
     step("all send a request");
     let began = Instant::now();
-    let (answered, trouble) = held.request_all()?;
-    row.all_asked = Some(began.elapsed());
-    row.answered_again = answered;
-    let got_reply = |why: String| not_all(answered, row.held, "got a second reply", &why);
-    row.trouble.extend(trouble.map(got_reply));
+    let answered = connections.request_all()?;
+    row.answered_again_after = Some(began.elapsed());
+    row.answered_again = answered.count;
+    row.trouble.extend(not_all(&answered, row.held, "got a second reply"));
     step("closing");
-    drop(held);
-    row.trouble.extend(has_closed_all(&meter, before.descriptors).err());
+    drop(connections);
+    row.trouble.extend(left_open(&meter, before.descriptors));
     let after = Snapshot::settled(Some(&meter));
 
     if meter != Meter::of(server.id()) {
         row.trouble.push("some of its processes have ended and were replaced".into());
     }
-    row.process = ResourceUse::of_memory([&before, &with, &after], row.held);
-    row.descriptors = ResourceUse::of_descriptors([&before, &with, &after], row.held);
-    let kernel = before.kernel.as_ref().zip(with.kernel.as_ref()).filter(|_| row.held > 0);
-    row.kernel = kernel.map(|(before, with)| Growth::of(before, with, row.held));
+    let snapshots = [&before, &with, &after];
+    row.process = ResourceUse::of(snapshots, |it| it.process, |it| it.process_change, row.held);
+    row.descriptors = ResourceUse::of(snapshots, |it| it.descriptors, |_| 0, row.held);
+    row.kernel = Growth::of(&before, &with, row.held);
     Ok(())
 }
 
-/// A server's options besides those in its label. Here it has to keep silent connections, unless
-/// its label says otherwise.
-fn options(model: Model) -> &'static [&'static str] {
-    match model.options().any(|option| option == "--idle-timeout") {
-        true => &["--quiet"],
-        false => &["--quiet", "--idle-timeout", "never"],
-    }
+fn not_all(some: &HolderReport, all: usize, what: &str) -> Option<String> {
+    let why = some.trouble.as_ref()?;
+    let [some, all] = [some.count, all].map(|count| thousands(count as f64));
+    Some(format!("{some} of {all} connections {what}: {why}"))
 }
 
-fn not_all(some: usize, all: usize, what: &str, why: &str) -> String {
-    let [some, all] = [some, all].map(|count| thousands(count as f64));
-    format!("{some} of {all} connections {what}: {why}")
-}
-
-/// Waits until the server has no more descriptors than before the crowd came.
-fn has_closed_all(meter: &Meter, before: Option<usize>) -> Result<(), String> {
+/// Waits until the server has no more descriptors than before the crowd came. If it takes too long,
+/// returns how many more it has.
+fn left_open(meter: &Meter, before: Option<u64>) -> Option<String> {
     let deadline = Instant::now() + PATIENCE;
-    while let Some((before, now)) = before.zip(meter.descriptors()) {
-        if now <= before {
-            break;
-        }
+    loop {
+        let (now, before) = (meter.descriptors()? as u64, before?);
+        let more = now.checked_sub(before).filter(|more| *more > 0)?;
         if Instant::now() > deadline {
-            return Err(format!("{} more descriptors are open than before", now - before));
+            return Some(format!("{more} more descriptors are open than before"));
         }
         thread::sleep(LOOK);
     }
-    Ok(())
 }
 
 #[cfg(test)]

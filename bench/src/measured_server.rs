@@ -224,6 +224,21 @@ impl MeasuredServer {
         Ok(ServerExit { status: ExitStatus::default(), lines: Vec::new(), usage })
     }
 
+    /// Stops the server; returns what it has done.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`stop`](Self::stop); and if it died, how, and its last words.
+    pub(crate) fn finish(self) -> io::Result<Usage> {
+        match self.stop()? {
+            ServerExit { status, usage: Some(usage), .. } if status.success() => Ok(usage),
+            exit => {
+                let what = format!("the server died ({}): {}", exit.status, exit.last_words());
+                Err(io::Error::other(what))
+            }
+        }
+    }
+
     /// Waits until the server ends for another reason.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::thread;
 
-use protocol::Protocol;
+use serde::Serialize;
 
 use crate::matrix::Limit;
 use crate::measured_server::ChildServer;
@@ -37,24 +37,39 @@ pub struct Model {
     /// Whether it is a peer, a server from outside this workspace.
     pub is_peer: bool,
     /// Whether this system has what it waits with.
-    pub(crate) available: fn() -> io::Result<()>,
+    available: fn() -> io::Result<()>,
     /// Serves in this process, for the parent process.
     pub(crate) serve: fn(ChildServer) -> ExitCode,
 }
 
 /// What most servers have in common.
-const PLAIN: Model = Model {
-    label: "",
-    serves_at_once: usize::MAX,
-    most_connections: usize::MAX,
-    has_workers: false,
-    rests: true,
-    limits: &[],
-    needs_descriptors: None,
-    is_peer: false,
-    available: || Ok(()),
-    serve: |_| ExitCode::FAILURE,
-};
+const fn server(label: &'static str, serve: fn(ChildServer) -> ExitCode) -> Model {
+    Model {
+        label,
+        serves_at_once: usize::MAX,
+        most_connections: usize::MAX,
+        has_workers: false,
+        rests: true,
+        limits: &[],
+        needs_descriptors: None,
+        is_peer: false,
+        available: || Ok(()),
+        serve,
+    }
+}
+
+/// What the peers have in common.
+#[cfg(unix)]
+macro_rules! peer {
+    ($peer:ident) => {
+        Model {
+            limits: &[ENDS_AT_CTRL_C],
+            is_peer: true,
+            available: || Peer::$peer.available(),
+            ..server(Peer::$peer.name, |child| Peer::$peer.exec(child))
+        }
+    };
+}
 
 /// The promises that a server breaks if it serves so few clients at a time that others have to wait
 /// for a slow one.
@@ -66,31 +81,29 @@ const NEIGHBOURS: &[&str] =
 #[cfg(unix)]
 const IN_A_SET: usize = 1010;
 
+const fn never_keeps(checks: &'static [&'static str], reason: &'static str) -> Limit {
+    Limit { always: true, checks, reason }
+}
+
 impl Model {
     /// sync-server
     pub const SYNC: Model = Model {
-        label: "sync-server",
         serves_at_once: 1,
-        limits: &[Limit {
-            always: true,
-            checks: NEIGHBOURS,
-            reason: "it serves one connection to its end before it accepts the next",
-        }],
-        serve: |child| child.serve(sync_server::serve),
-        ..PLAIN
+        limits: &[never_keeps(
+            NEIGHBOURS,
+            "it serves one connection to its end before it accepts the next",
+        )],
+        ..server("sync-server", |child| child.serve(sync_server::serve))
     };
 
     /// busy-server
     pub const BUSY: Model = Model {
-        label: "busy-server",
         rests: false,
-        limits: &[Limit {
-            always: true,
-            checks: &["idle-cost", "non-reading-sleep", "descriptor-limit"],
-            reason: "it never sleeps",
-        }],
-        serve: |child| child.serve_with(busy_server::serve),
-        ..PLAIN
+        limits: &[never_keeps(
+            &["idle-cost", "non-reading-sleep", "descriptor-limit"],
+            "it never sleeps",
+        )],
+        ..server("busy-server", |child| child.serve_with(busy_server::serve))
     };
 
     /// busy-server, which sleeps after each round that found nothing
@@ -99,52 +112,43 @@ impl Model {
 
     /// thread-server
     pub const THREAD: Model = Model {
-        label: "thread-server",
         most_connections: 2000, // the default of `--max-threads`
-        serve: |child| child.serve_with(thread_server::serve),
-        ..PLAIN
+        ..server("thread-server", |child| child.serve_with(thread_server::serve))
     };
 
     /// thread-server with a pool of threads
     pub const POOL: Model = Model {
         label: "thread-server --pool 4",
         serves_at_once: 4,
-        limits: &[Limit {
-            always: true,
-            checks: &["silent-neighbour", "half-sent-neighbour"],
-            reason: "a slow client keeps a thread, and when all threads are taken, others wait",
-        }],
+        limits: &[never_keeps(
+            &["silent-neighbour", "half-sent-neighbour"],
+            "a slow client keeps a thread, and when all threads are taken, others wait",
+        )],
         ..Model::THREAD
     };
 
     /// select-server
     #[cfg(unix)]
     pub const SELECT: Model = Model {
-        label: "select-server",
         most_connections: IN_A_SET,
-        serve: |child| child.serve(select_server::serve),
-        ..PLAIN
+        ..server("select-server", |child| child.serve(select_server::serve))
     };
 
     /// poll2-server
     #[cfg(unix)]
-    pub const POLL2: Model =
-        Model { label: "poll2-server", serve: |child| child.serve(poll2_server::serve), ..PLAIN };
+    pub const POLL2: Model = server("poll2-server", |child| child.serve(poll2_server::serve));
 
     /// poll-server
-    pub const POLL: Model =
-        Model { label: "poll-server", serve: |child| child.serve(poll_server::serve), ..PLAIN };
+    pub const POLL: Model = server("poll-server", |child| child.serve(poll_server::serve));
 
     /// prefork-server
     #[cfg(unix)]
     pub const PREFORK: Model = Model {
-        label: "prefork-server",
         has_workers: true,
-        serve: |child| match prefork_server::worker(child.arguments.clone()) {
-            Some(status) => status,
-            None => child.serve_with(prefork_server::serve),
-        },
-        ..PLAIN
+        ..server("prefork-server", |child| {
+            prefork_server::worker(child.arguments.clone())
+                .unwrap_or_else(|| child.serve_with(prefork_server::serve))
+        })
     };
 
     /// prefork-server, with a listening socket for each worker
@@ -161,19 +165,13 @@ impl Model {
     };
 
     /// async-server
-    pub const ASYNC: Model = Model {
-        label: "async-server",
-        serve: |child| child.serve_with(async_server::serve),
-        ..PLAIN
-    };
+    pub const ASYNC: Model = server("async-server", |child| child.serve_with(async_server::serve));
 
     /// uring-server
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     pub const URING: Model = Model {
-        label: "uring-server",
         available: uring_server::available,
-        serve: |child| child.serve_with(uring_server::serve),
-        ..PLAIN
+        ..server("uring-server", |child| child.serve_with(uring_server::serve))
     };
 
     /// The three servers that the walkthrough begins with.
@@ -207,22 +205,34 @@ impl Model {
 
     /// The peers, servers from outside this workspace that speak the same protocol, from the most
     /// expensive to the barest.
+    #[cfg(unix)]
     pub const PEERS: &'static [Model] = &[
-        #[cfg(unix)]
-        Model::PYTHON_ASYNCIO,
-        #[cfg(unix)]
-        Model::PYTHON_SELECTORS,
-        #[cfg(unix)]
-        Model::NODE,
-        #[cfg(unix)]
-        Model::GO,
-        #[cfg(unix)]
-        Model::LIBUV,
-        #[cfg(all(unix, not(target_vendor = "apple")))]
-        Model::C_SELECT,
+        Model { limits: &[ENDS_AT_CTRL_C, TRIES_ONCE_A_SECOND], ..peer!(PYTHON_ASYNCIO) },
+        Model { needs_descriptors: Some(NEVER_TRIES_AGAIN), ..peer!(PYTHON_SELECTORS) },
+        Model {
+            limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
+            needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
+            ..peer!(NODE)
+        },
+        peer!(GO),
+        Model {
+            limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
+            needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
+            ..peer!(LIBUV)
+        },
+        #[cfg(not(target_vendor = "apple"))]
+        Model {
+            most_connections: IN_A_SET,
+            needs_descriptors: Some(NEVER_TRIES_AGAIN),
+            ..peer!(C_SELECT)
+        },
         #[cfg(target_os = "linux")]
-        Model::C_EPOLL,
+        Model { needs_descriptors: Some(NEVER_TRIES_AGAIN), ..peer!(C_EPOLL) },
     ];
+
+    /// No peers run here.
+    #[cfg(not(unix))]
+    pub const PEERS: &'static [Model] = &[];
 
     /// The name of the server's package, or of the peer.
     pub fn name(&self) -> &'static str {
@@ -243,9 +253,8 @@ impl Model {
     pub fn processes(&self) -> usize {
         // If the number of cores is unknown, there is at least one.
         let cores = || thread::available_parallelism().map_or(1, NonZero::get);
-        let words: Vec<&str> = self.options().collect();
         match self.has_workers {
-            true => number_after("--workers", &words).unwrap_or_else(cores),
+            true => number_after("--workers", self.label).unwrap_or_else(cores),
             false => 1,
         }
     }
@@ -262,12 +271,7 @@ impl Model {
 
     /// Whether it is one of [`ALL`](Self::ALL) or [`PEERS`](Self::PEERS), without other options.
     pub fn is_listed(&self) -> bool {
-        Model::ALL.iter().chain(Model::PEERS).any(|model| model.label == self.label)
-    }
-
-    /// Whether it speaks this protocol.
-    pub fn speaks(&self, protocol: Protocol) -> bool {
-        protocol == Protocol::Lines || !self.is_peer
+        listed().any(|model| model.label == self.label)
     }
 
     /// Whether it can run here. A peer is compiled if necessary.
@@ -280,102 +284,28 @@ impl Model {
     }
 }
 
-#[cfg(unix)]
-impl Model {
-    /// Python's asyncio
-    pub const PYTHON_ASYNCIO: Model = Model {
-        label: Peer::PYTHON_ASYNCIO.name,
-        limits: &[
-            ENDS_AT_CTRL_C,
-            Limit {
-                always: false,
-                checks: &["descriptor-limit"],
-                reason: "while no descriptor is left, asyncio retries once a second, and then \
-                         calls accept as many times as the backlog is long",
-            },
-        ],
-        available: || Peer::PYTHON_ASYNCIO.available(),
-        serve: |child| Peer::PYTHON_ASYNCIO.exec(child),
-        ..PEER
-    };
-
-    /// Python's selectors
-    pub const PYTHON_SELECTORS: Model = Model {
-        label: Peer::PYTHON_SELECTORS.name,
-        needs_descriptors: Some(NEVER_TRIES_AGAIN),
-        available: || Peer::PYTHON_SELECTORS.available(),
-        serve: |child| Peer::PYTHON_SELECTORS.exec(child),
-        ..PEER
-    };
-
-    /// Node's net
-    pub const NODE: Model = Model {
-        label: Peer::NODE.name,
-        limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
-        needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
-        available: || Peer::NODE.available(),
-        serve: |child| Peer::NODE.exec(child),
-        ..PEER
-    };
-
-    /// Go's net
-    pub const GO: Model = Model {
-        label: Peer::GO.name,
-        available: || Peer::GO.available(),
-        serve: |child| Peer::GO.exec(child),
-        ..PEER
-    };
-
-    /// C with libuv
-    pub const LIBUV: Model = Model {
-        label: Peer::LIBUV.name,
-        limits: &[ENDS_AT_CTRL_C, CLOSES_WITHOUT_DESCRIPTORS],
-        needs_descriptors: Some(CLOSES_WITHOUT_DESCRIPTORS.reason),
-        available: || Peer::LIBUV.available(),
-        serve: |child| Peer::LIBUV.exec(child),
-        ..PEER
-    };
-
-    /// A bare loop in C on select(2)
-    #[cfg(not(target_vendor = "apple"))]
-    pub const C_SELECT: Model = Model {
-        label: Peer::C_SELECT.name,
-        most_connections: IN_A_SET,
-        needs_descriptors: Some(NEVER_TRIES_AGAIN),
-        available: || Peer::C_SELECT.available(),
-        serve: |child| Peer::C_SELECT.exec(child),
-        ..PEER
-    };
-
-    /// A bare loop in C on epoll(7)
-    #[cfg(target_os = "linux")]
-    pub const C_EPOLL: Model = Model {
-        label: Peer::C_EPOLL.name,
-        needs_descriptors: Some(NEVER_TRIES_AGAIN),
-        available: || Peer::C_EPOLL.available(),
-        serve: |child| Peer::C_EPOLL.exec(child),
-        ..PEER
-    };
+fn listed() -> impl Iterator<Item = &'static Model> {
+    Model::ALL.iter().chain(Model::PEERS)
 }
 
-/// What the peers have in common.
 #[cfg(unix)]
-const PEER: Model = Model { limits: &[ENDS_AT_CTRL_C], is_peer: true, ..PLAIN };
+const ENDS_AT_CTRL_C: Limit =
+    never_keeps(&["ctrl-c"], "it doesn't handle Ctrl-C, which ends it at once");
 
 #[cfg(unix)]
-const ENDS_AT_CTRL_C: Limit = Limit {
-    always: true,
-    checks: &["ctrl-c"],
-    reason: "it doesn't handle Ctrl-C, which ends it at once",
-};
-
-#[cfg(unix)]
-const CLOSES_WITHOUT_DESCRIPTORS: Limit = Limit {
-    always: true,
+const TRIES_ONCE_A_SECOND: Limit = Limit {
+    always: false,
     checks: &["descriptor-limit"],
-    reason: "when no descriptor is left, libuv accepts clients with one that it keeps in reserve, \
-             and closes them",
+    reason: "while no descriptor is left, asyncio retries once a second, and then calls accept as \
+             many times as the backlog is long",
 };
+
+#[cfg(unix)]
+const CLOSES_WITHOUT_DESCRIPTORS: Limit = never_keeps(
+    &["descriptor-limit"],
+    "when no descriptor is left, libuv accepts clients with one that it keeps in reserve, and \
+     closes them",
+);
 
 #[cfg(unix)]
 const NEVER_TRIES_AGAIN: &str =
@@ -394,12 +324,9 @@ impl FromStr for Model {
     fn from_str(label: &str) -> Result<Self, String> {
         let words: Vec<&str> = label.split([' ', '=']).filter(|word| !word.is_empty()).collect();
         let label = words.join(" ");
-        let all = || Model::ALL.iter().chain(Model::PEERS);
-        if let Some(&listed) = all().find(|model| model.label == label) {
-            return Ok(listed);
+        if let Some(&model) = listed().find(|model| model.label == label) {
+            return Ok(model);
         }
-        let name = words.first().copied().unwrap_or_default();
-        let of_that_name = || all().filter(|model| model.name() == name);
         // Otherwise this program would look for the server at the wrong address, or not understand
         // its replies.
         if let Some(ours) = words.iter().find(|word| ["--address", "--protocol"].contains(word)) {
@@ -408,35 +335,66 @@ impl FromStr for Model {
                  `--protocol`)"
             ));
         }
-        let option = words.get(1).copied();
-        let alike = of_that_name().find(|model| model.options().next() == option);
+        let name = words.first().copied().unwrap_or_default();
+        let of_that_name = || listed().filter(|model| model.name() == name);
+        let alike = of_that_name().find(|model| model.options().next() == words.get(1).copied());
         let Some(&model) = alike.or_else(|| of_that_name().next()) else {
-            let labels: Vec<_> = all().map(|model| model.label).collect();
+            let labels: Vec<_> = listed().map(|model| model.label).collect();
             return Err(format!("there is no server `{name}`; choose from {}", labels.join(", ")));
         };
-        // Label and limits live until the end of the program, like those of the listed models. With
-        // other options than the listed ones, it is unknown whether the limits always hold.
+        // With other options than the listed ones, it is unknown whether the limits always hold.
         let limit = |limit: &Limit| Limit { always: false, ..*limit };
         let limits: Vec<_> = model.limits.iter().map(limit).collect();
-        // A pool serves as many clients as it has threads.
-        let pool = number_after("--pool", &words);
-        let serves_at_once = pool.unwrap_or(model.serves_at_once);
-        let max_threads = number_after("--max-threads", &words);
-        let max_threads = max_threads.map(|threads| threads.min(most_threads()));
-        let most_connections = max_threads.or(pool).unwrap_or(model.most_connections);
-        let (label, limits) = (label.leak(), limits.leak());
-        Ok(Model { label, limits, serves_at_once, most_connections, ..model })
+        // A pool serves as many clients as it has threads. Without a pool, a process has no room
+        // for more threads than this, whatever the options say.
+        let pool = number_after("--pool", &label);
+        let most_threads = usize::try_from(thread_server::most_threads()).unwrap_or(usize::MAX);
+        let threads = number_after("--max-threads", &label).map(|it| it.min(most_threads));
+        Ok(Model {
+            // Both live until the end of the program, like those of the listed models.
+            label: label.leak(),
+            limits: limits.leak(),
+            serves_at_once: pool.unwrap_or(model.serves_at_once),
+            most_connections: threads.or(pool).unwrap_or(model.most_connections),
+            ..model
+        })
     }
 }
 
-/// How many threads a process has room for, whatever the options say.
-fn most_threads() -> usize {
-    usize::try_from(thread_server::most_threads()).unwrap_or(usize::MAX)
+/// The number that follows an option in a label.
+fn number_after(option: &str, label: &str) -> Option<usize> {
+    label.split(' ').skip_while(|word| *word != option).nth(1)?.parse().ok()
 }
 
-/// The number that follows an option in the words of a label.
-fn number_after(option: &str, words: &[&str]) -> Option<usize> {
-    words.iter().skip_while(|word| **word != option).nth(1)?.parse().ok()
+/// A server that is not measured, because it isn't fit for that. Displayed as a sentence.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftOut {
+    /// Its label.
+    pub server: &'static str,
+    /// Why not.
+    pub why: String,
+}
+
+impl LeftOut {
+    /// Takes those models out for which `unfit` says why they are not fit.
+    pub(crate) fn take_out(
+        models: &mut Vec<Model>,
+        unfit: impl Fn(&Model) -> Option<String>,
+    ) -> Vec<Self> {
+        let mut left_out = Vec::new();
+        models.retain(|model| {
+            let before = left_out.len();
+            left_out.extend(unfit(model).map(|why| LeftOut { server: model.label, why }));
+            left_out.len() == before
+        });
+        left_out
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is left out: {}.", self.server, self.why)
+    }
 }
 
 #[cfg(test)]

@@ -57,9 +57,18 @@ fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
 
 /// What went wrong, and at which server.
 pub fn troubles(results: &[ServerResult]) -> Vec<String> {
-    let of_one = |result: &ServerResult| {
-        let sentence = |trouble| format!("{}: {trouble}", result.server);
-        result.trouble.iter().map(sentence).collect::<Vec<_>>()
-    };
-    results.iter().flat_map(of_one).collect()
+    results.iter().flat_map(|result| troubles_at(result.server, &result.trouble)).collect()
+}
+
+/// What went wrong at a server.
+pub(crate) fn troubles_at<'a>(
+    server: &'a str,
+    troubles: impl IntoIterator<Item = &'a String>,
+) -> impl Iterator<Item = String> {
+    troubles.into_iter().map(move |trouble| format!("{server}: {trouble}"))
+}
+
+/// A dash for a figure that isn't known.
+pub(crate) fn or_dash(cell: Option<Cell>) -> Cell {
+    cell.unwrap_or_else(|| Cell::unknown("–"))
 }

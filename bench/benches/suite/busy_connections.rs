@@ -18,7 +18,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use bench::load::{PATIENCE, Silent};
+use bench::load::{HeldConnections, PATIENCE};
 use bench::{MeasuredServer, Meter};
 use criterion::{Criterion, Throughput};
 use load_generator::BusyClients;
@@ -89,13 +89,13 @@ fn measure(
 
 struct Scene {
     clients: BusyClients,
-    _silent: Silent,
+    _silent: HeldConnections,
     server: Meter,
 }
 
 impl Scene {
     fn prepare(server: &MeasuredServer, active: usize, all: usize) -> io::Result<Self> {
-        let silent = Silent::connect(program(), server.address(), all - active)?;
+        let silent = HeldConnections::silent(program(), server.address(), all - active)?;
         let mut clients = BusyClients::connect(server.address(), active, PATIENCE)?;
         clients.request(1)?;
         Ok(Scene { clients, _silent: silent, server: Meter::of(server.id()) })

@@ -12,7 +12,7 @@
 //! server takes, the more likely that is, so the small differences on the left mean little.
 
 use bench::MeasuredServer;
-use bench::load::{Silent, kept_probe};
+use bench::load::{HeldConnections, kept_probe};
 use criterion::Criterion;
 
 use crate::group::Group;
@@ -29,7 +29,7 @@ pub fn benches(criterion: &mut Criterion) {
                 continue;
             }
             let prepare = |server: &MeasuredServer| {
-                let silent = Silent::connect(program(), server.address(), idle)?;
+                let silent = HeldConnections::silent(program(), server.address(), idle)?;
                 Ok((kept_probe(server.address())?, silent))
             };
             bench_at_server(&mut group, model, idle, prepare, |(probe, _), times| {

@@ -6,11 +6,11 @@ use std::io;
 use clap::Args;
 use output::{FormatOptions, print};
 use protocol::Protocol;
-use serde::Serialize;
 use server_kit::whole_number;
 
-use super::{Choice, progress_bar, refuse};
-use crate::many::{self, ManyPlan, Measured};
+use super::{Choice, expect_any, progress_bar, refuse};
+use crate::LeftOut;
+use crate::many::{self, ManyPlan};
 
 /// Hold as many connections as possible at each server, and measure latency and memory
 #[derive(Args, Debug)]
@@ -32,13 +32,13 @@ pub(super) struct Options {
 
     /// Hold this many connections at each server [default: the limit of descriptors minus 1000, but
     /// at most the ports of one address, 28000 on Linux]
-    #[arg(long, value_name = "N", value_parser = whole_number(1..=u32::MAX))]
-    connections: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=u32::MAX as usize))]
+    connections: Option<usize>,
 
     /// Connect from this many addresses of this machine: 127.0.0.2, 127.0.0.3 and so on; Linux only
     /// [default: one per 14000 connections]
     #[arg(long, value_name = "N", value_parser = whole_number(1..=many::MOST_SOURCES))]
-    sources: Option<u8>,
+    sources: Option<usize>,
 
     #[command(flatten)]
     format: FormatOptions,
@@ -49,37 +49,17 @@ impl Options {
     pub(super) fn run(self) -> io::Result<bool> {
         let (models, mut left_out) = self.choice.sort_out(Protocol::Lines);
         let limit = usize::try_from(system::raise_descriptor_limit()?).unwrap_or(usize::MAX);
-        let wanted = self.connections.map(|count| count as usize);
-        let connections = wanted.unwrap_or_else(|| many::most_connections(limit));
-        let sources = self.sources.map(usize::from);
-        let mut plan = ManyPlan { models, connections, sources, limit };
+        let connections = self.connections.unwrap_or_else(|| many::most_connections(limit));
+        let mut plan = ManyPlan { models, connections, sources: self.sources, limit };
         plan.check().unwrap_or_else(|why| refuse(why));
-        left_out.extend(plan.leave_out_unfit().iter().map(ToString::to_string));
-        if plan.models.is_empty() {
-            return Err(io::Error::other(left_out.join("\nbench: ")));
-        }
-        let progress = progress_bar("connections, {msg}");
-        let measured = many::measure(&plan, &env::current_exe()?, &progress);
-        progress.finish_and_clear();
-        let measured = measured?;
-        let mut sentences = many::findings(&measured);
-        sentences.extend(left_out);
-        let table = many::table(&measured.servers);
-        let json = || json_object(&plan, &measured, &sentences);
-        let head = many::introduction(&plan);
-        print(table.formatted(self.format.format(), &head, &sentences, json)?)?;
+        left_out.extend(plan.leave_out_unfit().iter().map(LeftOut::to_string));
+        expect_any(&plan.models, &left_out)?;
+        let program = env::current_exe()?;
+        let mut measured = many::measure(&plan, &program, &progress_bar("connections, {msg}"))?;
+        measured.findings.extend(left_out);
+        let (table, head) = (many::table(&measured.servers), many::introduction(&plan));
+        let json = || Ok(serde_json::to_string(&measured)?);
+        print(table.formatted(self.format.format(), &head, &measured.findings, json)?)?;
         Ok(measured.servers.iter().all(many::ManyResult::is_good))
     }
-}
-
-fn json_object(plan: &ManyPlan, measured: &Measured, findings: &[String]) -> io::Result<String> {
-    #[derive(Serialize)]
-    struct Object<'a> {
-        connections: usize,
-        #[serde(flatten)]
-        measured: &'a Measured,
-        findings: &'a [String],
-    }
-    let object = Object { connections: plan.connections, measured, findings };
-    Ok(serde_json::to_string(&object)?)
 }

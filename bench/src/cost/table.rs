@@ -1,6 +1,7 @@
 //! The costs as a table, and which of them say less than they seem to.
 
 use super::Cost;
+use crate::table::{or_dash, troubles_at};
 use crate::{Interval, Model};
 use output::figures::{Quantity, format_calls, grouped, percent};
 use output::{Cell, Column, Table};
@@ -24,8 +25,7 @@ pub fn table(costs: &[Cost]) -> Table {
 
 fn cells(cost: &Cost, base: Option<&Cost>) -> [Cell; COLUMNS.len()] {
     let figure = |interval: Option<Interval>, text: &dyn Fn(Interval) -> String| {
-        let known = |it: Interval| Cell::number(it.median, text(it));
-        interval.map_or_else(|| Cell::unknown(UNKNOWN), known)
+        or_dash(interval.map(|it| Cell::number(it.median, text(it))))
     };
     let median = |samples: &[f64], text: &dyn Fn(f64) -> String| {
         figure(Interval::of(samples), &|it| text(it.median))
@@ -46,14 +46,12 @@ fn cells(cost: &Cost, base: Option<&Cost>) -> [Cell; COLUMNS.len()] {
     ]
 }
 
-/// Stands for an unknown figure.
-const UNKNOWN: &str = "–";
-
 /// A server that used less of a core than this was not fully loaded.
 const BUSY: f64 = 0.9;
 
 /// Which figures say less than they seem to, one sentence each; and what went wrong.
 pub fn doubts(costs: &[Cost]) -> Vec<String> {
+    let troubles = costs.iter().flat_map(|cost| troubles_at(&cost.server, &cost.trouble));
     let idle = costs.iter().filter_map(|cost| {
         let share = Interval::of(&cost.share_of_a_core)?.median;
         (share < BUSY).then(|| {
@@ -65,12 +63,10 @@ pub fn doubts(costs: &[Cost]) -> Vec<String> {
             )
         })
     });
-    // Where no calls are counted at all, the table has no figure that could mislead.
-    let counting = costs.iter().filter(|cost| !cost.calls_per_request.is_empty());
-    let not_counted = counting.filter_map(|cost| {
-        let what = cost.calls_not_counted.as_ref()?;
-        Some(format!("Not counted at {}: {what}.", cost.server))
+    let not_counted = costs.iter().filter_map(|cost| {
+        // Where no calls are counted at all, the table has no figure that could mislead.
+        let what = cost.calls_not_counted.as_ref().filter(|_| !cost.calls_per_request.is_empty());
+        Some(format!("Not counted at {}: {}.", cost.server, what?))
     });
-    let trouble = |cost: &Cost| Some(format!("{}: {}", cost.server, cost.trouble.as_ref()?));
-    costs.iter().filter_map(trouble).chain(idle).chain(not_counted).collect()
+    troubles.chain(idle).chain(not_counted).collect()
 }

@@ -13,9 +13,8 @@ use std::thread;
 
 use protocol::Protocol;
 
-use super::Growth;
-use super::snapshot::Snapshot;
-use crate::load::{Held, PATIENCE};
+use super::resource_use::{Growth, Snapshot};
+use crate::load::{HeldConnections, PATIENCE};
 
 /// How many connections: at about 8 kB each, they take far more memory than anything else that
 /// changes meanwhile.
@@ -29,16 +28,16 @@ pub(super) fn bare(at_most: usize, program: &Path) -> io::Result<Option<Growth>>
     let address = listener.local_addr()?;
     let before = Snapshot::settled(None);
     let keeping = thread::spawn(move || keep(&listener, count));
-    let held = Held::connect(program, address, &[(None, count)], &mut |_| {})?;
-    if let Some(why) = &held.trouble {
+    let (held, report) =
+        HeldConnections::with_requests(program, address, &[(None, count)], &mut |_| {})?;
+    if let Some(why) = report.trouble {
         // The thread waits forever for the missing connections, so it must not be joined.
         return Err(io::Error::other(format!("can't connect even bare sockets: {why}")));
     }
-    let kept = keeping.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let kept = keeping.join().expect("it doesn't panic")?;
     let with = Snapshot::settled(None);
-    drop(held);
-    drop(kept);
-    Ok(before.kernel.zip(with.kernel).map(|(before, with)| Growth::of(&before, &with, count)))
+    drop((held, kept));
+    Ok(Growth::of(&before, &with, count))
 }
 
 fn keep(listener: &TcpListener, count: usize) -> io::Result<Vec<TcpStream>> {

@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 /// One reading.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kernel {
@@ -23,11 +25,12 @@ pub(super) struct Kernel {
 }
 
 /// Objects of one kind.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Objects {
-    pub(super) count: u64,
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Objects {
+    /// How many, in the whole system or per connection.
+    pub count: f64,
     /// The size of one, in bytes.
-    pub(super) size: u64,
+    pub size: u64,
 }
 
 impl Kernel {
@@ -53,15 +56,16 @@ impl Kernel {
     /// for each, its name, and what security modules know of it.
     #[cfg(target_os = "linux")]
     fn subtract_files_of_proc(&mut self) {
-        let Some(inodes) = self.objects.remove("proc_inode_cache") else { return };
-        self.bytes = self.bytes.saturating_sub(inodes.count * inodes.size);
+        let Some(files) = self.objects.remove("proc_inode_cache") else { return };
+        let mut bytes = files.count * files.size as f64;
         for name in ["dentry", "lsm_inode_cache"] {
             if let Some(objects) = self.objects.get_mut(name) {
-                let of_these = objects.count.min(inodes.count);
+                let of_these = objects.count.min(files.count);
                 objects.count -= of_these;
-                self.bytes = self.bytes.saturating_sub(of_these * objects.size);
+                bytes += of_these * objects.size as f64;
             }
         }
+        self.bytes = self.bytes.saturating_sub(bytes as u64);
     }
 
     /// Left out: systems other than Linux.
@@ -77,15 +81,14 @@ impl Kernel {
         &self,
         before: &Kernel,
         connections: usize,
-    ) -> BTreeMap<String, ObjectsForEach> {
+    ) -> BTreeMap<String, Objects> {
         if connections < ENOUGH {
             return BTreeMap::new();
         }
         let more = |(name, now): (&String, &Objects)| {
-            let before = before.objects.get(name).copied().unwrap_or_default();
-            let count = now.count.saturating_sub(before.count) as f64 / connections as f64;
-            let each = ObjectsForEach { count, size: now.size };
-            (count >= 0.5).then(|| (name.clone(), each))
+            let before = before.objects.get(name).map_or(0.0, |before| before.count);
+            let count = (now.count - before) / connections as f64;
+            (count >= 0.5).then(|| (name.clone(), Objects { count, ..*now }))
         };
         self.objects.iter().filter_map(more).collect()
     }
@@ -94,15 +97,6 @@ impl Kernel {
 /// The fewest connections for which objects are counted. With fewer, they can't be told from the
 /// objects that the kernel only has in stock: a page of each kind per processor, and more.
 const ENOUGH: usize = 1000;
-
-/// Objects of one kind, per connection.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
-pub struct ObjectsForEach {
-    /// How many.
-    pub count: f64,
-    /// The size of one, in bytes.
-    pub size: u64,
-}
 
 /// The unit in which TCP counts: formerly the kernel's SK_MEM_QUANTUM, and since Linux 6.1 a page
 /// of the processor, which has the same size on most processors.
@@ -144,7 +138,7 @@ mod tests {
         let table = "slabinfo - version: 2.1\n# name <active_objs> <num_objs> <objsize>\n\
                      TCP  65  78  2368  13  8 : tunables 0 0 0 : slabdata 6 6 0";
         let objects: Vec<_> = table.lines().filter_map(objects_in).collect();
-        let [(name, Objects { count: 65, size: 2368 })] = &objects[..] else {
+        let [(name, Objects { count: 65.0, size: 2368 })] = &objects[..] else {
             panic!("{objects:?}");
         };
         assert_eq!(name, "TCP");
@@ -156,20 +150,21 @@ mod tests {
         let objects = table.lines().filter_map(objects_in).collect();
         let mut kernel = Kernel { bytes: 20_000, under_way: 0, objects };
         kernel.subtract_files_of_proc();
-        assert_eq!((kernel.bytes, kernel.objects["dentry"].count), (11_000, 15));
+        assert_eq!((kernel.bytes, kernel.objects["dentry"].count), (11_000, 15.0));
         assert_eq!(kernel.objects.len(), 2);
     }
 
     #[test]
     fn objects_of_every_connection_are_reported_and_others_are_left_out() {
-        let kernel = |tcp, files| {
+        let kernel = |tcp: f64, files: f64| {
             let objects = [("TCP", tcp, 2368), ("filp", files, 192)]
                 .map(|(name, count, size)| (name.to_owned(), Objects { count, size }));
             Kernel { objects: objects.into(), ..Kernel::default() }
         };
-        let more = kernel(2030, 900).objects_for_each(&kernel(30, 500), 1000);
+        let more = kernel(2030.0, 900.0).objects_for_each(&kernel(30.0, 500.0), 1000);
         assert_eq!(more.len(), 1);
         assert_eq!((more["TCP"].count, more["TCP"].size), (2.0, 2368));
-        assert!(kernel(230, 40).objects_for_each(&kernel(30, 40), 100).is_empty(), "so few");
+        let few = kernel(230.0, 40.0).objects_for_each(&kernel(30.0, 40.0), 100);
+        assert!(few.is_empty(), "they can't be told from others");
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Growth, ManyPlan, ManyResult, Measured, ObjectsForEach, ResourceUse, Waits};
+use super::{Growth, ManyPlan, ManyResult, Objects, PerConnection, Waits};
+use crate::table::{or_dash, troubles_at};
 use output::figures::{Quantity, format_time, grouped, out_of, percent, thousands};
 use output::{Cell, Column, Table};
 
@@ -19,9 +20,6 @@ const COLUMNS: [Column; 10] = [
     Column { title: "memory", name: "bytes_per_connection", rank: 1 },
     Column { title: "kernel", name: "kernel_bytes_per_connection", rank: 2 },
 ];
-
-/// Stands for an unknown figure.
-const UNKNOWN: &str = "–";
 
 /// What the figures are, above the table.
 pub fn introduction(plan: &ManyPlan) -> String {
@@ -42,13 +40,13 @@ pub fn table(results: &[ManyResult]) -> Table {
 
 fn cells(result: &ManyResult) -> [Cell; COLUMNS.len()] {
     let [held, wanted] = [result.held, result.wanted].map(|count| thousands(count as f64));
-    let known = |cell: Option<Cell>| cell.unwrap_or_else(|| Cell::unknown(UNKNOWN));
     let time = |time: Option<Duration>, unit: f64| {
-        known(time.map(|time| Cell::number(time.as_secs_f64() * unit, format_time(time))))
+        or_dash(time.map(|time| Cell::number(time.as_secs_f64() * unit, format_time(time))))
     };
     let wait = |of_what: fn(&Waits) -> Duration| time(result.beside.as_ref().map(of_what), 1e6);
-    let memory = |bytes: Option<f64>| {
-        known(bytes.map(|bytes| Cell::number(bytes, Quantity::Memory.format(bytes))))
+    let memory = |each: Option<PerConnection>| {
+        let cell = |bytes| Cell::number(bytes, Quantity::Memory.format(bytes));
+        or_dash(each.map(|each| cell(each.amount)))
     };
     [
         Cell::text(result.server),
@@ -58,38 +56,25 @@ fn cells(result: &ManyResult) -> [Cell; COLUMNS.len()] {
         wait(|waits| waits.kept.quantile(0.99)),
         wait(|waits| waits.visit.quantile(0.5)),
         wait(|waits| waits.visit.quantile(0.99)),
-        time(result.all_asked, 1.0),
-        memory(result.process.map(|process| process.per_connection)),
-        memory(result.kernel.as_ref().map(|kernel| kernel.per_connection)),
+        time(result.answered_again_after, 1.0),
+        memory(result.process.map(|process| process.each)),
+        memory(result.kernel.as_ref().map(|kernel| kernel.each)),
     ]
 }
 
-/// What these figures show, one sentence each, and which of them say less than they seem to.
-pub fn findings(measured: &Measured) -> Vec<String> {
-    let rows = &measured.servers;
-    let troubles = |row: &ManyResult| {
-        let sentence = |trouble| format!("{}: {trouble}", row.server);
-        row.trouble.iter().map(sentence).collect::<Vec<_>>()
-    };
-    let mut sentences: Vec<String> = rows.iter().flat_map(troubles).collect();
-    sentences.extend(rows.iter().filter_map(fewer));
-    sentences.extend(rows.iter().filter_map(slower));
-    sentences.extend(rows.iter().filter_map(restless));
-    sentences.extend(at_rest(rows));
-    sentences.extend(measured.bare.iter().filter(|bare| bare.is_significant()).map(bare_ends));
-    if let Some(bare) = &measured.bare {
-        let beyond: Vec<_> = rows.iter().filter_map(|row| objects_beyond(bare, row)).collect();
-        sentences.extend((!beyond.is_empty()).then(|| {
-            format!(
-                "Further objects (the kernel may list them under the name of others of their \
-                 size): {}.",
-                beyond.join("; ")
-            )
-        }));
-    }
-    sentences.extend(stays(rows));
-    sentences.extend(doubt(measured));
-    sentences
+/// See [`Measured::findings`](super::Measured::findings).
+pub(super) fn findings(bare: Option<&Growth>, rows: &[ManyResult]) -> Vec<String> {
+    let troubles = rows.iter().flat_map(|row| troubles_at(row.server, &row.trouble));
+    let of_one = [fewer, slower, restless].into_iter();
+    let of_each = of_one.flat_map(|of_one| rows.iter().filter_map(of_one));
+    let of_all = [
+        at_rest(rows),
+        bare_ends(bare),
+        further_objects(bare, rows),
+        stays(rows),
+        doubt(bare, rows),
+    ];
+    troubles.chain(of_each).chain(of_all.into_iter().flatten()).collect()
 }
 
 /// Why a server was given fewer connections than the plan says.
@@ -103,11 +88,9 @@ const NOTABLE: f64 = 2.0;
 
 /// Whether a server is slower with silent connections.
 fn slower(row: &ManyResult) -> Option<String> {
-    let [alone, beside] = [&row.alone, &row.beside].map(|waits| {
-        let waits = waits.as_ref()?;
-        Some([&waits.kept, &waits.visit].map(|latencies| latencies.quantile(0.5)))
-    });
-    let ([kept_alone, visit_alone], [kept, visit]) = (alone?, beside?);
+    let (alone, beside) = (row.alone.as_ref()?, row.beside.as_ref()?);
+    let [kept_alone, visit_alone, kept, visit] =
+        [&alone.kept, &alone.visit, &beside.kept, &beside.visit].map(|it| it.quantile(0.5));
     let times = kept.div_duration_f64(kept_alone);
     (times >= NOTABLE).then(|| {
         format!(
@@ -137,8 +120,7 @@ fn restless(row: &ManyResult) -> Option<String> {
 fn at_rest(rows: &[ManyResult]) -> Option<String> {
     let shares: Option<Vec<f64>> = rows.iter().map(|row| row.idle_share_of_a_core).collect();
     let shares = shares.filter(|shares| shares.len() > 1)?;
-    let is_at_rest = |share: &&f64| **share < AT_REST;
-    let resting = shares.iter().filter(is_at_rest).count();
+    let resting = shares.iter().filter(|share| **share < AT_REST).count();
     (resting > 0).then(|| {
         let none = if resting == shares.len() { "No server" } else { "None of the others" };
         let most = percent(AT_REST);
@@ -147,17 +129,29 @@ fn at_rest(rows: &[ManyResult]) -> Option<String> {
 }
 
 /// What the two ends of a connection cost the kernel.
-fn bare_ends(bare: &Growth) -> String {
-    let memory = |bytes| Quantity::Memory.format(bytes);
-    let (both, half) = (memory(bare.per_connection), memory(bare.per_connection / 2.0));
-    let text = format!(
+fn bare_ends(bare: Option<&Growth>) -> Option<String> {
+    let Growth { each, objects, .. } = bare.filter(|bare| bare.each.is_significant())?;
+    let [both, half] = [1.0, 2.0].map(|ends| Quantity::Memory.format(each.amount / ends));
+    let kinds = kinds(objects, &BTreeMap::new())
+        .map(|kinds| format!(" Such a connection has these kernel objects: {kinds}."));
+    Some(format!(
         "A connection that no server waits for takes {both} of kernel memory, about half of it \
-         ({half}) for the client's end; anything more is what the server waits with."
-    );
-    match kinds(&bare.objects, &BTreeMap::new()) {
-        Some(kinds) => format!("{text} Such a connection has these kernel objects: {kinds}."),
-        None => text,
-    }
+         ({half}) for the client's end; anything more is what the server waits with.{}",
+        kinds.unwrap_or_default()
+    ))
+}
+
+/// The kernel objects that a server's connections have and bare ones don't.
+fn further_objects(bare: Option<&Growth>, rows: &[ManyResult]) -> Option<String> {
+    let beyond = rows.iter().filter_map(|row| {
+        let kinds = kinds(&row.kernel.as_ref()?.objects, &bare?.objects)?;
+        Some(format!("{} {kinds}", row.server))
+    });
+    let beyond = joined(beyond, "; ")?;
+    Some(format!(
+        "Further objects (the kernel may list them under the name of others of their size): \
+         {beyond}."
+    ))
 }
 
 /// How far from a whole number a count may be.
@@ -166,24 +160,17 @@ const WHOLE: f64 = 0.1;
 /// The kinds of objects of which each connection has more in `objects` than in `others`. What other
 /// programs do doesn't add a whole number of objects per connection, so it is left out.
 fn kinds(
-    objects: &BTreeMap<String, ObjectsForEach>,
-    others: &BTreeMap<String, ObjectsForEach>,
+    objects: &BTreeMap<String, Objects>,
+    others: &BTreeMap<String, Objects>,
 ) -> Option<String> {
-    let more = |(name, each): (&String, &ObjectsForEach)| {
+    let more = objects.iter().filter_map(|(name, each)| {
         let count = each.count - others.get(name).map_or(0.0, |other| other.count);
         let whole = count.round();
         let size = thousands(each.size as f64);
         let is_whole = whole >= 1.0 && (count - whole).abs() <= WHOLE;
         is_whole.then(|| format!("{whole} {name} of {size} B"))
-    };
-    let kinds: Vec<_> = objects.iter().filter_map(more).collect();
-    (!kinds.is_empty()).then(|| kinds.join(", "))
-}
-
-/// The kernel objects that a server's connections have and bare ones don't.
-fn objects_beyond(bare: &Growth, row: &ManyResult) -> Option<String> {
-    let kinds = kinds(&row.kernel.as_ref()?.objects, &bare.objects)?;
-    Some(format!("{} {kinds}", row.server))
+    });
+    joined(more, ", ")
 }
 
 /// If less than this share of the memory is kept, nearly all of it was given back.
@@ -191,46 +178,42 @@ const SOME: f64 = 0.1;
 
 /// How much memory servers keep after the crowd has left.
 fn stays(rows: &[ManyResult]) -> Option<String> {
-    let known = rows.iter().filter_map(|row| Some((row, row.process?)));
-    let known: Vec<_> = known.filter(|(_, memory)| memory.is_significant()).collect();
-    let taken = |memory: &ResourceUse| memory.with.saturating_sub(memory.before) as f64;
-    let keeps =
-        |(_, memory): &&(&ManyResult, ResourceUse)| memory.kept() as f64 >= SOME * taken(memory);
-    let kept = known.iter().filter(keeps).map(|(row, memory)| {
-        let [kept, taken] =
-            [memory.kept() as f64, taken(memory)].map(|bytes| Quantity::Memory.format(bytes));
-        format!("{} {kept} ({taken})", row.server)
+    let known = rows.iter().filter_map(|row| Some((row.server, row.process?)));
+    let known: Vec<_> = known.filter(|(_, memory)| memory.each.is_significant()).collect();
+    let kept = known.iter().filter_map(|(server, memory)| {
+        let figures = [memory.kept(), memory.with.saturating_sub(memory.before)];
+        let [kept, taken] = figures.map(|bytes| bytes as f64);
+        let [kept_text, taken_text] = [kept, taken].map(|bytes| Quantity::Memory.format(bytes));
+        (kept >= SOME * taken).then(|| format!("{server} {kept_text} ({taken_text})"))
     });
     let kept: Vec<_> = kept.collect();
     let others = if kept.len() < known.len() { "; the others freed nearly all of it" } else { "" };
-    (!kept.is_empty()).then(|| {
-        format!(
-            "After all clients had left, these servers kept memory for the next ones (in brackets, \
-             what the silent connections took): {}{others}.",
-            kept.join(", ")
-        )
-    })
+    let kept = joined(kept, ", ")?;
+    Some(format!(
+        "After all clients had left, these servers kept memory for the next ones (in brackets, \
+         what the silent connections took): {kept}{others}."
+    ))
 }
 
 /// Which memory figures may be chance.
-fn doubt(measured: &Measured) -> Option<String> {
-    let mut lost = Vec::new();
-    if measured.bare.as_ref().is_some_and(|bare| !bare.is_significant()) {
-        lost.push("the kernel's without a server".to_owned());
-    }
-    for row in &measured.servers {
-        if row.process.is_some_and(|memory| !memory.is_significant()) {
-            lost.push(format!("{}'s own", row.server));
-        }
-        if row.kernel.as_ref().is_some_and(|growth| !growth.is_significant()) {
-            lost.push(format!("the kernel's at {}", row.server));
-        }
-    }
-    (!lost.is_empty()).then(|| {
-        format!(
-            "Some memory figures are too close to other changes of memory on this machine to mean \
-             anything: {}.",
-            lost.join(", ")
-        )
-    })
+fn doubt(bare: Option<&Growth>, rows: &[ManyResult]) -> Option<String> {
+    let bare = bare.iter().map(|bare| ("the kernel's without a server".into(), bare.each));
+    let of_servers = rows.iter().flat_map(|row| {
+        let own = row.process.as_ref().map(|it| (format!("{}'s own", row.server), it.each));
+        let kernel =
+            row.kernel.as_ref().map(|it| (format!("the kernel's at {}", row.server), it.each));
+        own.into_iter().chain(kernel)
+    });
+    let lost = bare.chain(of_servers).filter(|(_, each)| !each.is_significant());
+    let lost = joined(lost.map(|(whose, _)| whose), ", ")?;
+    Some(format!(
+        "Some memory figures are too close to other changes of memory on this machine to mean \
+         anything: {lost}."
+    ))
+}
+
+/// A list, unless it is empty.
+fn joined(items: impl IntoIterator<Item = String>, separator: &str) -> Option<String> {
+    let items: Vec<String> = items.into_iter().collect();
+    (!items.is_empty()).then(|| items.join(separator))
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use crate::Model;
-use crate::cost::{self, Cost, CostPlan, LeftOut};
+use crate::cost::{self, Cost, CostPlan};
+use crate::{LeftOut, Model};
 
 /// The results of one load.
 #[derive(Clone, Debug, Serialize)]

@@ -5,8 +5,8 @@ use std::fs;
 use roxmltree::Document;
 
 use super::*;
-use crate::Interval;
-use crate::cost::{Cost, CostPlan, LeftOut};
+use crate::cost::{Cost, CostPlan};
+use crate::{Interval, LeftOut};
 
 /// Servers whose figures are invented.
 const PEERS: [&str; 4] = ["c-epoll", "libuv", "go", "python-asyncio"];

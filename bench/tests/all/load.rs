@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use bench::load::{EVERY, Silent, SlowClients, kept_probe};
+use bench::load::{EVERY, HeldConnections, SlowClients, kept_probe};
 use bench::{MeasuredServer, Model};
 use load_generator::BusyClients;
 use serde_json::Value;
@@ -47,7 +47,7 @@ fn without_slow_clients_the_visitor_is_alone() {
 #[test]
 fn busy_clients_send_the_right_number_of_requests_and_silent_ones_send_none() {
     let server = start(Model::POLL);
-    let silent = Silent::connect(program(), server.address(), 30).unwrap();
+    let silent = HeldConnections::silent(program(), server.address(), 30).unwrap();
     let mut clients = BusyClients::connect(server.address(), 7, PATIENCE).unwrap();
     clients.request(100).unwrap();
     clients.request(0).unwrap();
