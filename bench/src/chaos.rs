@@ -104,7 +104,7 @@ fn cells(report: &ChaosReport) -> [Cell; COLUMNS.len()] {
         Cell::text(&report.server),
         count(report.waves),
         count(report.clients),
-        Cell::number(report.answered as f64, out_of(report.answered, report.asked)),
+        Cell::number(report.answered as f64, out_of(report.answered, report.requests)),
         count(report.stops),
         count(report.squeezes),
         rest(|sample| sample.memory, |bytes| Quantity::Memory.format(bytes as f64)),

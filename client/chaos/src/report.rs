@@ -26,7 +26,8 @@ pub struct ChaosReport {
     /// How many clients there were in all waves together.
     pub clients: u64,
     /// How many requests were sent that need a reply.
-    pub asked: u64,
+    #[serde(rename = "asked")]
+    pub requests: u64,
     /// How many of them were answered, each exactly once.
     pub answered: u64,
     /// How many clients could not even try to connect, because this machine had no port or
@@ -126,12 +127,12 @@ impl ChaosReport {
     }
 
     fn headline(&self) -> String {
-        let ChaosReport { scenario, took, waves, clients, asked, answered, .. } = self;
+        let ChaosReport { scenario, took, waves, clients, requests, answered, .. } = self;
         let waves = counted(*waves, "wave");
-        let answers = match answered == asked {
-            true if *asked == 0 => "no requests were sent".into(),
-            true => format!("all {asked} requests were answered, each exactly once"),
-            false => format!("{answered} of {asked} requests were answered"),
+        let answers = match answered == requests {
+            true if *requests == 0 => "no requests were sent".into(),
+            true => format!("all {requests} requests were answered, each exactly once"),
+            false => format!("{answered} of {requests} requests were answered"),
         };
         format!("seed {}: {waves} in {took:.1?}, {clients} clients, {answers}", scenario.seed)
     }

@@ -133,7 +133,7 @@ impl Run<'_> {
             return Err(self.with_death(growth));
         }
         self.visit("after the last wave")?;
-        if self.report.asked == 0 {
+        if self.report.requests == 0 {
             let fault = "this machine had no port or descriptor left for any client that sends a \
                          request: try again in a minute, or with fewer `--connections`";
             return Err(vec![fault.into()]);
@@ -200,7 +200,7 @@ impl Run<'_> {
         let mut faults = Vec::new();
         for flood in floods {
             self.report.clients += flood.crowd.connections as u64;
-            self.report.asked += flood.requests;
+            self.report.requests += flood.requests;
             self.report.answered += flood.answered;
             ours += flood.errors.ours() as u64;
             faults.extend(faults_of(&flood, injected.squeezes > 0));

@@ -14,12 +14,11 @@ use server_process::START;
 
 /// A chaos run, and the options that describe it. The same scenario always has the same waves.
 ///
-/// The default is twenty seconds of everything.
+/// The default is twenty seconds of everything. The current wave is finished even when the time is
+/// up. Without the number of a wave, all of them are sent, from 0 on.
 #[derive(Args, Clone, Debug, Serialize)]
 pub struct Scenario {
     /// Send waves of clients to a server for this long
-    ///
-    /// The current wave is finished even when the time is up.
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration,
           allow_hyphen_values = true)]
     #[serde(rename = "time_s", serialize_with = "as_seconds")]
@@ -31,8 +30,6 @@ pub struct Scenario {
     pub seed: u64,
 
     /// Send only the wave with this number, again and again
-    ///
-    /// Otherwise all waves are sent, from number 0 on.
     #[arg(long, value_name = "NUMBER", requires = "seed",
           value_parser = whole_number(0..=u64::MAX))]
     pub wave: Option<u64>,

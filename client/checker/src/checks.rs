@@ -1,7 +1,7 @@
 //! Every check: what it tries, what is most likely wrong if the promise isn't kept, and which
 //! chapter explains it.
 //!
-//! They are in the order in which a learner should fix things: what a check [needs](Check::needs)
+//! They are in the order in which a learner should fix things: what a check [needs](Check::needs())
 //! comes before it.
 
 mod hostile;
@@ -72,7 +72,7 @@ pub(super) enum Pace {
     Heavy,
 }
 
-/// On these, all checks after them build.
+/// All checks that come after these build on them.
 const BASICS: [&str; 2] = ["answers", "greets-once"];
 
 /// What most checks have in common.

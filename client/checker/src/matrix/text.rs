@@ -165,7 +165,7 @@ fn in_lines(head: &str) -> String {
     head.replacen(" -", "\n-", 1)
 }
 
-/// A sentence about a server, which a single one need not be named in.
+/// A sentence about a server, which says about which one if there are several.
 fn of_server(head: &str, what: &str) -> String {
     if head.is_empty() { format!("{what}.") } else { format!("{head}: {what}.") }
 }
