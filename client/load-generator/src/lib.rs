@@ -37,7 +37,7 @@ pub use busy_clients::BusyClients;
 pub use crowd::{Crowd, MOST_CONNECTIONS, Order};
 pub use expected::Shown;
 pub use flood::errors::{START_ONE, cannot_reach};
-pub use flood::{Event, Latency, flood};
+pub use flood::{Event, flood};
 pub use kind::{Kind, Mix};
 pub use phase::Phase;
 pub use probe::Probe;
