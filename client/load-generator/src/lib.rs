@@ -14,7 +14,7 @@
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | `kind`, `crowd` | what the clients do: of which kind they are, how many, in which order, how often |
+//! | `kind`, `crowd` | what the clients do: of which kind they are, how many, in which order, how often; and the options for that |
 //! | `phase` | how far a client is |
 //! | `expected` | checks each byte that comes from the server |
 //! | `flood` | the event loop; its `connection` is one client, `script` what the client does next, `outbox` what it sends, `schedule` when, `errors` what failed system calls mean, `polled_socket` its socket at the poller, `record` the way into the report |
