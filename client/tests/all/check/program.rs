@@ -115,7 +115,7 @@ fn wrong_usage_is_rejected_with_what_is_right() {
         (&["--only", "nothing"], "the checks are answers, greets-once"),
         (&["--only", "pipelined", "--protocol", "one-shot"], "makes no sense in"),
         (&["--protocol", "http"], "`lines` or `one-shot`"),
-        (&["--patience", "2"], "`250ms`, `10s` or `1m`"),
+        (&["--patience", "2"], "250ms, 2s or 1m 30s"),
         (&["--patience", "0s"], "below 10ms"),
         (&["--color", "red"], "auto, always, never"),
     ] {
