@@ -13,7 +13,7 @@ use output::print_within;
 pub(crate) const INTERRUPTED_STATUS: u8 = 130;
 
 /// With more connections than this, the replies aren't worth printing.
-const MOST_CONNECTIONS: usize = 50;
+const MOST_PRINTED: usize = 50;
 
 /// A run that is shorter than this needs no progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub(crate) struct Console {
 impl Console {
     pub(crate) fn new(crowd: &Crowd, quiet: bool, json: bool) -> Self {
         let prints_no_reply =
-            quiet || json || crowd.connections > MOST_CONNECTIONS || crowd.duration.is_some();
+            quiet || json || crowd.connections > MOST_PRINTED || crowd.duration.is_some();
         let clients = 0..if prints_no_reply { 0 } else { crowd.connections };
         // The bar shows the requests, or the time if they aren't a fixed number.
         let (template, length) = match crowd.duration {

@@ -24,7 +24,7 @@
 //! | Module | What it is |
 //! |---|---|
 //! | [`cli`] | from the command line to the exit status |
-//! | `options`, `values` | the options of a flood, and how values are read |
+//! | `options`, `values` | the options of a flood besides its crowd, and how values are read |
 //! | `check`, `chaos`, `talk` | the subcommands |
 //! | `console` | what is printed while a flood goes on |
 //! | `hdr` | latencies as a log for other plotters |

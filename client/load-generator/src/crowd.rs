@@ -110,7 +110,7 @@ const HIGHEST_RATE: f64 = 1e6;
 /// How many requests a chatty client sends at least: fewer would not be a chat.
 const CHAT: usize = 5;
 
-/// What no options mean.
+/// The crowd of a command line without options.
 impl Default for Crowd {
     fn default() -> Self {
         static DEFAULT: LazyLock<Crowd> = LazyLock::new(|| {

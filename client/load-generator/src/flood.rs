@@ -30,7 +30,7 @@ use crate::kind::Kind;
 use crate::phase::Phase;
 use crate::report::{Failure, Report, Stage, Stuck};
 use connection::{Connection, Next};
-pub use event::{Event, Latency};
+pub use event::Event;
 use record::Record;
 use schedule::{Schedule, after};
 

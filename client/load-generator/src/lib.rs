@@ -14,7 +14,7 @@
 //!
 //! | Module | What it is |
 //! |---|---|
-//! | `kind`, `crowd` | what the clients do: of which kind they are, how many, in which order, how often |
+//! | `kind`, `crowd` | what the clients do: of which kind they are, how many, in which order, how often; and the options for that |
 //! | `phase` | how far a client is |
 //! | `expected` | checks each byte that comes from the server |
 //! | `flood` | the event loop; its `connection` is one client, `script` what the client does next, `outbox` what it sends, `schedule` when, `errors` what failed system calls mean, `polled_socket` its socket at the poller, `record` the way into the report |
@@ -37,7 +37,7 @@ pub use busy_clients::BusyClients;
 pub use crowd::{Crowd, MOST_CONNECTIONS, Order};
 pub use expected::Shown;
 pub use flood::errors::{START_ONE, cannot_reach};
-pub use flood::{Event, Latency, flood};
+pub use flood::{Event, flood};
 pub use kind::{Kind, Mix};
 pub use phase::Phase;
 pub use probe::Probe;

@@ -1,6 +1,6 @@
 //! What the flood reports while it goes on.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::phase::Phase;
 use crate::report::{Failure, Report};
@@ -51,14 +51,4 @@ pub enum Event<'a> {
     },
     /// Some time has passed: the report so far, about ten times a second, whatever else happens.
     Tick(&'a Report),
-}
-
-/// How long a reply took, by two clocks that differ only in an open loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Latency {
-    /// Since the last byte of the request was sent.
-    pub since_sent: Duration,
-    /// Since the request was due by the schedule (see [`Crowd::rate`](crate::Crowd::rate)).
-    /// Without a schedule, the same as `since_sent`.
-    pub since_due: Duration,
 }

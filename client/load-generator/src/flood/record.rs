@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::schedule::after;
-use super::{Client, Event, Latency, TICK};
+use super::{Client, Event, TICK};
 use crate::report::{Failure, KindReport, Report};
 
 /// The report so far, and the function that watches the flood.
@@ -16,6 +16,16 @@ pub(super) struct Record<'a> {
     /// When anything last happened on any connection.
     pub(super) last_moved: Instant,
     pub(super) next_tick: Instant,
+}
+
+/// How long a reply took, by two clocks that differ only in an open loop.
+#[derive(Clone, Copy)]
+pub struct Latency {
+    /// Since the last byte of the request was sent.
+    pub since_sent: Duration,
+    /// Since the request was due by the schedule (see [`Crowd::rate`]).
+    /// Without a schedule, the same as `since_sent`.
+    pub since_due: Duration,
 }
 
 impl<'a> Record<'a> {

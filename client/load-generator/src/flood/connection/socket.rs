@@ -5,9 +5,8 @@ use std::net::Shutdown;
 use std::time::Instant;
 
 use super::{Connection, Next};
-use crate::flood::Latency;
 use crate::flood::errors::{cannot_connect, failure, is_not_now};
-use crate::flood::record::Record;
+use crate::flood::record::{Latency, Record};
 use crate::flood::script::Step;
 use crate::phase::Phase;
 use crate::report::{Failure, Stage};
