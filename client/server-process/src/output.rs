@@ -7,18 +7,16 @@ use std::time::{Duration, Instant};
 
 use super::process::lock;
 
-/// How much is kept at least, in bytes: the last of it. (Twice as much at most.)
-const KEPT: usize = 1 << 20;
-
 /// The longest line that is kept in one piece, in bytes.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 /// The output of a server, to standard output and standard error, line by line as it comes.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Output(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    /// How much is kept at least, in bytes: the last of it. (Twice as much at most.)
+    kept: usize,
     printed: Mutex<Printed>,
     /// Notified when more is printed, and when a pipe has ended.
     changed: Condvar,
@@ -27,11 +25,18 @@ struct Shared {
 #[derive(Default)]
 struct Printed {
     bytes: Vec<u8>,
+    /// How many bytes were printed before these.
+    forgotten: usize,
     /// How many pipes are still read.
     pipes: usize,
 }
 
 impl Output {
+    /// Nothing was printed yet. Keeps at least `kept` bytes.
+    pub(crate) fn new(kept: usize) -> Self {
+        Output(Arc::new(Shared { kept, printed: Mutex::default(), changed: Condvar::new() }))
+    }
+
     /// Reads a pipe to its end, in a thread.
     pub(crate) fn keep(&self, pipe: impl Read + Send + 'static) -> io::Result<()> {
         let Output(shared) = self.clone();
@@ -41,10 +46,12 @@ impl Output {
             let mut line = Vec::new();
             // After an error, nothing more will come, as at the end.
             while let Ok(1..) = pipe.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
-                let Printed { bytes, .. } = &mut *lock(&shared.printed);
+                let Printed { bytes, forgotten, .. } = &mut *lock(&shared.printed);
                 bytes.append(&mut line);
-                if bytes.len() > 2 * KEPT {
-                    bytes.drain(..bytes.len() - KEPT);
+                if bytes.len() / 2 > shared.kept {
+                    let surplus = bytes.len() - shared.kept;
+                    bytes.drain(..surplus);
+                    *forgotten += surplus;
                 }
                 shared.changed.notify_all();
             }
@@ -59,31 +66,30 @@ impl Output {
         String::from_utf8_lossy(&lock(&self.0.printed).bytes).into_owned()
     }
 
-    /// Waits until `find` finds something in what was printed; `None` if all output has ended, or
-    /// it takes longer than this.
-    pub(crate) fn wait_for<T>(
+    /// Waits until `find` finds something in a line; `None` if all output has ended, or it takes
+    /// longer than this. Each line is looked at once.
+    pub(crate) fn find<T>(
         &self,
         within: Duration,
-        find: impl Fn(&str) -> Option<T>,
+        mut find: impl FnMut(&str) -> Option<T>,
     ) -> Option<T> {
         let deadline = Instant::now() + within;
+        let mut seen = 0;
         let mut printed = lock(&self.0.printed);
         loop {
-            let found = find(&String::from_utf8_lossy(&printed.bytes));
+            let Printed { bytes, forgotten, pipes } = &*printed;
+            let new = &bytes[seen.max(*forgotten) - forgotten..];
+            let found = String::from_utf8_lossy(new).lines().find_map(&mut find);
             let left = deadline.saturating_duration_since(Instant::now());
-            if found.is_some() || printed.pipes == 0 || left.is_zero() {
+            if found.is_some() || *pipes == 0 || left.is_zero() {
                 return found;
             }
+            seen = forgotten + bytes.len();
             printed = match self.0.changed.wait_timeout(printed, left) {
                 Ok((printed, _)) => printed,
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }
-    }
-
-    /// Waits until a line has what `find` looks for.
-    pub(crate) fn find<T>(&self, within: Duration, find: impl Fn(&str) -> Option<T>) -> Option<T> {
-        self.wait_for(within, |text| text.lines().find_map(&find))
     }
 }
 

@@ -30,6 +30,10 @@ const LAUNCH: Duration = Duration::from_secs(1);
 /// idle machine, Python needs some 10 ms to print where it has failed.
 const LAST_BREATH: Duration = Duration::from_millis(500);
 
+/// How much of the output is kept of a server that isn't ours, in bytes: the last of it, which may
+/// include a long stack trace.
+const KEPT: usize = 16 * 1024;
+
 /// The process groups that are running, for [`kill_all_and_exit`].
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
@@ -153,7 +157,7 @@ impl ServerProcess {
         })?;
         let group = child.id();
         running.insert(group);
-        let output = Output::default();
+        let output = Output::new(if port.is_some() { KEPT } else { usize::MAX });
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let child = Mutex::new(child);
@@ -224,10 +228,10 @@ impl ServerProcess {
         self.owner
     }
 
-    /// What it has printed, to standard output and standard error: the last of it, if that is more
-    /// than a megabyte. Waits until all of its processes have closed these, at most for this long.
+    /// What it has printed, to standard output and standard error: all of it, or of a server that
+    /// got a port the last 16 KiB. Waits until all of its processes have closed these, at most for this long.
     pub fn output(&self, within: Duration) -> String {
-        self.output.wait_for(within, |_| None::<()>);
+        self.output.find(within, |_| None::<()>);
         self.output.text()
     }
 
@@ -243,10 +247,12 @@ impl ServerProcess {
     /// Waits, at most for this long, until it has printed `count` lines that contain `text`, and
     /// returns whether it has.
     pub fn has_printed(&self, count: usize, text: &str, within: Duration) -> bool {
-        let nth = |output: &str| {
-            output.lines().filter(|line| line.contains(text)).nth(count.checked_sub(1)?).map(drop)
+        let mut found = 0;
+        let is_last = |line: &str| {
+            found += usize::from(line.contains(text));
+            (found >= count).then_some(())
         };
-        self.output.wait_for(within, nth).is_some()
+        self.output.find(within, is_last).is_some()
     }
 
     /// Closes its standard input.
