@@ -103,14 +103,14 @@ pub fn run() -> ExitCode {
         // The reader has closed the pipe (`| head`), so there is no one to print an error for.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
-            complain(format_args!("{error}{}", system::advice(&error)));
+            print_error(format_args!("{error}{}", system::advice(&error)));
             ExitCode::FAILURE
         }
     }
 }
 
 /// Prints an error. If even standard error is closed, there is nowhere left to print it.
-fn complain(why: impl Display) {
+fn print_error(why: impl Display) {
     writeln!(io::stderr(), "bench: {why}").ok();
 }
 
@@ -153,12 +153,12 @@ impl Choice {
             model.available().err().map(|why| why.to_string())
         });
         if models.is_empty() {
-            left_out.iter().for_each(complain);
+            left_out.iter().for_each(print_error);
             process::exit(server_kit::UNAVAILABLE.into());
         }
         for model in models.iter().filter(|model| !model.is_listed()) {
             if let Err(error) = try_options(*model) {
-                complain(format_args!("{}: {error}", model.label));
+                print_error(format_args!("{}: {error}", model.label));
                 process::exit(USAGE);
             }
         }

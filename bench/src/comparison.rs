@@ -132,7 +132,7 @@ pub struct ServerResult {
     #[serde(skip)]
     pub serves_at_once: usize,
     /// How many requests the crowd had to send.
-    pub asked: u64,
+    pub requests: u64,
     /// How many of them got a reply.
     pub answered: u64,
     /// How long the crowd was busy with this server, all rounds together.
@@ -160,7 +160,7 @@ pub struct ServerResult {
 impl ServerResult {
     /// Whether every request got its reply and nothing went wrong.
     pub fn is_good(&self) -> bool {
-        self.answered == self.asked && self.trouble.is_empty()
+        self.answered == self.requests && self.trouble.is_empty()
     }
 
     /// The share of one core that the server used while it was flooded.
@@ -209,13 +209,13 @@ pub fn compare(
     program: &Path,
     progress: &ProgressBar,
 ) -> io::Result<Vec<ServerResult>> {
-    let asked = plan.total_requests();
-    progress.set_length(asked * plan.models.len() as u64);
+    let requests = plan.total_requests();
+    progress.set_length(requests * plan.models.len() as u64);
     let row = |&Model { label: server, serves_at_once, is_peer, .. }: &Model| ServerResult {
         server,
         serves_at_once,
         is_peer,
-        asked,
+        requests,
         ..ServerResult::default()
     };
     let mut rows: Vec<ServerResult> = plan.models.iter().map(row).collect();

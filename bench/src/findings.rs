@@ -90,7 +90,7 @@ fn futile_calls(plan: &ComparisonPlan, row: &ServerResult) -> Option<String> {
     let receives = *usage.calls.get("recv")?;
     // Each piece of a request needs one call, and so does each end of a connection; a probe's
     // request comes in one piece.
-    let probes = usage.requests.saturating_sub(row.asked);
+    let probes = usage.requests.saturating_sub(row.requests);
     let needed = plan.pieces() + probes + usage.connections;
     let futile = 1.0 - needed as f64 / receives as f64;
     let share = row.share_of_a_core()?;
@@ -238,7 +238,7 @@ mod tests {
         ServerResult {
             server,
             serves_at_once: if server == "one" { 1 } else { usize::MAX },
-            asked: 800,
+            requests: 800,
             answered: 800,
             took: Duration::from_secs(10),
             probe,

@@ -108,7 +108,7 @@ fn stop_with_parent(stop: Stop) -> io::Result<()> {
         stop.request();
         thread::sleep(PATIENCE);
         // The parent and its pipes may be gone, so nothing here may panic.
-        Console::complain(format_args!("the server did not stop in time, so its process ends"));
+        Console::print_error(format_args!("the server did not stop in time, so its process ends"));
         process::exit(1);
     });
     thread.map(drop)

@@ -173,7 +173,7 @@ impl Peer {
             Err(self.command()?.arg(port.to_string()).stdin(Stdio::null()).exec())
         };
         if let Err(error) = exec() {
-            Console::complain(format_args!("{}: {error}", self.name));
+            Console::print_error(format_args!("{}: {error}", self.name));
         }
         ExitCode::FAILURE
     }

@@ -40,7 +40,7 @@ fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
     let time = usage.and_then(Usage::processor_time_per_request);
     [
         Cell::text(result.server),
-        Cell::number(result.answered as f64, out_of(result.answered, result.asked)),
+        Cell::number(result.answered as f64, out_of(result.answered, result.requests)),
         Cell::number(result.took.as_secs_f64(), format_time(result.took)),
         Cell::number(result.probe.count() as f64, result.probe.count().to_string()),
         latency(0.5),

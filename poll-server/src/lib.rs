@@ -222,7 +222,7 @@ impl PollServer<'_> {
         self.unwatched.retain(|unwatched| *unwatched != key);
         let mut connection = self.connections.remove(key);
         connection.unwatch(&mut self.journal);
-        connection.farewell(&mut self.journal);
+        connection.report_end(&mut self.journal);
         if let Some(acceptor) = &mut self.acceptor {
             acceptor.resume();
         }

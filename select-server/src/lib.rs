@@ -268,7 +268,7 @@ impl SelectServer<'_> {
     /// Closes a connection. Its descriptor is now free for the next client.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
-        self.connections.remove(key).farewell(&mut self.journal);
+        self.connections.remove(key).report_end(&mut self.journal);
         if let Some(acceptor) = &mut self.acceptor {
             acceptor.resume();
         }

@@ -165,7 +165,7 @@ impl Acceptor {
                 }
                 Err(error) => match self.admission.failed(error, now, journal)? {
                     Refusal::ThisOne => {}
-                    Refusal::Everybody => return Ok(None),
+                    Refusal::All => return Ok(None),
                 },
             }
         }
@@ -221,7 +221,7 @@ pub struct Admission {
     /// No client can be accepted: until then, leave clients in the backlog.
     paused_until: Option<Instant>,
     /// The lack of descriptors has been reported. Once is enough for as long as it lasts.
-    told: bool,
+    is_reported: bool,
     lost_in_a_row: usize,
 }
 
@@ -232,7 +232,7 @@ pub enum Refusal {
     /// client may be fine.
     ThisOne,
     /// All of them, for now: the queue is empty, or no client can be accepted.
-    Everybody,
+    All,
 }
 
 impl Admission {
@@ -273,7 +273,7 @@ impl Admission {
             return Err(error);
         }
         self.lost_in_a_row = 0;
-        Ok(Refusal::Everybody)
+        Ok(Refusal::All)
     }
 
     /// Whether this error means that there is no descriptor, memory or watch for one more client
@@ -291,7 +291,7 @@ impl Admission {
         let is_out = system::is_out_of_resources(error);
         if is_out {
             self.pause(now);
-            if !mem::replace(&mut self.told, true) {
+            if !mem::replace(&mut self.is_reported, true) {
                 journal.out_of_resources(error);
             }
         }
@@ -300,7 +300,7 @@ impl Admission {
 
     /// The lack of descriptors is over: the next lack is reported again.
     pub fn had_room(&mut self) {
-        self.told = false;
+        self.is_reported = false;
     }
 
     fn pause(&mut self, now: Instant) {
@@ -337,8 +337,8 @@ mod tests {
     #[test]
     fn a_port_below_1024_is_refused_with_one_above() {
         let forbidden = io::ErrorKind::PermissionDenied.into();
-        let told = way_out("[::1]:80".parse().unwrap(), &forbidden);
-        assert!(told.contains("`--address [::1]:8686`"), "{told}");
+        let advice = way_out("[::1]:80".parse().unwrap(), &forbidden);
+        assert!(advice.contains("`--address [::1]:8686`"), "{advice}");
         // Here the reason must be another one.
         assert_eq!(way_out("[::1]:8080".parse().unwrap(), &forbidden), "");
     }

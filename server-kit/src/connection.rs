@@ -119,7 +119,7 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Reports why the connection ends. The socket is closed when the connection is dropped.
-    pub fn farewell(&mut self, journal: &mut Journal) {
+    pub fn report_end(&mut self, journal: &mut Journal) {
         journal.count(Call::Close);
         let ending = self.failure.take().map_or(Ok(self.conversation.ending()), Err);
         journal.closing(self.peer, ending, self.conversation.owed());

@@ -39,7 +39,7 @@ impl Console {
     }
 
     /// Whether lines of this kind are printed.
-    pub fn tells(&self, verbosity: Verbosity) -> bool {
+    pub fn prints(&self, verbosity: Verbosity) -> bool {
         self.verbosity >= verbosity && !GONE.load(Ordering::Relaxed)
     }
 
@@ -49,15 +49,15 @@ impl Console {
     /// once, on standard error, and goes on serving without printing. It doesn't report it while
     /// it is stopping: Ctrl-C ends the other programs of a pipeline, too (`| grep`), and most of
     /// them end sooner.
-    pub fn tell(&mut self, verbosity: Verbosity, line: fmt::Arguments<'_>) -> bool {
-        if !self.tells(verbosity) {
+    pub fn print(&mut self, verbosity: Verbosity, line: fmt::Arguments<'_>) -> bool {
+        if !self.prints(verbosity) {
             return false;
         }
         if let Err(error) = writeln!(io::stdout(), "{line}")
             && !GONE.swap(true, Ordering::Relaxed)
             && !(error.kind() == io::ErrorKind::BrokenPipe && ENDING.load(Ordering::Relaxed))
         {
-            Console::complain(format_args!(
+            Console::print_error(format_args!(
                 "can't print any more: {error}; the server goes on serving, without printing"
             ));
         }
@@ -70,13 +70,13 @@ impl Console {
     }
 
     /// Prints the last lines, which may be longer than a line of the terminal.
-    pub(crate) fn tell_at_the_end(&mut self, words: &impl fmt::Display) {
+    pub(crate) fn print_at_the_end(&mut self, words: &impl fmt::Display) {
         let columns = terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns);
-        self.tell(Verbosity::Normal, format_args!("{}", wrapped(&words.to_string(), columns)));
+        self.print(Verbosity::Normal, format_args!("{}", wrapped(&words.to_string(), columns)));
     }
 
     /// Prints an error to standard error. If that fails, too, there is nowhere left to report it.
-    pub fn complain(error: fmt::Arguments<'_>) {
+    pub fn print_error(error: fmt::Arguments<'_>) {
         let columns = terminal_size_of(io::stderr()).map(|(Width(columns), _)| columns);
         writeln!(io::stderr(), "{}", wrapped(&error.to_string(), columns)).ok();
     }

@@ -55,7 +55,7 @@ impl Journal {
     /// A client was accepted. Returns its number, from 1, which is unique in this server.
     pub fn connected(&mut self, peer: SocketAddr) -> u64 {
         self.counters.connections += 1;
-        self.tell(Verbosity::Normal, format_args!("new connection from {peer}"));
+        self.print(Verbosity::Normal, format_args!("new connection from {peer}"));
         1 + self.accepted.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -63,7 +63,7 @@ impl Journal {
     pub fn received(&mut self, bytes: &[u8], requests: usize) {
         self.counters.requests += requests as u64;
         if !bytes.is_empty() {
-            self.tell(Verbosity::Normal, format_args!("getting data: {}", Printable(bytes)));
+            self.print(Verbosity::Normal, format_args!("getting data: {}", Printable(bytes)));
         }
     }
 
@@ -86,14 +86,14 @@ impl Journal {
             1 => " (1 reply could not be sent)".into(),
             _ => format!(" ({owed} replies could not be sent)"),
         };
-        self.tell(Verbosity::Normal, format_args!("closing connection {peer}{why}{loss}"));
+        self.print(Verbosity::Normal, format_args!("closing connection {peer}{why}{loss}"));
     }
 
     /// There is no descriptor for the next client, or no memory, or no room in epoll(7).
     pub fn out_of_resources(&mut self, error: &io::Error) {
         self.count(Call::Write);
         let what = platform::what_is_used_up(error);
-        Console::complain(format_args!(
+        Console::print_error(format_args!(
             "no {what} is left ({error}): new clients wait in the backlog until a connection is \
              closed"
         ));
@@ -103,7 +103,7 @@ impl Journal {
     /// the system.
     pub fn out_of_threads(&mut self, why: impl fmt::Display) {
         self.count(Call::Write);
-        Console::complain(format_args!(
+        Console::print_error(format_args!(
             "no thread is left ({why}): new clients wait in the backlog until a connection is \
              closed"
         ));
@@ -111,7 +111,7 @@ impl Journal {
 
     /// The server is about to sleep: in which call, and waiting for what. Returns the time.
     pub fn waits(&mut self, in_what: fmt::Arguments<'_>) -> Instant {
-        self.tell(Verbosity::Verbose, format_args!("waiting in {in_what}"));
+        self.print(Verbosity::Verbose, format_args!("waiting in {in_what}"));
         Instant::now()
     }
 
@@ -132,14 +132,14 @@ impl Journal {
     pub fn woke_up_to(&mut self, began: Instant, what: fmt::Arguments<'_>) -> Instant {
         let now = Instant::now();
         let slept = now - began;
-        self.tell(Verbosity::Verbose, format_args!("woke up after {slept:.1?}: {what}"));
+        self.print(Verbosity::Verbose, format_args!("woke up after {slept:.1?}: {what}"));
         now
     }
 
     /// A server that never sleeps, but tries its sockets again and again, has found something: for
     /// how long and how many times it had found nothing, how many connections were ready then, and
     /// whether a connection was pending. Returns the time.
-    pub fn asked(
+    pub fn polled(
         &mut self,
         began: Instant,
         in_vain: u64,
@@ -151,10 +151,10 @@ impl Journal {
         let pending = if connection_pending { ", a connection was pending" } else { "" };
         let were = if connections == 1 { "was" } else { "were" };
         let ready = Counted(connections, "connection");
-        self.tell(
+        self.print(
             Verbosity::Verbose,
             format_args!(
-                "asked in vain {in_vain} times in {lasted:.1?}: then {ready} {were} ready{pending}"
+                "polled in vain {in_vain} times in {lasted:.1?}: then {ready} {were} ready{pending}"
             ),
         );
         now
@@ -165,8 +165,8 @@ impl Journal {
         self.counters
     }
 
-    fn tell(&mut self, verbosity: Verbosity, line: fmt::Arguments<'_>) {
-        if self.console.tell(verbosity, line) {
+    fn print(&mut self, verbosity: Verbosity, line: fmt::Arguments<'_>) {
+        if self.console.print(verbosity, line) {
             self.counters.count(Call::Write);
         }
     }

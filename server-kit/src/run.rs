@@ -53,7 +53,7 @@ pub fn run_with_arguments<Own: OwnOptions>(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::Unsupported => unavailable(name, error),
         Err(error) => {
-            Console::complain(format_args!("{name}: {error}{}", system::advice(&error)));
+            Console::print_error(format_args!("{name}: {error}{}", system::advice(&error)));
             ExitCode::FAILURE
         }
     }
@@ -62,7 +62,7 @@ pub fn run_with_arguments<Own: OwnOptions>(
 /// What a server's `main` does if its way to wait doesn't exist on this system: prints `why`, and
 /// returns [`UNAVAILABLE`].
 pub fn unavailable(name: &str, why: impl fmt::Display) -> ExitCode {
-    Console::complain(format_args!("{name}: {why}"));
+    Console::print_error(format_args!("{name}: {why}"));
     ExitCode::from(UNAVAILABLE)
 }
 
@@ -73,7 +73,7 @@ fn serve_until_stopped<Own: OwnOptions>(
 ) -> io::Result<()> {
     // Each client needs a descriptor, and most systems allow far more of them than by default.
     if let Err(error) = system::raise_descriptor_limit() {
-        Console::complain(format_args!("can't raise the descriptor limit: {error}"));
+        Console::print_error(format_args!("can't raise the descriptor limit: {error}"));
     }
     let listener = own.listen(settings)?;
     let stop = Stop::on_signals()?;
@@ -81,19 +81,19 @@ fn serve_until_stopped<Own: OwnOptions>(
     let address = listener.local_addr()?;
     if can_be_reached_from_elsewhere(address) {
         // On standard error, so that it is seen even with -q, or if standard output is redirected.
-        Console::complain(format_args!(
+        Console::print_error(format_args!(
             "anybody who can reach this machine at {address} can talk to this server: there is no \
              authentication and no encryption; `--address {}` is for this machine only",
             protocol::DEFAULT_ADDRESS
         ));
     }
-    console.tell(
+    console.print(
         Verbosity::Normal,
         format_args!("server is running on {address}, please, press ctrl+c to stop"),
     );
     let counters = serve(listener, settings, own, &stop)?;
-    console.tell(Verbosity::Normal, format_args!("Server stopped! Thank you for using!"));
-    console.tell_at_the_end(&counters);
+    console.print(Verbosity::Normal, format_args!("Server stopped! Thank you for using!"));
+    console.print_at_the_end(&counters);
     Ok(())
 }
 

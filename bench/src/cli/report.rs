@@ -9,7 +9,7 @@ use protocol::Protocol;
 
 use output::print;
 
-use super::{Choice, complain, from_here, progress_bar};
+use super::{Choice, from_here, print_error, progress_bar};
 use crate::report::{ReportPlan, report};
 
 /// Measure everything, and write charts, tables and the raw figures into a folder
@@ -48,7 +48,7 @@ impl Options {
         let bar = || progress_bar("measured, {msg}");
         let (folder, missing) = report(&plan, &env::current_exe()?, bar)?;
         for sentence in left_out.iter().chain(&missing) {
-            complain(sentence);
+            print_error(sentence);
         }
         print(format_args!("Figures: {}", from_here(folder.join("README.md")).display()))?;
         Ok(missing.is_empty())

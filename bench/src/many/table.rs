@@ -16,7 +16,7 @@ const COLUMNS: [Column; 10] = [
     Column { title: "kept p99", name: "kept_p99_us", rank: 4 },
     Column { title: "visit p50", name: "visit_p50_us", rank: 3 },
     Column { title: "visit p99", name: "visit_p99_us", rank: 5 },
-    Column { title: "all ask", name: "all_asked_s", rank: 7 },
+    Column { title: "all send", name: "all_sent_s", rank: 7 },
     Column { title: "memory", name: "bytes_per_connection", rank: 1 },
     Column { title: "kernel", name: "kernel_bytes_per_connection", rank: 2 },
 ];

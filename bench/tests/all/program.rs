@@ -33,15 +33,15 @@ fn every_request_gets_its_reply_and_the_figures_add_up() {
     let servers = json["servers"].as_array().unwrap();
     assert_eq!(servers.len(), Model::MAIN.len());
     for row in servers {
-        let asked = 2 * (18 * 5 + 2 * 2); // rounds of prompt and slow clients
-        assert_eq!(row["asked"], asked, "{row}");
-        assert_eq!(row["answered"], asked, "{row}");
+        let requests = 2 * (18 * 5 + 2 * 2); // rounds of prompt and slow clients
+        assert_eq!(row["requests"], requests, "{row}");
+        assert_eq!(row["answered"], requests, "{row}");
         let probes = row["probe_us"]["count"].as_u64().unwrap();
         let usage = &row["usage"];
         assert!(probes > 0, "{row}");
         assert_eq!(usage["connections"], 2 * 20 + probes, "{row}");
-        assert_eq!(usage["requests"], asked + probes, "{row}");
-        assert_eq!(usage["replies"], asked + probes, "{row}");
+        assert_eq!(usage["requests"], requests + probes, "{row}");
+        assert_eq!(usage["replies"], requests + probes, "{row}");
         if cfg!(unix) {
             assert!(usage["process"]["processor_s"].as_f64().unwrap() > 0.0, "{row}");
         }

@@ -26,7 +26,6 @@ pub struct ChaosReport {
     /// How many clients there were in all waves together.
     pub clients: u64,
     /// How many requests were sent that need a reply.
-    #[serde(rename = "asked")]
     pub requests: u64,
     /// How many of them were answered, each exactly once.
     pub answered: u64,

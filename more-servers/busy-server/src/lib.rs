@@ -126,13 +126,13 @@ impl BusyServer<'_> {
     fn rest(&mut self, ready: usize, connection_pending: bool) {
         if ready > 0 || connection_pending {
             let (since, in_vain) = (self.last_event, self.in_vain);
-            self.last_event = self.journal.asked(since, in_vain, ready, connection_pending);
+            self.last_event = self.journal.polled(since, in_vain, ready, connection_pending);
             self.in_vain = 0;
             return;
         }
         if self.in_vain == 0 {
-            let asked = Counted(self.connections.len(), "connection");
-            self.journal.waits(format_args!("no call, but asking {asked} in turn"));
+            let connections = Counted(self.connections.len(), "connection");
+            self.journal.waits(format_args!("no call, but polling {connections} in turn"));
         }
         self.in_vain += 1;
 
@@ -221,7 +221,7 @@ impl BusyServer<'_> {
     /// Closes a connection. Its descriptor is now free for the next client.
     fn close(&mut self, key: usize) {
         self.deadlines.forget(key);
-        self.connections.remove(key).farewell(&mut self.journal);
+        self.connections.remove(key).report_end(&mut self.journal);
         if let Some(acceptor) = &mut self.acceptor {
             acceptor.resume();
         }
@@ -245,8 +245,8 @@ mod tests {
         let settings = Settings::parse_from(["server", "-q", "--delay", "200ms"]);
         let options = Options { nap: Duration::from_secs(3600) };
         let stop = Stop::new();
-        let asked = stop.clone();
-        let server = thread::spawn(move || serve(listener, &settings, &options, &asked));
+        let stopping = stop.clone();
+        let server = thread::spawn(move || serve(listener, &settings, &options, &stopping));
 
         client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut reply = [0; b"Hello from server!\n".len()];

@@ -179,7 +179,7 @@ impl Parent {
             // It fails if the server has already ended.
             sender.send(News::Ended(number, last_words)).ok();
         })?;
-        self.console.tell(
+        self.console.print(
             Verbosity::Normal,
             format_args!("worker {} is process {}", number + 1, worker.id()),
         );
@@ -194,9 +194,9 @@ impl Parent {
         let status = worker.wait()?;
         let how = format!("worker {} (process {}) has ended: {status}", number + 1, worker.id());
         if status.success() {
-            self.console.tell(Verbosity::Normal, format_args!("{how}"));
+            self.console.print(Verbosity::Normal, format_args!("{how}"));
         } else {
-            Console::complain(format_args!("{how}"));
+            Console::print_error(format_args!("{how}"));
         }
         let due = (Instant::now() + BEFORE_REPLACING).max(worker.started() + BETWEEN_STARTS);
         match last_words.parse() {
@@ -223,7 +223,7 @@ impl Parent {
             Ok(worker) => Place::Taken(worker),
             Err(error) => {
                 let (number, advice) = (number + 1, advice(&error));
-                Console::complain(format_args!(
+                Console::print_error(format_args!(
                     "worker {number} can't be started: {error}{advice}"
                 ));
                 Place::Vacant(now + BETWEEN_STARTS)
@@ -232,7 +232,7 @@ impl Parent {
     }
 
     fn kill(&mut self, number: usize, now: Instant) {
-        Console::complain(format_args!(
+        Console::print_error(format_args!(
             "worker {} did not stop in time, so it is killed",
             number + 1
         ));

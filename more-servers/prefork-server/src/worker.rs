@@ -46,7 +46,7 @@ pub fn worker(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode>
     match serve_for_parent(&settings) {
         Ok(()) => Some(ExitCode::SUCCESS),
         Err(error) => {
-            Console::complain(format_args!("{name}, a worker: {error}{}", advice(&error)));
+            Console::print_error(format_args!("{name}, a worker: {error}{}", advice(&error)));
             Some(ExitCode::FAILURE)
         }
     }
@@ -56,9 +56,9 @@ fn serve_for_parent(settings: &Settings) -> io::Result<()> {
     let stop = Stop::on_signals()?;
     let mut lifeline = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let listener = receive_listener(&lifeline)?;
-    let asked = lifeline.try_clone()?;
+    let parent = lifeline.try_clone()?;
     let follower = stop.clone();
-    thread::Builder::new().spawn(move || stop_with_parent(asked, &follower))?;
+    thread::Builder::new().spawn(move || stop_with_parent(parent, &follower))?;
     let counters = poll_server::serve(listener, settings, &stop)?;
     // In one piece, so that the parent reads all or nothing. It fails if the parent has ended, and
     // then the counters are of no use.
@@ -69,14 +69,14 @@ fn serve_for_parent(settings: &Settings) -> io::Result<()> {
 /// Stops the worker when the parent tells it to, or when the parent has ended without doing so. If
 /// the parent ends after that (Ctrl-C was pressed twice), the worker ends at once.
 fn stop_with_parent(mut lifeline: UnixStream, stop: &Stop) -> ! {
-    let asked = lifeline.read_exact(&mut [0]).is_ok();
+    let is_requested = lifeline.read_exact(&mut [0]).is_ok();
     stop.request();
-    if asked {
+    if is_requested {
         // The parent writes nothing more, so this sleeps until the parent has ended.
         lifeline.read_to_end(&mut Vec::new()).ok();
     } else {
         thread::sleep(PATIENCE);
-        Console::complain(format_args!("a worker did not stop in time, so it is ended"));
+        Console::print_error(format_args!("a worker did not stop in time, so it is ended"));
     }
     process::exit(1);
 }
@@ -122,7 +122,7 @@ impl Worker {
     /// Waits until it ends, in a thread of its own, and then calls `tell` with its last words.
     pub(crate) fn when_it_ends(
         &self,
-        tell: impl FnOnce(String) + Send + 'static,
+        report: impl FnOnce(String) + Send + 'static,
     ) -> io::Result<()> {
         let mut lifeline = self.lifeline.try_clone()?;
         thread::Builder::new().spawn(move || {
@@ -130,7 +130,7 @@ impl Worker {
             // An error is an end, too (ECONNRESET: the worker has not read all that was sent to
             // it).
             lifeline.read_to_string(&mut last_words).ok();
-            tell(last_words);
+            report(last_words);
         })?;
         Ok(())
     }

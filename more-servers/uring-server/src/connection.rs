@@ -35,7 +35,7 @@ pub(crate) struct Connection {
     /// once more those that were given back meanwhile: a megabyte at most.
     kept: Vec<u8>,
     /// When something last came from the client.
-    heard_at: Instant,
+    received_at: Instant,
     /// When the kernel last took bytes for the client.
     sent_at: Instant,
     /// The client has closed its sending half.
@@ -64,7 +64,7 @@ impl Connection {
             given: 0,
             is_full: false,
             kept: Vec::new(),
-            heard_at: now,
+            received_at: now,
             sent_at: now,
             has_ended: false,
             failure: None,
@@ -84,13 +84,13 @@ impl Connection {
         }
         match result {
             Ok(Some(bytes)) => {
-                self.heard_at = now;
+                self.received_at = now;
                 let taken =
                     if self.kept.is_empty() { self.listen(&bytes, &mut now, journal) } else { 0 };
                 self.kept.extend(&bytes[taken..]);
             }
             Ok(None) => {
-                self.heard_at = now;
+                self.received_at = now;
                 self.has_ended = true;
             }
             Err(error) if is_not_now(&error) => {}
@@ -191,7 +191,7 @@ impl Connection {
     }
 
     /// Reports why the connection ends, and closes it.
-    pub(crate) fn farewell(self, ring: &mut Ring, journal: &mut Journal) {
+    pub(crate) fn close(self, ring: &mut Ring, journal: &mut Journal) {
         let ending = self.failure.map_or(Ok(self.conversation.ending()), Err);
         journal.closing(self.peer, ending, self.conversation.owed());
         ring.close(self.socket);
@@ -233,7 +233,7 @@ impl Connection {
     fn listen_to_what_was_kept(&mut self, now: &mut Instant, journal: &mut Journal) {
         // A send may be reported late, and only then we know that there is room. The kept bytes
         // count as received when there was room.
-        let mut at = self.heard_at.max(self.sent_at);
+        let mut at = self.received_at.max(self.sent_at);
         let mut kept = mem::take(&mut self.kept);
         if !kept.is_empty() {
             let taken = self.listen(&kept, &mut at, journal);

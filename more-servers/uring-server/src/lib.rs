@@ -331,7 +331,7 @@ impl UringServer<'_> {
         if !self.connections[key].let_go(&mut self.ring) {
             return;
         }
-        self.connections.remove(key).farewell(&mut self.ring, &mut self.journal);
+        self.connections.remove(key).close(&mut self.ring, &mut self.journal);
         self.admission.resume();
         self.freed = true;
     }

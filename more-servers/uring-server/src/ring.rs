@@ -40,7 +40,7 @@ pub(crate) enum Completion {
 pub(crate) struct OperationId(usize);
 
 /// The ID of operations whose result doesn't matter.
-const NOBODY: u64 = u64::MAX;
+const NO_CONNECTION: u64 = u64::MAX;
 
 /// Everything that the kernel may touch for one operation.
 struct Operation {
@@ -247,7 +247,7 @@ impl Ring {
     /// which doesn't matter: there was nothing left to cancel, or closing a descriptor reported an
     /// error, and then it is closed nevertheless (close(2)).
     fn queue(&mut self, entry: squeue::Entry) {
-        self.queued.push_back(entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY));
+        self.queued.push_back(entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NO_CONNECTION));
     }
 
     /// Hands over what is queued, sleeps until something is done or the deadline has passed, and
@@ -333,7 +333,7 @@ impl Ring {
             let index = entry.user_data() as usize;
             let more = cqueue::more(entry.flags());
             let Some(operation) = self.in_flight.get_mut(index) else {
-                continue; // `NOBODY`: its result doesn't matter
+                continue; // `NO_CONNECTION`: its result doesn't matter
             };
             let kind = operation.kind;
             // A cancelled operation would not go on. So the request came to nothing, and may be

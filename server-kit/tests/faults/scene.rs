@@ -155,7 +155,7 @@ impl Scene {
         let Some(connection) = &mut self.connections[key] else { return };
         if connection.is_over() {
             self.deadlines.forget(key);
-            connection.farewell(&mut self.journal);
+            connection.report_end(&mut self.journal);
             self.connections[key] = None;
             self.check_end(&self.wires[key].borrow());
         } else {

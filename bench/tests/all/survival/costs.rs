@@ -104,7 +104,7 @@ fn futile_calls(server: Server) {
     expect_calls(&outcome);
     assert!(calls(&outcome, "recv") >= 3 && calls(&outcome, "accept") >= 2, "{outcome:?}");
     // It prints only rounds that found something, and the first futile one after each of them.
-    assert!((1..=4).contains(&printed(&outcome, "asked in vain ")), "{outcome:?}");
+    assert!((1..=4).contains(&printed(&outcome, "polled in vain ")), "{outcome:?}");
     assert!((1..=5).contains(&printed(&outcome, "waiting in no call")), "{outcome:?}");
 }
 

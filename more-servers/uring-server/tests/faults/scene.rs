@@ -174,7 +174,7 @@ impl Scene {
             self.check_end(key);
         }
         if is_let_go && let Some(connection) = self.connections[key].take() {
-            connection.farewell(&mut self.ring, &mut self.journal);
+            connection.close(&mut self.ring, &mut self.journal);
         }
     }
 
