@@ -165,6 +165,11 @@ impl Choice {
         (models, left_out.iter().map(LeftOut::to_string).collect())
     }
 
+    /// Whether no server was chosen.
+    fn is_default(&self) -> bool {
+        self.servers.is_empty() && !self.all && !self.peers
+    }
+
     /// The chosen servers, each once.
     fn models(&self) -> Vec<Model> {
         let models = match &self.servers[..] {

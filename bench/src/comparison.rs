@@ -9,13 +9,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use load_generator::json::as_seconds;
+use load_generator::json::{as_seconds, as_seconds_if_any};
 use load_generator::report::{Failure, Latencies, Stage};
 use load_generator::{Crowd, Event, Order, Phase, Report, flood};
 use protocol::Protocol;
@@ -24,7 +24,7 @@ use server_kit::whole_number;
 use timeline::{Recorder, Timeline};
 
 use crate::load::{SLOW_REQUESTS, dribbling, visit_within};
-use crate::{MeasuredServer, Model, Usage};
+use crate::{FirstVisits, MeasuredServer, Model, Usage};
 
 /// How long a slow client waits after each byte: a request then takes about a quarter of a
 /// second, and ten such clients cost the blocking server some three seconds a round.
@@ -35,13 +35,16 @@ const EVERY: Duration = Duration::from_millis(10);
 /// would look better than they are.
 const BETWEEN_PROBES: Duration = Duration::from_millis(10);
 
-/// How long a probe waits for its reply: longer than any working server here needs for the whole
-/// crowd.
+/// How long a probe waits for its reply if the round has no limit: longer than any working server
+/// here needs for the whole crowd.
 const PROBE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// The most probes that wait at the same time; then no more are added. It is half of the servers'
-/// backlog, so that probes don't keep each other out.
+/// The most probes that wait at the same time; then the next ones begin late, and count from when
+/// they were due. It is half of the servers' backlog, so that probes don't keep each other out.
 const MOST_PROBES: usize = 512;
+
+/// The shortest sleep between two looks at the probes.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// The stack of a probe's thread, which only calls a few functions of the standard library.
 const PROBE_STACK: usize = 64 * 1024;
@@ -61,12 +64,12 @@ pub struct ComparisonPlan {
     #[serde(skip)]
     pub models: Vec<Model>,
 
-    /// Flood each server with this many connections
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole_number(0..=MOST))]
+    /// How many connections the crowd has.
+    #[arg(skip)]
     pub connections: usize,
 
-    /// Make this many of them slow: two requests each, one byte every 10 ms
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole_number(0..=MOST))]
+    /// How many of them are slow: two requests each, one byte every 10 ms.
+    #[arg(skip)]
     pub slow: usize,
 
     /// Send this many requests on each of the others, one after the other
@@ -76,6 +79,12 @@ pub struct ComparisonPlan {
     /// Flood each server this many times
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole_number(1..=MOST))]
     pub rounds: usize,
+
+    /// When a round is cut short, if that isn't when everything is answered. Then a visit without a
+    /// reply counts as at least as long as it has waited.
+    #[arg(skip)]
+    #[serde(rename = "limit_s", serialize_with = "as_seconds_if_any")]
+    pub limit: Option<Duration>,
 }
 
 impl ComparisonPlan {
@@ -131,6 +140,12 @@ pub struct ServerResult {
     /// How many clients it serves at the same time.
     #[serde(skip)]
     pub serves_at_once: usize,
+    /// How many connections the crowd had.
+    #[serde(skip)]
+    pub connections: usize,
+    /// How many of them were slow.
+    #[serde(skip)]
+    pub slow: usize,
     /// How many requests the crowd had to send.
     pub requests: u64,
     /// How many of them got a reply.
@@ -138,9 +153,11 @@ pub struct ServerResult {
     /// How long the crowd was busy with this server, all rounds together.
     #[serde(rename = "took_s", serialize_with = "as_seconds")]
     pub took: Duration,
-    /// How long each probe took, from before it connected until it had its reply.
-    #[serde(rename = "probe_us")]
-    pub probe: Latencies,
+    /// How long the probes' visits took.
+    #[serde(rename = "first_visit_us")]
+    pub visits: FirstVisits,
+    /// Whether a round was cut short.
+    pub cut_short: bool,
     /// What the server did and what it cost, if it lived to report it.
     pub usage: Option<Usage>,
     /// Whether it is a peer, a server outside of this workspace.
@@ -160,7 +177,7 @@ pub struct ServerResult {
 impl ServerResult {
     /// Whether every request got its reply and nothing went wrong.
     pub fn is_good(&self) -> bool {
-        self.answered == self.requests && self.trouble.is_empty()
+        (self.cut_short || self.answered == self.requests) && self.trouble.is_empty()
     }
 
     /// The share of one core that the server used while it was flooded.
@@ -175,7 +192,7 @@ impl ServerResult {
         if !self.is_peer || !self.is_good() {
             return;
         }
-        let probes = self.probe.count();
+        let probes = self.visits.count() - self.visits.unanswered();
         let requests = self.answered + probes;
         if let Some(usage) = &mut self.usage {
             usage.connections = connections + probes;
@@ -215,6 +232,8 @@ pub fn compare(
         server,
         serves_at_once,
         is_peer,
+        connections: plan.connections,
+        slow: plan.slow,
         requests,
         ..ServerResult::default()
     };
@@ -264,31 +283,42 @@ fn flood_once(
     progress: &ProgressBar,
 ) -> io::Result<Timeline> {
     let (crowds, began) = (plan.crowds(), Instant::now());
+    let end = plan.limit.map(|limit| began + limit);
+    // If there is an end, probes come long before it, so that they wait long enough.
+    let last = plan.limit.map(|limit| began + limit / 4);
     let probes = Mutex::new(Probes::since(began));
+    let mut due = began;
     let floods = thread::scope(|scope| {
         let start = |crowd| {
-            let flood = move || flood_recorded(address, crowd, began, progress);
+            let flood = move || flood_recorded(address, crowd, began, end, progress);
             thread::Builder::new().spawn_scoped(scope, flood)
         };
         let floods: Vec<_> = crowds.iter().map(start).collect::<io::Result<_>>()?;
-        let mut due = began;
         while floods.iter().any(|flood| !flood.is_finished()) {
-            send_probe(address, &probes, scope);
-            due += BETWEEN_PROBES;
-            thread::sleep(due.saturating_duration_since(Instant::now()));
+            while due <= Instant::now()
+                && last.is_none_or(|last| due < last)
+                && send_probe(address, &probes, due, end, scope)
+            {
+                due += BETWEEN_PROBES;
+            }
+            // Not for long, if probes that are due wait for others: one of those may end soon.
+            thread::sleep(due.saturating_duration_since(Instant::now()).max(SHORTEST_SLEEP));
         }
         let results = floods.into_iter().map(|flood| flood.join().expect("a flood doesn't panic"));
         results.collect::<io::Result<Vec<_>>>()
     })?;
     let mut timeline = Timeline::default();
-    row.took += floods.iter().map(|(_, _, took)| *took).max().unwrap_or_default();
+    let took = floods.iter().map(|(_, _, took)| *took).max().unwrap_or_default();
+    row.took += took;
+    locked(&probes).never_began(due, last.unwrap_or(began + took));
     for (report, its_timeline, _) in floods {
         row.add(&report);
         timeline.append(its_timeline);
     }
     let probes = probes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    row.cut_short |= end.is_some_and(|end| Instant::now() >= end);
     timeline.append(probes.recorder.finish(Instant::now(), |_| "probes"));
-    row.probe.add(&probes.waits);
+    row.visits.add_round(probes.waits);
     if let Some(first) = probes.failures.first() {
         row.trouble.push(format!("{} probes failed: {first}", probes.failures.len()));
     }
@@ -300,6 +330,7 @@ fn flood_recorded(
     address: SocketAddr,
     crowd: &Crowd,
     began: Instant,
+    end: Option<Instant>,
     progress: &ProgressBar,
 ) -> io::Result<(Report, Timeline, Duration)> {
     let mut recorder = Recorder::since(began);
@@ -308,7 +339,10 @@ fn flood_recorded(
         if matches!(event, Event::Answered { .. }) {
             progress.inc(1);
         }
-        ControlFlow::Continue(())
+        match end {
+            Some(end) if Instant::now() >= end => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
     })?;
     let ended = Instant::now();
     let timeline = recorder.finish(ended, |client| crowd.kind(client).name());
@@ -321,27 +355,35 @@ struct Probes {
     count: usize,
     /// How many of them have not finished their visits.
     under_way: usize,
-    /// How long they waited, from before they connected.
+    /// How long they waited, from when they were due.
     waits: Latencies,
     /// Why others failed.
     failures: Vec<String>,
     recorder: Recorder,
 }
 
-/// Lets a probe visit the server, in a thread of its own.
+/// Lets a probe that was due at this time visit the server, in a thread of its own, until the `end`.
+/// Returns whether it has begun: not while too many are under way.
 fn send_probe<'scope>(
     address: SocketAddr,
     probes: &'scope Mutex<Probes>,
+    due: Instant,
+    end: Option<Instant>,
     scope: &'scope Scope<'scope, '_>,
-) {
-    let began = Instant::now();
-    let locked = move || probes.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(client) = locked().enter() else { return };
-    let add = move |result| locked().add(client, began, result);
-    let visit = move || add(visit_within(PROBE_PATIENCE, address));
+) -> bool {
+    let Some(client) = locked(probes).enter() else { return false };
+    let left = |end: Instant| end.saturating_duration_since(Instant::now()).max(SHORTEST_SLEEP);
+    let patience = end.map_or(PROBE_PATIENCE, left);
+    let add = move |result| locked(probes).add(client, due, end, result);
+    let visit = move || add(visit_within(patience, address));
     if let Err(error) = thread::Builder::new().stack_size(PROBE_STACK).spawn_scoped(scope, visit) {
         add(Err(error));
     }
+    true
+}
+
+fn locked(probes: &Mutex<Probes>) -> MutexGuard<'_, Probes> {
+    probes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Probes {
@@ -360,15 +402,30 @@ impl Probes {
         Some(self.count - 1)
     }
 
+    /// Those that were due from this time on have not begun when the round was over.
+    fn never_began(&mut self, mut due: Instant, over: Instant) {
+        // One that was due just before isn't late yet.
+        while due + BETWEEN_PROBES <= over {
+            self.waits.record_unanswered(over - due);
+            due += BETWEEN_PROBES;
+        }
+    }
+
     /// Adds a visit that has ended just now.
-    fn add(&mut self, client: usize, began: Instant, visit: io::Result<[Instant; 2]>) {
+    fn add(
+        &mut self,
+        client: usize,
+        due: Instant,
+        end: Option<Instant>,
+        visit: io::Result<[Instant; 2]>,
+    ) {
         self.under_way -= 1;
         let ended = Instant::now();
         let mut entered = |phase, at| self.recorder.watch(&Event::Entered { client, phase, at });
-        entered(Phase::Connecting, began);
+        entered(Phase::Connecting, due);
         match visit {
             Ok([connected, answered]) => {
-                self.waits.record(answered - began);
+                self.waits.record(answered - due);
                 entered(Phase::AwaitingReply, connected);
                 // The recorder knows that a reply came before the phase after it.
                 self.recorder.watch(&Event::Answered { client });
@@ -379,7 +436,12 @@ impl Probes {
                 });
                 self.recorder.watch(&Event::Closed { client, at: ended });
             }
+            // It was still waiting when the round was cut short.
+            Err(_) if end.is_some_and(|end| ended >= end) => {
+                self.waits.record_unanswered(ended - due);
+            }
             Err(error) => {
+                self.waits.record_unanswered(ended - due);
                 let why = error.to_string();
                 self.failures.push(why.clone());
                 let failure = Failure { stage: Stage::Reply, why, is_ours: false };

@@ -3,24 +3,39 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use crate::{ComparisonPlan, Model, ServerResult, Usage};
+use crate::{ComparisonPlan, Model, ServerResult, Usage, Wait};
 use output::figures::{format_time, grouped, multiple, percent};
 
 /// What these figures show. There is no sentence that they don't support, and none about a server
-/// that left requests without a reply, or was done before a single probe came.
+/// that left requests without a reply, or was done before a single visit.
 pub fn findings(plan: &ComparisonPlan, rows: &[ServerResult]) -> Vec<String> {
-    let rows = rows.iter().filter(|row| row.is_good() && row.probe.count() > 0);
+    let rows = rows.iter().filter(|row| row.is_good() && row.visits.count() > 0);
     let rows: Vec<&ServerResult> = rows.collect();
-    let waits = in_order(&rows, |row| Some(row.probe.quantile(0.5)));
+    let waits = in_order(&rows, |row| row.visits.median());
     let costs = in_order(&rows, |row| row.usage.as_ref()?.processor_time_per_request());
     let [(shortest, _), ..] = waits[..] else { return Vec::new() };
     let mut sentences: Vec<_> = waiting(plan, &waits).into_iter().collect();
-    sentences.extend(rows.iter().filter_map(|row| idleness(plan, row, shortest)));
+    sentences.extend(rows.iter().filter_map(|row| idleness(plan, row, shortest.time)));
     sentences.extend(rows.iter().filter_map(|row| futile_calls(plan, row)));
-    let of_all = [cost(&costs), peers(&rows), fewest_calls(&rows), sleeps(&costs), doubt(&rows)];
+    let of_all = [cost(&costs), peers(&rows), fewest_calls(&rows), sleeps(&costs)];
     sentences.extend(of_all.into_iter().flatten());
     sentences.extend(not_counted(&rows));
     sentences
+}
+
+/// What a further crowd shows: how long a first visit took.
+pub fn waits(plan: &ComparisonPlan, rows: &[ServerResult]) -> Option<String> {
+    let rows: Vec<&ServerResult> = rows.iter().filter(|row| row.is_good()).collect();
+    let waits = in_order(&rows, |row| row.visits.median());
+    if waits.len() > FEW {
+        return waiting(plan, &waits);
+    }
+    let each = |(wait, row): &Of<'_, Wait>| format!("{wait} at {}", row.server);
+    let waits: Vec<String> = waits.iter().map(each).collect();
+    let ComparisonPlan { connections, slow, .. } = *plan;
+    (!waits.is_empty()).then(|| {
+        format!("While {slow} of {connections} clients dribbled, it took {}.", waits.join(", "))
+    })
 }
 
 /// Differences below this factor are not worth a sentence.
@@ -39,27 +54,25 @@ fn in_order<'a, T: PartialOrd>(
     known
 }
 
-/// Which server kept the probes waiting longest, and which shortest, by their medians.
-fn waiting(plan: &ComparisonPlan, waits: &[Of<'_, Duration>]) -> Option<String> {
+/// At which server a first visit took longest, and at which shortest.
+fn waiting(plan: &ComparisonPlan, waits: &[Of<'_, Wait>]) -> Option<String> {
     let ComparisonPlan { connections, slow, .. } = *plan;
     let scene = match slow {
         0 => format!("With {connections} prompt clients connected"),
         _ => format!("While {slow} of {connections} clients dribbled"),
     };
     let (&(least, quickest), &(most, slowest)) = (waits.first()?, waits.last()?);
-    let times = most.div_duration_f64(least);
-    let (shortest, longest) = (format_time(least), format_time(most));
+    let times = most.time.div_duration_f64(least.time);
     let how_long = if times >= NOTABLE {
         let (slow, quick, times) = (slowest.server, quickest.server, grouped(times));
-        format!(
-            "{times} times as long at {slow} ({longest}, the median) as at {quick} ({shortest})"
-        )
+        let at_least = if most.is_at_least { "at least " } else { "" };
+        format!("{at_least}{times} times as long at {slow} ({most}) as at {quick} ({least})")
     } else if waits.len() > 1 {
-        format!("about equally long at every server, {shortest} to {longest} (the medians)")
+        format!("about equally long at every server ({least} to {most})")
     } else {
-        format!("{longest} (the median)")
+        most.to_string()
     };
-    Some(format!("{scene}, a well-behaved client waited {how_long}."))
+    Some(format!("{scene}, a well-behaved client's first visit took {how_long}."))
 }
 
 /// A server that uses less of a core than this was not busy.
@@ -68,7 +81,7 @@ const BUSY: f64 = 0.5;
 /// Whether a server that kept the probes waiting, because it serves few clients at a time, was
 /// busy.
 fn idleness(plan: &ComparisonPlan, row: &ServerResult, shortest: Duration) -> Option<String> {
-    let times = row.probe.quantile(0.5).div_duration_f64(shortest);
+    let times = row.visits.median()?.time.div_duration_f64(shortest);
     let share = row.share_of_a_core()?;
     let clients = match row.serves_at_once {
         1 => "only one client".to_owned(),
@@ -196,27 +209,11 @@ fn not_counted(rows: &[&ServerResult]) -> Vec<String> {
     groups.into_iter().map(sentence).collect()
 }
 
-/// Which figures say less than they seem to.
-fn doubt(rows: &[&ServerResult]) -> Option<String> {
-    let few = rows.iter().filter(|row| row.probe.count() < 100);
-    let names: Vec<_> = few.map(|row| row.server).collect();
-    let whose = match names.len() {
-        0 => return None,
-        few if few <= FEW => names.join(" and "),
-        all if all == rows.len() => "every server".into(),
-        many => format!("{many} of these servers"),
-    };
-    Some(format!(
-        "The p99 of {whose} is only the longest wait of fewer than 100 probes; more `--rounds` \
-         give more probes."
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::table::{table, troubles};
-    use crate::{ProcessUsage, Usage};
+    use crate::{FirstVisits, ProcessUsage, Usage};
 
     fn plan() -> ComparisonPlan {
         ComparisonPlan {
@@ -225,23 +222,29 @@ mod tests {
             slow: 10,
             requests: 200,
             rounds: 3,
+            limit: None,
         }
     }
 
     /// The row of a server that kept each of 200 probes waiting for this time, and used this share
     /// of a core for ten seconds.
     fn row(server: &'static str, waited: Duration, share: f64) -> ServerResult {
-        let mut probe = load_generator::report::Latencies::default();
-        (0..200).for_each(|_| probe.record(waited));
+        let mut waits = load_generator::report::Latencies::default();
+        (0..200).for_each(|_| waits.record(waited));
+        let mut visits = FirstVisits::default();
+        visits.add_round(waits);
         let process = ProcessUsage { processor_seconds: 10.0 * share, sleeps: Some(500) };
         let usage = Usage { requests: 1000, process: Some(process), ..Usage::default() };
         ServerResult {
             server,
             serves_at_once: if server == "one" { 1 } else { usize::MAX },
+            connections: 100,
+            slow: 10,
             requests: 800,
             answered: 800,
             took: Duration::from_secs(10),
-            probe,
+            visits,
+            cut_short: false,
             usage: Some(usage),
             is_peer: false,
             to_poll_server: None,
@@ -257,7 +260,7 @@ mod tests {
     fn the_server_that_kept_the_probe_waiting_is_named_with_the_ratio() {
         let rows = [row("one", SLOW, 0.05), row("other", QUICK, 0.05)];
         let text = findings(&plan(), &rows).join("\n");
-        let ratio = "waited 10,000 times as long at one (2.00s, the median) as at other (200µs).";
+        let ratio = "took 10,000 times as long at one (2.00s) as at other (200µs).";
         assert!(text.contains(ratio), "{text}");
         assert!(text.contains("one was not busy meanwhile: it used 5.0% of a core"), "{text}");
     }

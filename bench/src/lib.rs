@@ -4,6 +4,7 @@
 //! - [`cli`]: the program.
 //! - [`compare`]: floods each server of a [`ComparisonPlan`] while probes measure it, and returns a
 //!   [`ServerResult`] for each.
+//! - [`FirstVisits`]: what a well-behaved client's first visit takes.
 //! - [`table`]: the results as a table; [`findings`]: what they show, in sentences.
 //! - [`page`]: the table and the timelines of all servers, for a browser.
 //! - [`cost`]: what a request costs a server under full load.
@@ -21,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bars;
 pub mod chaos;
 pub mod cli;
 pub mod colours;
@@ -40,6 +42,7 @@ mod peers;
 pub mod report;
 pub mod table;
 mod usage;
+mod visits;
 
 pub use comparison::{ComparisonPlan, ServerResult, compare};
 pub use interval::Interval;
@@ -47,3 +50,4 @@ pub use measured_server::{MeasuredServer, ServerExit, serve_for_parent};
 pub use meter::Meter;
 pub use model::{LeftOut, Model};
 pub use usage::{ProcessUsage, Usage};
+pub use visits::{FirstVisits, Wait};

@@ -3,7 +3,7 @@
 //! [`load_generator::BusyClients`].)
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};
@@ -45,10 +45,13 @@ pub fn visit(address: SocketAddr) -> io::Result<Duration> {
     Ok(answered - began)
 }
 
-/// Makes such a visit; returns when the client was connected, and when the reply was there.
+/// Makes such a visit, and waits no longer than this for the reply. Returns when the client was connected, and when the reply was there.
 pub(crate) fn visit_within(patience: Duration, address: SocketAddr) -> io::Result<[Instant; 2]> {
-    let mut probe = Probe::connect(address, Protocol::Lines, patience)?;
+    let began = Instant::now();
+    let stream = TcpStream::connect_timeout(&address, patience)?;
     let connected = Instant::now();
+    let left = patience.saturating_sub(connected - began).max(Duration::from_millis(1));
+    let mut probe = Probe::over(stream, Protocol::Lines, left)?;
     probe.request()?;
     let answered = Instant::now();
     probe.end()?;

@@ -5,11 +5,10 @@
 use maud::{DOCTYPE, PreEscaped, html};
 use timeline::Picture;
 
-use crate::ServerResult;
 use crate::colours::{self, class};
 use crate::table::{table, troubles};
+use crate::{ServerResult, Wait};
 use drawing::Colour;
-use output::figures::format_time;
 
 /// The most rows a timeline has: few enough to see three timelines without much scrolling.
 const ROWS: usize = 24;
@@ -44,9 +43,9 @@ pub fn page(
     let pictures = rows.iter().map(|row| Picture {
         title: row.server.into(),
         lines: vec![format!(
-            "A well-behaved client waited {} here (the median), {} at most.",
-            format_time(row.probe.quantile(0.5)),
-            format_time(row.probe.max())
+            "A well-behaved client's first visit took {} here, the longest {}.",
+            or_unknown(row.visits.median()),
+            or_unknown(row.visits.longest())
         )],
         until,
         replay,
@@ -93,4 +92,8 @@ pub fn page(
         }
     }
     .into_string()
+}
+
+fn or_unknown(wait: Option<Wait>) -> String {
+    wait.map_or_else(|| "an unknown time".into(), |wait| wait.to_string())
 }

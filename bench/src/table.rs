@@ -3,16 +3,17 @@
 use output::figures::{format_time, multiple, out_of, percent};
 use output::{Cell, Column, Table};
 
-use crate::{ServerResult, Usage};
+use crate::{ServerResult, Usage, Wait};
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column { title: "server", name: "server", rank: 0 },
-    Column { title: "answered", name: "answered", rank: 4 },
+    Column { title: "slow", name: "slow_clients", rank: 0 },
+    Column { title: "answered", name: "answered", rank: 5 },
     Column { title: "took", name: "took_s", rank: 6 },
-    Column { title: "probes", name: "probes", rank: 7 },
-    Column { title: "p50", name: "p50_us", rank: 0 },
-    Column { title: "p99", name: "p99_us", rank: 1 },
-    Column { title: "max", name: "max_us", rank: 3 },
+    Column { title: "visits", name: "visits", rank: 7 },
+    Column { title: "first visit", name: "first_visit_us", rank: 0 },
+    Column { title: "spread", name: "longest_median_us", rank: 3 },
+    Column { title: "longest", name: "longest_us", rank: 4 },
     Column { title: "of a core", name: "share_of_a_core", rank: 5 },
     Column { title: "time/request", name: "processor_us_per_request", rank: 1 },
     Column { title: "calls/request", name: "calls_per_request", rank: 2 },
@@ -32,20 +33,25 @@ fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
     let known = |figure: Option<f64>, text: &dyn Fn(f64) -> String| {
         figure.map_or_else(unknown, |it| Cell::number(it, text(it)))
     };
-    let latency = |quantile| {
-        let time = result.probe.quantile(quantile);
-        Cell::number(1e6 * time.as_secs_f64(), format_time(time))
+    let wait = |wait: Option<Wait>, text: &dyn Fn(Wait) -> String| match wait {
+        Some(it) => Cell::number(1e6 * it.time.as_secs_f64(), text(it)),
+        None => Cell::unknown("–"),
     };
+    let visits = &result.visits;
+    let shortest = visits.spread().map(|(shortest, _)| shortest);
     let usage = result.usage.as_ref();
     let time = usage.and_then(Usage::processor_time_per_request);
     [
         Cell::text(result.server),
+        Cell::number(result.slow as f64, format!("{} of {}", result.slow, result.connections)),
         Cell::number(result.answered as f64, out_of(result.answered, result.requests)),
         Cell::number(result.took.as_secs_f64(), format_time(result.took)),
-        Cell::number(result.probe.count() as f64, result.probe.count().to_string()),
-        latency(0.5),
-        latency(0.99),
-        latency(1.0),
+        Cell::number(visits.count() as f64, visits.count().to_string()),
+        wait(visits.median(), &|it| it.to_string()),
+        wait(visits.spread().map(|(_, longest)| longest), &|longest| {
+            format!("{}..{longest}", shortest.map(|it| it.to_string()).unwrap_or_default())
+        }),
+        wait(visits.longest(), &|it| it.to_string()),
         known(result.share_of_a_core(), &percent),
         time.map_or_else(unknown, |it| Cell::number(1e6 * it.as_secs_f64(), format_time(it))),
         known(usage.and_then(Usage::calls_per_request), &|_| {
