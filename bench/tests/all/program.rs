@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use bench::Model;
 use serde_json::Value;
 
+#[cfg(target_os = "linux")]
 use crate::available::left_out;
 use crate::turns::turn;
 
