@@ -11,7 +11,6 @@ use protocol::Protocol;
 use serde_json::Value;
 
 use crate::available::available;
-#[cfg(target_os = "linux")]
 use crate::matrix::{is_tried, tried};
 #[cfg(target_os = "linux")]
 use crate::processes;
