@@ -438,7 +438,7 @@ impl Probes {
             }
             // It was still waiting when the round was cut short.
             Err(_) if end.is_some_and(|end| ended >= end) => {
-                self.waits.record_unanswered(ended - due);
+                self.waits.record_unanswered(ended - due)
             }
             Err(error) => {
                 self.waits.record_unanswered(ended - due);
