@@ -43,7 +43,7 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(60);
 /// they were due. It is half of the servers' backlog, so that probes don't keep each other out.
 const MOST_PROBES: usize = 512;
 
-/// The shortest sleep between two looks at the probes.
+/// The shortest sleep between two looks at the probes: one that others wait for may end soon.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// The stack of a probe's thread, which only calls a few functions of the standard library.
@@ -80,8 +80,7 @@ pub struct ComparisonPlan {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole_number(1..=MOST))]
     pub rounds: usize,
 
-    /// When a round is cut short, if that isn't when everything is answered. Then a visit without a
-    /// reply counts as at least as long as it has waited.
+    /// When a round is cut short. A visit without a reply then counts as at least so long.
     #[arg(skip)]
     #[serde(rename = "limit_s", serialize_with = "as_seconds_if_any")]
     pub limit: Option<Duration>,
@@ -301,7 +300,6 @@ fn flood_once(
             {
                 due += BETWEEN_PROBES;
             }
-            // Not for long, if probes that are due wait for others: one of those may end soon.
             thread::sleep(due.saturating_duration_since(Instant::now()).max(SHORTEST_SLEEP));
         }
         let results = floods.into_iter().map(|flood| flood.join().expect("a flood doesn't panic"));
