@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use load_generator::{Crowd, Event, Order, Phase, Report, flood};
 use protocol::Protocol;
 use serde::Serialize;
 use server_kit::whole_number;
+use server_process::lock;
 use timeline::{Recorder, Timeline};
 
 use crate::load::{SLOW_REQUESTS, dribbling, visit_within};
@@ -54,7 +55,7 @@ const PROBE_STACK: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The greatest number that the options accept.
-const MOST: usize = u32::MAX as usize;
+pub(crate) const MOST: usize = u32::MAX as usize;
 
 /// Which servers are compared, and under which load.
 #[derive(Args, Clone, Debug, Serialize)]
@@ -308,7 +309,7 @@ fn flood_once(
     let mut timeline = Timeline::default();
     let took = floods.iter().map(|(_, _, took)| *took).max().unwrap_or_default();
     row.took += took;
-    locked(&probes).never_began(due, last.unwrap_or(began + took));
+    lock(&probes).never_began(due, last, began + took);
     for (report, its_timeline, _) in floods {
         row.add(&report);
         timeline.append(its_timeline);
@@ -369,19 +370,15 @@ fn send_probe<'scope>(
     end: Option<Instant>,
     scope: &'scope Scope<'scope, '_>,
 ) -> bool {
-    let Some(client) = locked(probes).enter() else { return false };
-    let left = |end: Instant| end.saturating_duration_since(Instant::now()).max(SHORTEST_SLEEP);
+    let Some(client) = lock(probes).enter() else { return false };
+    let left = |end: Instant| end.saturating_duration_since(Instant::now());
     let patience = end.map_or(PROBE_PATIENCE, left);
-    let add = move |result| locked(probes).add(client, due, end, result);
+    let add = move |result| lock(probes).add(client, due, end, result);
     let visit = move || add(visit_within(patience, address));
     if let Err(error) = thread::Builder::new().stack_size(PROBE_STACK).spawn_scoped(scope, visit) {
         add(Err(error));
     }
     true
-}
-
-fn locked(probes: &Mutex<Probes>) -> MutexGuard<'_, Probes> {
-    probes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Probes {
@@ -400,10 +397,12 @@ impl Probes {
         Some(self.count - 1)
     }
 
-    /// Those that were due from this time on have not begun when the round was over.
-    fn never_began(&mut self, mut due: Instant, over: Instant) {
+    /// Those that were due from this time on, before the `last` and before the round was over, have
+    /// not begun.
+    fn never_began(&mut self, mut due: Instant, last: Option<Instant>, over: Instant) {
+        let last = last.map_or(over, |last| last.min(over));
         // One that was due just before isn't late yet.
-        while due + BETWEEN_PROBES <= over {
+        while due + BETWEEN_PROBES <= last {
             self.waits.record_unanswered(over - due);
             due += BETWEEN_PROBES;
         }
@@ -446,5 +445,28 @@ impl Probes {
                 self.recorder.watch(&Event::Failed { client, failure: &failure });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many probes count that were due since the beginning of a round and never began.
+    fn late(last: Option<u64>, over: u64) -> u64 {
+        let began = Instant::now();
+        let after = |milliseconds| began + Duration::from_millis(milliseconds);
+        let mut probes = Probes::since(began);
+        probes.never_began(began, last.map(after), after(over));
+        assert_eq!(probes.waits.unanswered(), probes.waits.count());
+        probes.waits.count()
+    }
+
+    #[test]
+    fn a_probe_that_never_began_counts_only_if_it_was_due_while_the_round_lasted() {
+        assert_eq!(late(None, 100), 10);
+        assert_eq!(late(Some(50), 100), 5, "none was due later");
+        assert_eq!(late(Some(100), 50), 5, "the round was over earlier");
+        assert_eq!(late(None, 9), 0, "it was due just before");
     }
 }

@@ -45,13 +45,15 @@ pub fn visit(address: SocketAddr) -> io::Result<Duration> {
     Ok(answered - began)
 }
 
-/// Makes such a visit, and waits no longer than this for the reply. Returns when the client was connected, and when the reply was there.
+/// Makes such a visit, and waits no longer than this (at least a millisecond) for the reply.
+/// Returns when the client was connected, and when the reply was there.
 pub(crate) fn visit_within(patience: Duration, address: SocketAddr) -> io::Result<[Instant; 2]> {
+    const LEAST: Duration = Duration::from_millis(1); // a socket's time-out can't be zero
     let began = Instant::now();
-    let stream = TcpStream::connect_timeout(&address, patience)?;
+    let stream = TcpStream::connect_timeout(&address, patience.max(LEAST))?;
     let connected = Instant::now();
-    let left = patience.saturating_sub(connected - began).max(Duration::from_millis(1));
-    let mut probe = Probe::over(stream, Protocol::Lines, left)?;
+    let left = patience.saturating_sub(connected - began);
+    let mut probe = Probe::over(stream, Protocol::Lines, left.max(LEAST))?;
     probe.request()?;
     let answered = Instant::now();
     probe.end()?;

@@ -24,9 +24,9 @@
 //! A peer whose platform is not installed is left out, and a sentence says so. Those in C and Go
 //! are compiled when they are first used, into a folder next to the running program, and again when
 //! their source has changed. Peers speak only `lines`, and have no idle time-out, no console and no
-//! counters. A peer is started as `COMMAND PORT`, by `bench serve NAME`, whose process it takes over.
-//! The kernel kills it if the thread that started it ends (PR_SET_PDEATHSIG, prctl(2)), because a
-//! peer doesn't notice that this program is gone.
+//! counters. A peer is started as `COMMAND PORT`, by `bench serve NAME`, whose process it takes
+//! over. The kernel kills it if the thread that started it ends (PR_SET_PDEATHSIG, prctl(2)),
+//! because a peer doesn't notice that this program is gone.
 //!
 //! Left out: that last step on systems other than Linux. There, a peer keeps running if this
 //! program is killed.
@@ -40,11 +40,12 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, ExitCode, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use clap::Parser;
 use server_kit::Console;
+use server_process::lock;
 
 use crate::measured_server::ChildServer;
 
@@ -198,7 +199,7 @@ impl Peer {
     /// The path of the program. Compiles it if necessary.
     fn compiled(&self) -> io::Result<PathBuf> {
         static COMPILING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = lock(&COMPILING);
         let program = env::current_exe()?.with_file_name("peers").join(self.name);
         if !self.is_newer_than(&program)? {
             return Ok(program);

@@ -1,5 +1,7 @@
 //! The comparison as a table.
 
+use std::borrow::Borrow;
+
 use output::figures::{format_time, multiple, out_of, percent};
 use output::{Cell, Column, Table};
 
@@ -21,11 +23,12 @@ const COLUMNS: [Column; 12] = [
 ];
 
 /// A row for each server. The last column appears if there are peers to compare with.
-pub fn table(results: &[ServerResult]) -> Table {
-    let has_ratios = results.iter().any(|result| result.to_poll_server.is_some());
+pub fn table(results: &[impl Borrow<ServerResult>]) -> Table {
+    let results = results.iter().map(Borrow::borrow);
+    let has_ratios = results.clone().any(|result| result.to_poll_server.is_some());
     let count = COLUMNS.len() - usize::from(!has_ratios);
     let cells = |result| cells(result).into_iter().take(count).collect();
-    Table::new(&COLUMNS[..count]).with(results.iter().map(cells))
+    Table::new(&COLUMNS[..count]).with(results.map(cells))
 }
 
 fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
@@ -62,8 +65,9 @@ fn cells(result: &ServerResult) -> [Cell; COLUMNS.len()] {
 }
 
 /// What went wrong, and at which server.
-pub fn troubles(results: &[ServerResult]) -> Vec<String> {
-    results.iter().flat_map(|result| troubles_at(result.server, &result.trouble)).collect()
+pub fn troubles(results: &[impl Borrow<ServerResult>]) -> Vec<String> {
+    let results = results.iter().map(Borrow::borrow);
+    results.flat_map(|result| troubles_at(result.server, &result.trouble)).collect()
 }
 
 /// What went wrong at a server.

@@ -20,7 +20,7 @@ pub struct FirstVisits {
 }
 
 /// How long a client waited.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {
     /// The time.
     pub time: Duration,
@@ -69,23 +69,19 @@ impl FirstVisits {
 
     /// The longest visit; `None` without visits.
     pub fn longest(&self) -> Option<Wait> {
-        self.rounds.iter().map(|round| wait(round, 1.0)).reduce(longer)
+        self.rounds.iter().map(|round| wait(round, 1.0)).max()
     }
 
     /// The median of each round, sorted.
     fn medians(&self) -> Vec<Wait> {
         let mut medians: Vec<Wait> = self.rounds.iter().map(|round| wait(round, 0.5)).collect();
-        medians.sort_by_key(|wait| (wait.time, wait.is_at_least));
+        medians.sort_unstable();
         medians
     }
 }
 
 fn wait(waits: &Latencies, quantile: f64) -> Wait {
     Wait { time: waits.quantile(quantile), is_at_least: waits.is_at_least(quantile) }
-}
-
-fn longer(one: Wait, other: Wait) -> Wait {
-    if other > one { other } else { one }
 }
 
 /// In microseconds, all but the counts; `null` without visits.

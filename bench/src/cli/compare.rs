@@ -15,6 +15,7 @@ use server_kit::whole_number;
 
 use super::{Choice, from_here, progress_bar, refuse};
 use crate::bars::{Bar, bars};
+use crate::comparison::MOST;
 use crate::findings::{findings, waits};
 use crate::page::page;
 use crate::table::{table, troubles};
@@ -22,18 +23,17 @@ use crate::{ComparisonPlan, Model, ServerResult, compare};
 
 /// A crowd with a few slow clients. It separates a server that waits for one client at a time from
 /// the event loops.
-const FEW_SLOW: Crowd = Crowd { connections: 100, slow: 10, limit: None };
+const FEW_SLOW: Size = Size { connections: 100, slow: 10, limit: None };
 
 /// A crowd with more slow clients than select(2) can watch, which separates it from the newer calls.
 /// One server after the other would need minutes for them, so a round is cut short.
-const MANY_SLOW: Crowd =
-    Crowd { connections: 1200, slow: 1100, limit: Some(Duration::from_secs(3)) };
+const MANY_SLOW: Size = Size { connections: 1200, slow: 1100, limit: Some(Duration::from_secs(3)) };
 
 /// The descriptors that this process needs for the probes and other things.
 const OTHER_DESCRIPTORS: u64 = 600;
 
 /// What differs between the crowds.
-struct Crowd {
+struct Size {
     connections: usize,
     slow: usize,
     limit: Option<Duration>,
@@ -43,11 +43,11 @@ struct Crowd {
 pub(super) struct Options {
     /// Flood each server with this many connections [default: 100; if you choose neither clients
     /// nor servers, 1200 more with 1100 slow ones follow]
-    #[arg(long, value_name = "N", value_parser = whole_number(0..=u32::MAX as usize))]
+    #[arg(long, value_name = "N", value_parser = whole_number(0..=MOST))]
     connections: Option<usize>,
 
     /// Make this many of them slow: two requests each, one byte every 10 ms [default: 10]
-    #[arg(long, value_name = "N", value_parser = whole_number(0..=u32::MAX as usize))]
+    #[arg(long, value_name = "N", value_parser = whole_number(0..=MOST))]
     slow: Option<usize>,
 
     #[command(flatten)]
@@ -104,8 +104,7 @@ impl Options {
         let introduction = introduction(&crowds);
         let first = &crowds[0].servers;
         write_page(&path, &page(&introduction, &findings, first, self.replay))?;
-        let rows: Vec<ServerResult> =
-            crowds.iter().flat_map(|crowd| crowd.servers.iter().cloned()).collect();
+        let rows: Vec<&ServerResult> = crowds.iter().flat_map(|crowd| &crowd.servers).collect();
         let page = format!("\nWhat each client went through: {}", path.display());
         let chart = format!("{}\n", chart(&crowds));
         let sentences = [troubles(&rows), vec![chart], findings.clone(), vec![page]].concat();
@@ -116,27 +115,27 @@ impl Options {
                 io::Error::other(format!("can't open {} in a browser: {error}", path.display()))
             })?;
         }
-        Ok(rows.iter().all(ServerResult::is_good))
+        Ok(rows.iter().all(|row| row.is_good()))
     }
 
-    /// A plan for each crowd: one if the user has chosen clients or servers, otherwise two. If there are too few
-    /// descriptors, the second is smaller, and a sentence says so.
+    /// A plan for each crowd: one if the user has chosen clients or servers, otherwise two. If there
+    /// are too few descriptors, the second is smaller, and a sentence says so.
     fn plans(
         &self,
         models: &[Model],
         descriptors: u64,
         sentences: &mut Vec<String>,
     ) -> Vec<ComparisonPlan> {
-        let plan = |&Crowd { connections, slow, limit }: &Crowd| {
+        let plan = |&Size { connections, slow, limit }: &Size| {
             let models = models.to_vec();
             ComparisonPlan { models, connections, slow, limit, ..self.plan.clone() }
         };
         if self.connections.is_some() || self.slow.is_some() || !self.choice.is_default() {
             let connections = self.connections.unwrap_or(FEW_SLOW.connections);
             let slow = self.slow.unwrap_or(FEW_SLOW.slow);
-            return vec![plan(&Crowd { connections, slow, limit: None })];
+            return vec![plan(&Size { connections, slow, limit: None })];
         }
-        let Crowd { connections, slow, limit } = MANY_SLOW;
+        let Size { connections, slow, limit } = MANY_SLOW;
         let room = usize::try_from(descriptors.saturating_sub(OTHER_DESCRIPTORS));
         let room = room.unwrap_or(usize::MAX).min(connections);
         let prompt = connections - slow;
@@ -149,7 +148,7 @@ impl Options {
         }
         let mut plans = vec![plan(&FEW_SLOW)];
         if room > FEW_SLOW.connections {
-            plans.push(plan(&Crowd { connections: room, slow: room - prompt, limit }));
+            plans.push(plan(&Size { connections: room, slow: room - prompt, limit }));
         }
         plans
     }
@@ -160,7 +159,8 @@ fn all_findings(crowds: &[Measured]) -> Vec<String> {
     let (first, others) = crowds.split_first().expect("there is at least one crowd");
     let mut sentences = findings(&first.plan, &first.servers);
     let others = others.iter().filter_map(|crowd| waits(&crowd.plan, &crowd.servers));
-    sentences.splice(sentences.len().min(1)..sentences.len().min(1), others);
+    let second = sentences.len().min(1); // beside the waits in the first crowd
+    sentences.splice(second..second, others);
     sentences
 }
 

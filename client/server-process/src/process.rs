@@ -229,7 +229,8 @@ impl ServerProcess {
     }
 
     /// What it has printed, to standard output and standard error: all of it, or of a server that
-    /// got a port the last 16 KiB. Waits until all of its processes have closed these, at most for this long.
+    /// got a port the last 16 KiB. Waits until all of its processes have closed these, at most for
+    /// this long.
     pub fn output(&self, within: Duration) -> String {
         self.output.find(within, |_| None::<()>);
         self.output.text()
